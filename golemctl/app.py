@@ -1,0 +1,258 @@
+"""What every command shares: the global options before or after it, the way to the daemon, and how it ends.
+
+The global options are declared once, at `global_options`. The classes Command and Group give the same option objects to
+every command, so they are parsed by the one parser wherever they stand, and `--` and option values keep their meaning.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+import typer
+from msgspec import Struct
+from typer.core import TyperCommand, TyperGroup
+
+from golemctl.client import CALL_SECONDS, Client, DaemonUnreachable
+from golemctl.output import Output
+from golemd.api import paths
+from golemd.api.calls import Call, Change
+from golemd.api.faults import Fault, Internal, Invalid, NotFound
+
+REFUSED: Final = 1
+USAGE: Final = 2
+WAITS_FOR_HUMAN: Final = 3
+UNREACHABLE: Final = 69
+INTERRUPTED: Final = 130
+
+R = TypeVar("R")
+ClickThing = Any  # typer keeps its Context and Parameter of click to itself
+
+
+class Usage(Invalid):
+    """The command line makes no sense; nobody was asked."""
+
+
+class Options(Struct, frozen=True):
+    """The global options as given."""
+
+    socket: str = ""
+    project: str = ""
+    json: bool = False
+    timeout: float | None = None
+    token: str = ""
+    no_color: bool = False
+    debug: bool = False
+
+
+class Ask:
+    """One invocation: its options, its output, and the daemon, which is connected to when it is first asked."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.out = Output(json=options.json, colour=not options.no_color)
+        self._client: Client | None = None
+
+    @classmethod
+    def of(cls, context: typer.Context) -> Ask:
+        """The invocation that a command belongs to."""
+        ask = context.obj
+        assert isinstance(ask, cls)
+        return ask
+
+    @property
+    def client(self) -> Client:
+        if self._client is None:
+            self._client = self.new_client()
+        return self._client
+
+    def new_client(self) -> Client:
+        """A client of the socket where the daemon is expected now."""
+        given = self.options.socket
+        hint = f"Start it in another terminal: golemd --socket {given}" if given else ""
+        return Client(paths.find_socket(given or None), timeout=self.options.timeout, start_hint=hint)
+
+    def call(self, call: Call[R], *, seconds: float = CALL_SECONDS) -> R:
+        """The reply to a call, with --token where it changes something. `seconds`: how long, without --timeout."""
+        if self.options.token and isinstance(call, Change):
+            call = msgspec.structs.replace(call, token=self.options.token)
+        return self.client.call(call, seconds=seconds)
+
+    @property
+    def folder(self) -> str:
+        """The folder that a project is looked for around. Raises Invalid when it is gone."""
+        try:
+            return os.getcwd()
+        except FileNotFoundError:
+            raise Invalid("no_folder", "The current folder has been removed.", "Go to another one: cd ~") from None
+
+    @property
+    def project(self) -> str:
+        """The project that is meant: --project as a name or an absolute folder, else the current folder."""
+        given = self.options.project
+        if not given:
+            return self.folder
+        if "/" in given or given in (".", "..") or Path(given).is_dir():
+            return str(Path(given).expanduser().absolute())
+        return given
+
+    def here_or_all(self, call: Call[R]) -> R:
+        """The reply for the project around the current folder, or for all projects where there is none around it.
+
+        `call` is one with a field `project`. Raises NotFound for a --project that does not exist.
+        """
+        try:
+            return self.call(msgspec.structs.replace(call, project=self.project))
+        except NotFound as fault:
+            if self.options.project or fault.code != "project_not_found":
+                raise
+        return self.call(call)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"golemctl {version()}")
+        raise typer.Exit
+
+
+def version() -> str:
+    """The release that is installed."""
+    from importlib import metadata  # only here: it costs as much as a call
+
+    try:
+        return metadata.version("golemd")
+    except metadata.PackageNotFoundError:
+        return "from a source folder"
+
+
+def global_options(
+    context: typer.Context,
+    socket: Annotated[str, typer.Option(metavar="PATH", help="Where the daemon listens.")] = "",
+    project: Annotated[
+        str, typer.Option(metavar="NAME|DIR", help="The project; else the one around the current folder.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; people's text on stderr.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0.001, help="How long an answer is waited for.")
+    ] = None,
+    token: Annotated[str, typer.Option(help="Makes repeating a change safe; else a fresh one.")] = "",
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of golemctl's own errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the release and exit.")
+    ] = False,
+) -> None:
+    """Drives coding agents through pipelines, by way of the daemon golemd."""
+    context.obj = Options(socket, project, json, timeout, token, no_color, debug)
+
+
+_NAMES: Final = (*Options.__struct_fields__, "version")
+
+
+class _Shared:
+    """Global options in front of or behind a command's own."""
+
+    def get_params(self, ctx: ClickThing) -> list[ClickThing]:
+        own: list[ClickThing] = super().get_params(ctx)  # type: ignore[misc]  # a mix-in of typer's classes
+        if ctx.parent is None:
+            return own
+        return own + [each for each in ctx.find_root().command.params if each.name in _NAMES]
+
+    def invoke(self, ctx: ClickThing) -> ClickThing:
+        """Adds what was given here to what was given before; the later one counts."""
+        if ctx.parent is not None:
+            given = {name: ctx.params.pop(name) for name in _NAMES if name in ctx.params}
+            given = {name: value for name, value in given.items() if value and name != "version"}
+            ctx.obj = msgspec.structs.replace(ctx.obj, **given)
+        return super().invoke(ctx)  # type: ignore[misc]  # a mix-in of typer's classes
+
+
+class Command(_Shared, TyperCommand):
+    """A command: runs with an Ask as its context's object, and ends with the exit status that it returns."""
+
+    def invoke(self, ctx: ClickThing) -> ClickThing:
+        raise typer.Exit(super().invoke(ctx))
+
+
+def run_command(command: Callable[..., int | None]) -> Callable[..., int]:
+    """A command's function as it is run: with its Ask, every way to end turned into an exit status."""
+
+    @functools.wraps(command)
+    def run(context: typer.Context, **given: object) -> int:
+        ask = context.obj = Ask(context.obj)
+        try:
+            status = command(context, **given)
+            sys.stdout.flush()
+            return status or 0
+        except Fault as fault:
+            return _refused(ask, fault)
+        except BrokenPipeError:
+            return _hush()
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:  # a defect of golemctl; its traceback is for --debug
+            return _refused(ask, Internal("golemctl_failed", f"{type(error).__name__}: {error}", "Again with --debug."))
+        finally:
+            ask.close()
+
+    return run
+
+
+def _refused(ask: Ask, fault: Fault) -> int:
+    if ask.options.debug:
+        traceback.print_exc()
+    try:
+        ask.out.fault(fault)
+    except BrokenPipeError:
+        _hush()
+    return next((status for kind, status in _STATUSES if isinstance(fault, kind)), REFUSED)
+
+
+_STATUSES: Final = ((DaemonUnreachable, UNREACHABLE), (Usage, USAGE))
+
+
+def _hush() -> int:
+    """Nobody reads on; what is left in the buffers must not complain at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return 0
+
+
+class Group(_Shared, TyperGroup):
+    """A group of commands."""
+
+
+class Commands(typer.Typer):
+    """A set of commands that share the global options."""
+
+    def __init__(self, help: str = "") -> None:  # noqa: A002 - as typer calls it
+        super().__init__(
+            cls=Group,
+            help=help,
+            no_args_is_help=True,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
+        )
+
+    def add(self, name: str, about: type[Call[Any]] | str) -> Callable[[Callable[..., int | None]], Callable[..., int]]:
+        """Decorator: a function becomes the command `name`. `about`: the call that it makes, or its help text."""
+        text = about if isinstance(about, str) else about.__doc__
+
+        def add(command: Callable[..., int | None]) -> Callable[..., int]:
+            return self.command(name, cls=Command, help=text)(run_command(command))
+
+        return add

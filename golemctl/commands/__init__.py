@@ -1,0 +1,11 @@
+"""The commands, by what they are about. One function per command: parse, ask, print."""
+
+from __future__ import annotations
+
+from golemctl.app import Commands, global_options
+from golemctl.commands import daemon, gates, items, looking, records, running
+
+app = Commands()
+app.callback()(global_options)
+for module in (looking, items, gates, running, records, daemon):
+    module.register(app)

@@ -1,0 +1,79 @@
+"""The daemon itself: ping, reload, shutdown, version; and the demo."""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import Annotated, Final
+
+import typer
+
+from golemctl.app import REFUSED, Ask, Commands, version
+from golemctl.client import DaemonUnreachable
+from golemctl.render.others import pong_lines, problem_lines, reload_lines, shutdown_lines
+from golemd.api import calls
+
+END_SECONDS: Final = 30.0
+"""How long `shutdown` waits for the daemon's end."""
+
+
+def register(app: Commands) -> None:
+    app.add("ping", calls.Ping)(ping)
+    app.add("reload", calls.Reload)(reload)
+    app.add("shutdown", calls.Shutdown)(shutdown)
+    app.add("version", "Print the releases of golemctl and of the daemon that runs.")(show_version)
+    app.add("demo", "Three items through pipelines to done, in a temporary place, with a daemon of its own.")(demo)
+
+
+def ping(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    ask.out.reply(ask.call(calls.Ping()), pong_lines)
+
+
+def reload(context: typer.Context) -> int:
+    ask = Ask.of(context)
+    view = ask.call(calls.Reload())
+    ask.out.reply(view, reload_lines)
+    ask.out.aside(*problem_lines(view.problems, ask.out.look()))
+    return REFUSED if view.problems else 0
+
+
+def shutdown(
+    context: typer.Context,
+    keep_agents: Annotated[bool, typer.Option("--keep-agents", help="Agents run on; the next golemd goes on.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    daemon = _pidfd(ask.call(calls.Ping()).pid)
+    try:
+        ask.out.reply(ask.call(calls.Shutdown(keep_agents=keep_agents)), shutdown_lines)
+        if daemon is not None and not select.select([daemon], [], [], ask.options.timeout or END_SECONDS)[0]:
+            ask.out.aside("golemd has not ended yet; it is still waiting for agents to end.")
+    finally:
+        if daemon is not None:
+            os.close(daemon)
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # it has ended, or it lives where this process cannot see it
+        return None
+
+
+def show_version(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    found: dict[str, str | None] = {"golemctl": version(), "golemd": None}
+    try:
+        found["golemd"] = ask.call(calls.Ping()).version
+    except DaemonUnreachable as fault:
+        ask.out.aside(fault.message)
+    ask.out.reply(found, lambda found, look: [f"{name} {value}" for name, value in found.items() if value])
+
+
+def demo(
+    context: typer.Context,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the files, and say where they are.")] = False,
+) -> int:
+    from golemctl.demo import run_demo  # only here: it starts processes
+
+    return run_demo(Ask.of(context), keep=keep)

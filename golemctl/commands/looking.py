@@ -1,0 +1,110 @@
+"""Looking at things: status, show, why, gates, projects, path, diff."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from golemctl.app import Ask, Commands
+from golemctl.completion import gate_or_item_ids, item_ids
+from golemctl.render.gates import gates_lines
+from golemctl.render.item import show_lines, why_lines
+from golemctl.render.status import projects_lines, status_lines
+from golemd.api import calls
+from golemd.api.faults import Conflict, NotFound
+from golemd.api.views import ItemDetail, RunView
+
+ItemId = Annotated[str, typer.Argument(metavar="ID", help="An item, such as WRK-42.", autocompletion=item_ids)]
+GateId = Annotated[
+    str, typer.Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", autocompletion=gate_or_item_ids)
+]
+
+
+def register(app: Commands) -> None:
+    app.add("status", calls.Status)(status)
+    app.add("show", calls.ItemShow)(show)
+    app.add("why", calls.ItemWhy)(why)
+    app.add("gates", calls.GateList)(gates)
+    app.add("projects", calls.ProjectList)(projects)
+    app.add("path", "Print the folder in which an item is worked on.")(path)
+    app.add("diff", "Show what an item has changed since its base commit, uncommitted work included.")(diff)
+
+
+def status(
+    context: typer.Context,
+    all_items: Annotated[bool, typer.Option("--all", help="List done and cancelled items too.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    view = ask.here_or_all(calls.Status(all=all_items))
+    ask.out.reply(view, lambda view, look: status_lines(view, look, everything=all_items))
+
+
+def show(
+    context: typer.Context,
+    id: ItemId,  # noqa: A002 - the name of the call's field
+    prompt: Annotated[bool, typer.Option("--prompt", help="Add its next or last prompt.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    ask.out.reply(ask.call(calls.ItemShow(id=id, prompt=prompt)), show_lines)
+
+
+def why(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of the call's field
+    ask = Ask.of(context)
+    ask.out.reply(ask.call(calls.ItemWhy(id=id)), why_lines)
+
+
+def gates(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    ask.out.reply(ask.here_or_all(calls.GateList()), gates_lines)
+
+
+def projects(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    ask.out.reply(ask.call(calls.ProjectList()), projects_lines)
+
+
+def path(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of the call's field
+    ask = Ask.of(context)
+    item = ask.call(calls.ItemShow(id=id))
+    run = bound_run(item)
+    if not os.path.isdir(run.workspace or ""):
+        hint = f"Its work is on the branch {run.branch}: golemctl diff {id}"
+        raise Conflict("workspace_gone", f"The workspace of {id} has been put away.", hint)
+    ask.out.reply({"id": id, "path": run.workspace}, lambda view, look: [str(view["path"])])
+
+
+def diff(
+    context: typer.Context,
+    id: ItemId,  # noqa: A002 - the name of the call's field
+    stat: Annotated[bool, typer.Option("--stat", help="Files and numbers of lines only.")] = False,
+) -> int:
+    from golemctl import git  # only here: it starts a process
+
+    ask = Ask.of(context)
+    item = ask.call(calls.ItemShow(id=id))
+    run = bound_run(item)
+    if os.path.isdir(run.workspace or ""):
+        where, what = run.workspace or "", [run.base_commit or ""]
+    else:
+        roots = {project.name: project.root for project in ask.call(calls.ProjectList())}
+        where, what = roots.get(item.project, ""), [f"{run.base_commit}..{run.branch}"]
+    arguments = ["diff", *(["--stat"] if stat else []), *what, "--"]
+    if ask.out.json:
+        ask.out.document({"id": id, "base": run.base_commit, "branch": run.branch, "diff": git.read(where, *arguments)})
+        return 0
+    status = git.show(where, *arguments, colour=bool(ask.out.look().colour))
+    untracked = git.untracked(where) if where == run.workspace else []
+    if untracked:
+        ask.out.aside("Not in the diff, since git does not know them yet:", *(f"  {name}" for name in untracked))
+    return status
+
+
+def bound_run(item: ItemDetail) -> RunView:
+    """The newest run that has a base commit. Raises NotFound when the item has not been worked on."""
+    for run in reversed(item.runs):
+        if run.base_commit and (run.workspace or run.branch):
+            return run
+    message = f"{item.id} has no workspace yet; it is {item.status.replace('_', ' ')}."
+    raise NotFound("no_workspace", message, f"See: golemctl why {item.id}")

@@ -1,0 +1,151 @@
+"""What happened: events, logs, journal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from golemctl.app import REFUSED, Ask, Commands
+from golemctl.client import Notice
+from golemctl.commands.looking import ItemId
+from golemctl.follow import Records
+from golemctl.render.others import verify_lines
+from golemctl.render.records import record_line
+from golemctl.render.text import paragraphs
+from golemd.api import calls
+from golemd.api.views import LogView
+
+NEWEST: Final = 100
+"""Without --since, --item and --type, `events` shows so many."""
+VERIFY_SECONDS: Final = 3600.0
+"""How long a check of the whole journal may take."""
+
+
+def register(app: Commands) -> None:
+    app.add("events", f"Read the journal: the newest {NEWEST} records, or those that are chosen.")(events)
+    app.add("logs", calls.LogsRead)(logs)
+    journal = Commands("The journal itself: verify, path.")
+    journal.add("verify", calls.JournalVerify)(verify)
+    journal.add("path", "Print the journal's file.")(path)
+    app.add_typer(journal, name="journal")
+
+
+def events(
+    context: typer.Context,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as new ones become durable.")] = False,
+    since: Annotated[str, typer.Option(metavar="SEQ|TIME", help="From this record or moment on.")] = "",
+    item: Annotated[str, typer.Option(metavar="ID", help="Of this item.")] = "",
+    type: Annotated[str, typer.Option(metavar="PREFIX", help="Such as gate or attempt.exited.")] = "",  # noqa: A002 - the call's field
+) -> None:
+    ask = Ask.of(context)
+    start: int | str = int(since) if since.isascii() and since.isdecimal() else since
+    if follow:
+        call = calls.EventsFollow(since=start or None, item=item, type=type)
+        for record in Records(ask.new_client, call, ask.out.aside):
+            _print_record(ask, record)
+        return
+    if not start:
+        start = 1 if item or type else max(1, ask.call(calls.Ping()).seq - NEWEST + 1)
+    if ask.out.json:
+        ask.out.document(list(_read_all(ask, calls.EventsRead(since=start, item=item, type=type))))
+        return
+    for record in _read_all(ask, calls.EventsRead(since=start, item=item, type=type)):
+        _print_record(ask, record)
+
+
+def _print_record(ask: Ask, record: dict[str, Any]) -> None:
+    if ask.out.json:
+        ask.out.document(record)
+    else:
+        ask.out.say(record_line(record, ask.out.look()))
+        sys.stdout.flush()
+
+
+def _read_all(ask: Ask, call: calls.EventsRead) -> Iterator[dict[str, Any]]:
+    while True:
+        view = ask.call(call)
+        yield from view.records
+        if not view.more:
+            return
+        call = msgspec.structs.replace(call, since=view.next)
+
+
+def logs(
+    context: typer.Context,
+    id: ItemId,  # noqa: A002 - the name of the call's field
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the attempt is over.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="What it wrote to standard error.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    stream = "stderr" if stderr else "stdout"
+    if follow:
+        for notice in _log_notices(ask, calls.LogsFollow(id=id, stream=stream)):
+            _print_log(ask, notice.data)
+        return
+    pieces = list(_log_pieces(ask, calls.LogsRead(id=id, stream=stream)))
+    if ask.out.json:
+        whole = msgspec.structs.replace(pieces[-1], offset=0, text="".join(piece.text for piece in pieces))
+        ask.out.document(whole)
+        return
+    for piece in pieces:
+        _print_text(ask, piece.text)
+
+
+def _log_pieces(ask: Ask, call: calls.LogsRead) -> Iterator[LogView]:
+    """The output up to its present end. The attempt found first is kept to, should a newer one begin."""
+    while True:
+        piece = ask.call(call)
+        yield piece
+        if piece.next <= piece.offset:
+            return
+        call = msgspec.structs.replace(call, id=piece.attempt, offset=piece.next)
+
+
+def _log_notices(ask: Ask, call: calls.LogsFollow) -> Iterator[Notice]:
+    while True:
+        following = ask.new_client().follow(call)
+        try:
+            while (notice := following.take()) is None or notice.method == "log":
+                if notice is not None:
+                    yield notice
+        finally:
+            following.close()
+        if notice.method != "lagged":
+            return
+        call = msgspec.structs.replace(call, id=following.started.attempt or call.id, offset=notice.data["resume_seq"])
+
+
+def _print_log(ask: Ask, data: dict[str, Any]) -> None:
+    if ask.out.json:
+        ask.out.document({name: value for name, value in data.items() if name != "follow"})
+    else:
+        _print_text(ask, str(data["text"]))
+
+
+def _print_text(ask: Ask, text: str) -> None:
+    """An agent's output: as it is into a file or pipe, without what could harm it on a terminal."""
+    if ask.out.is_terminal:
+        end = "\n" if text.endswith("\n") else ""
+        text = "\n".join(paragraphs(text)) + end
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def verify(
+    context: typer.Context,
+    deep: Annotated[bool, typer.Option("--deep", help="Replay it all and compare with the live state.")] = False,
+) -> int:
+    ask = Ask.of(context)
+    view = ask.call(calls.JournalVerify(deep=deep), seconds=VERIFY_SECONDS)
+    ask.out.reply(view, verify_lines)
+    return REFUSED if view.equal is False else 0
+
+
+def path(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    name = f"{ask.call(calls.Ping()).state_dir}/journal.jsonl"
+    ask.out.reply({"path": name}, lambda view, look: [view["path"]])

@@ -1,0 +1,99 @@
+"""Records as they become durable, one after the other, across lags and restarts of the daemon."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from golemctl.client import Client, DaemonUnreachable, Disconnected, Following
+from golemd.api.calls import EventsFollow
+from golemd.api.faults import Unavailable
+
+PATIENCE_SECONDS: Final = 60.0
+"""How long a daemon that went away is waited for."""
+BETWEEN_TRIES_SECONDS: Final = 1.0
+
+
+class Records:
+    """A follow of the journal that goes on where it was: after a lag, and when the daemon comes back.
+
+    `connect` makes a client of wherever the daemon is now; `tell` says to people what happens to the connection.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        call: EventsFollow,
+        tell: Callable[[str], None],
+        *,
+        patience: float = PATIENCE_SECONDS,
+        between_tries: float = BETWEEN_TRIES_SECONDS,
+    ) -> None:
+        self._connect = connect
+        self._call = call
+        self._tell = tell
+        self._patience = patience
+        self._between_tries = between_tries
+        self._following: Following | None = None
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        while True:
+            record = self.take()
+            if record is not None:
+                yield record
+
+    def take(self, seconds: float | None = None) -> dict[str, Any] | None:
+        """The next record; None when none came within `seconds`. Raises DaemonUnreachable when it stays away."""
+        try:
+            following = self._following or self._follow()
+            notice = following.take(seconds)
+        except Disconnected:
+            self.close()
+            self._come_back()
+            return None
+        if notice is None:
+            return None
+        if notice.method == "event":
+            record: dict[str, Any] = notice.data["record"]
+            self._resume_at(record["seq"] + 1)
+            return record
+        self.close()  # `lagged` or `ended`: follow again
+        self._resume_at(notice.data.get("resume_seq") or self._call.since)
+        return None
+
+    def close(self) -> None:
+        if self._following is not None:
+            self._following.close()
+            self._following = None
+
+    def _follow(self) -> Following:
+        self._following = self._connect().follow(self._call)
+        if self._call.since is None:
+            self._resume_at(self._following.started.since)
+        return self._following
+
+    def _resume_at(self, seq: int | str | None) -> None:
+        self._call = msgspec.structs.replace(self._call, since=seq)
+
+    def _come_back(self) -> None:
+        """Wait for a daemon, and follow it."""
+        self._tell(f"golemd has gone away; waiting up to {self._patience:g} s for it to come back.")
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                self._follow()
+            except (DaemonUnreachable, Unavailable) as fault:
+                if time.monotonic() + self._between_tries > deadline:
+                    raise _gone(fault) from fault
+            else:
+                self._tell("golemd is back.")
+                return
+            time.sleep(self._between_tries)
+
+
+def _gone(fault: Unavailable) -> DaemonUnreachable:
+    hint = fault.hint or "Start it in another terminal: golemd"
+    return DaemonUnreachable("daemon_gone", f"golemd has not come back. {fault.message}", hint, **fault.data)

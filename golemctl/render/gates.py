@@ -1,0 +1,136 @@
+"""Gates as lines: what waits for a human, and the command that answers it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, short_hash, width
+from golemd.api.model import Evidence
+from golemd.api.views import GateDetail, GateView
+
+_COMMANDS: Final = {
+    "approval": "golemctl approve {}",
+    "question": 'golemctl unblock {} --answer "…"',
+    "failure": "golemctl unblock {}",
+}
+_VERBS: Final = {"approval": "asks for approval", "question": "asks", "failure": "needs help"}
+
+
+def answer_command(gate: GateView, alone: bool) -> str:
+    """What to type. `alone`: no other gate of its item is open, so the item's id is enough."""
+    command = _COMMANDS.get(gate.kind)
+    if command is None or gate.default is None:
+        option = gate.options[0].id if gate.options else "OPTION"
+        return f"golemctl decide {gate.id} {option}"
+    return command.format(gate.item if alone else gate.id)
+
+
+def alone(gates: Sequence[GateView]) -> dict[str, bool]:
+    """For each gate's id, whether it is its item's only one among these."""
+    items = Counter(gate.item for gate in gates)
+    return {gate.id: items[gate.item] == 1 for gate in gates}
+
+
+def asks(gate: GateView) -> str:
+    """One sentence: which item and phase asks what."""
+    where = f"{gate.item} {gate.phase}" if gate.phase else gate.item
+    return clean(f"{where} {_VERBS.get(gate.kind, 'asks')}: {first_line(gate.question)}")
+
+
+def waiting_lines(gates: Sequence[GateView], look: Look) -> list[str]:
+    """`! WRK-5 build asks: …   golemctl unblock WRK-5 …` for each; in two lines where one is too short."""
+    lines: list[str] = []
+    only = alone(gates)
+    for gate in gates:
+        sentence, command = asks(gate), answer_command(gate, only[gate.id])
+        if width(sentence) + width(command) + 5 <= look.width:
+            lines.append(f"{attention('! ' + sentence, look)}   {command}")
+        else:
+            lines.append(attention("! " + cut(sentence, look.width - 2), look))
+            lines.append(f"    {command}")
+    return lines
+
+
+def waits_for_you(gates: Sequence[GateView], look: Look) -> list[str]:
+    """The end of a status: how much waits, and the commands alone, since the questions have been shown."""
+    if not gates:
+        return []
+    only = alone(gates)
+    commands = [answer_command(gate, only[gate.id]) for gate in gates]
+    if len(gates) == 1:
+        return [f"{attention('! One thing waits for you:', look)}  {commands[0]}"]
+    return [attention(f"! {len(gates)} things wait for you:", look), *(f"    {command}" for command in commands)]
+
+
+def gates_lines(gates: Sequence[GateView], look: Look) -> list[str]:
+    """All open gates, oldest first."""
+    if not gates:
+        return ["Nothing waits for you."]
+    only = alone(gates)
+    return [line for gate in gates for line in (*_gate(gate, look), f"    {answer_command(gate, only[gate.id])}", "")][
+        :-1
+    ]
+
+
+def _gate(gate: GateView, look: Look) -> list[str]:
+    phase = f"  {gate.phase}" if gate.phase else ""
+    head = f"! {gate.id}{phase}  {gate.kind}  since {moment(gate.opened_at)}"
+    options = ", ".join(option.id for option in gate.options)
+    return [
+        attention(cut(clean(head), look.width), look),
+        *block(gate.question, look, 4),
+        *([cut(clean(f"    options: {options}"), look.width)] if options else []),
+    ]
+
+
+def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
+    """What a person needs to decide a gate: what golemd checked, what the agent claims, what happens if."""
+    exact = [f"{name} {short_hash(value)}" for name, value in _content(gate) if value]
+    lines = [
+        *_gate(gate, look)[:1],
+        cut(f"  {gate.item}  {clean(gate.title)}", look.width),
+        *block(gate.question, look),
+    ]
+    if exact:
+        lines += ["", f"About exactly: {', '.join(exact)}"]
+    lines += _section("golemd checked on it:", [line for each in gate.evidence for line in evidence_lines(each, look)])
+    if not gate.evidence and gate.kind == "approval":
+        lines += ["", "golemd checked nothing on it: the phase has no verify commands."]
+    lines += _section("The agent claims:", block(gate.summary or "", look))
+    lines += _section("Changes:", block(gate.diffstat or "\n".join(gate.files), look))
+    if gate.holds_up:
+        lines += ["", *block(f"Holds up: {', '.join(gate.holds_up)}", look, 0)]
+    effects = [line for option in gate.options for line in block(f"{option.id}: {option.effect or option.label}", look)]
+    return lines + _section("What happens if:", effects)
+
+
+def _content(gate: GateView) -> tuple[tuple[str, str], ...]:
+    return ("tree", gate.content.tree), ("commit", gate.content.commit)
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *lines] if lines else []
+
+
+def evidence_lines(evidence: Evidence, look: Look) -> list[str]:
+    """One verify command: outcome, command, duration, the tree it ran on; beneath, what its output said."""
+    status = f" (status {evidence.status})" if evidence.status else ""
+    outcome = evidence.outcome.replace("_", " ") + status
+    head = f"  {outcome}  {evidence.command}  {evidence.duration_s:.1f} s  tree {short_hash(evidence.tree)}"
+    said = evidence.lines if evidence.outcome != "passed" else ()
+    return [cut(clean(head), look.width), *(cut("    " + clean(line), look.width) for line in said)]
+
+
+def decided_line(gate: GateView) -> str:
+    """One line on a gate that is no longer open."""
+    if gate.decision is None:
+        return clean(f"{gate.id}  {gate.kind}  {gate.state}")
+    who = gate.decision.actor.user or "somebody"
+    text = f": {first_line(gate.decision.text)}" if gate.decision.text else ""
+    return clean(f"{gate.id}  {gate.kind}  {gate.decision.option}{text}  by {who}, {moment(gate.decision.at)}")
+
+
+def gate_count(gates: Sequence[GateView]) -> str:
+    return count(len(gates), "open gate")

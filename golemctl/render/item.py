@@ -1,0 +1,125 @@
+"""One item: its whole story for `show`, one line after a change, and why it does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from golemctl.render.gates import decided_line, evidence_lines, waiting_lines
+from golemctl.render.records import record_lines
+from golemctl.render.text import (
+    Look,
+    block,
+    clean,
+    count,
+    cut,
+    first_line,
+    folder,
+    short_hash,
+    since,
+    span,
+    table,
+    words,
+)
+from golemd.api.views import AttemptView, ItemDetail, ItemView, PhaseView, RunView, WhyView
+
+ATTEMPTS_SHOWN: Final = 10
+_UNDER_WAY: Final = ("planned", "spawned")
+
+
+def changed_lines(item: ItemView, look: Look) -> list[str]:
+    """What an item is after a change; `note` is what the daemon adds to it."""
+    phase = f" ({item.phase})" if item.phase else ""
+    again = "  (this had been done already)" if item.repeated else ""
+    lines = [cut(clean(f"{item.id} is {words(item.status)}{phase}: {item.title}{again}"), look.width)]
+    return lines + (block(item.note, look, 0) if item.note else [])
+
+
+def why_lines(view: WhyView, look: Look) -> list[str]:
+    """Why an item does not run, and what is next."""
+    return [*block(view.why, look, 0), *(block(view.next, look, 0) if view.next else [])]
+
+
+def show_lines(item: ItemDetail, look: Look) -> list[str]:
+    """An item with all that is known of it."""
+    waiting = [gate for gate in item.gate_list if gate.state == "open"]
+    settled = [gate for gate in item.gate_list if gate.state != "open"]
+    lines = [cut(clean(f"{item.id}  {item.title}"), look.width), *_facts(item, look)]
+    if item.why and not waiting:
+        lines += ["", *block(item.why, look, 0)]
+    if item.description.strip():
+        lines += ["", *block(item.description, look)]
+    if waiting:
+        lines += ["", *waiting_lines(waiting, look)]
+    for run in item.runs:
+        lines += ["", *_run(run, look)]
+    lines += _attempts(item.attempts, look)
+    lines += _titled("Decided", [cut(f"  {decided_line(gate)}", look.width) for gate in settled])
+    lines += _titled("Last events", [cut(f"  {line}", look.width) for line in record_lines(item.events, look)])
+    if item.prompt is not None:
+        lines += _titled("Prompt", block(item.prompt, look))
+    return lines
+
+
+def _facts(item: ItemDetail, look: Look) -> list[str]:
+    status = words(item.status) + (f", {words(item.resolution)}" if item.resolution not in (None, "completed") else "")
+    assessed = [f"{name} {value}" for name, value in _assessments(item) if value]
+    facts = [
+        " · ".join([status, *([item.phase] if item.phase else []), item.pipeline, f"priority {item.priority}"]),
+        f"project {item.project}" + (f" · {' · '.join(assessed)}" if assessed else ""),
+    ]
+    if item.labels:
+        facts.append(f"labels {', '.join(item.labels)}")
+    if item.dependencies:
+        facts.append(f"depends on {', '.join(item.dependencies)}")
+    return [line for fact in facts for line in block(fact, look, 0)]
+
+
+def _assessments(item: ItemView) -> tuple[tuple[str, str | None], ...]:
+    return ("size", item.size), ("complexity", item.complexity), ("risk", item.risk), ("impact", item.impact)
+
+
+def _titled(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *lines] if lines else []
+
+
+def _run(run: RunView, look: Look) -> list[str]:
+    base = f"from {run.base_branch} {short_hash(run.base_commit)}" if run.base_commit else ""
+    branch = f"branch {run.branch}" if run.branch else ""
+    head = "  ".join(part for part in (f"Run {run.id}", words(run.state), branch, base) if part)
+    lines = [cut(clean(head), look.width)]
+    if run.workspace:
+        lines.append(cut(f"  {folder(run.workspace, look)}", look.width))
+    if run.pinned_differs:
+        lines += block("golem.toml has changed since this run began; the run keeps what it began with.", look)
+    lines += table([_phase(phase) for phase in run.phases], look)
+    for phase in run.phases:
+        lines += [cut(f"  {phase.name}: warning: {clean(warning)}", look.width) for warning in phase.warnings]
+        lines += [line for evidence in phase.evidence for line in evidence_lines(evidence, look)]
+    return lines
+
+
+def _phase(phase: PhaseView) -> tuple[str, ...]:
+    attempts = count(phase.attempts, "attempt") if phase.attempts else ""
+    return "", phase.name, words(phase.state), attempts, short_hash(phase.commit), first_line(phase.summary)
+
+
+def _attempts(attempts: Sequence[AttemptView], look: Look) -> list[str]:
+    rows = [_attempt(attempt, look) for attempt in attempts[-ATTEMPTS_SHOWN:]]
+    earlier = len(attempts) - len(rows)
+    title = f"Attempts (the last {len(rows)} of {len(attempts)})" if earlier else "Attempts"
+    return _titled(title, table(rows, look))
+
+
+def _attempt(attempt: AttemptView, look: Look) -> tuple[str, ...]:
+    if attempt.state in _UNDER_WAY:
+        duration = since(attempt.started_at, look)
+    else:
+        duration = span(attempt.duration_s) if attempt.duration_s is not None else ""
+    ended = words(attempt.outcome or attempt.state)
+    if attempt.signal:
+        ended += f", signal {attempt.signal}"
+    elif attempt.status:
+        ended += f", status {attempt.status}"
+    said = first_line(attempt.message) or next((first_line(line) for line in reversed(attempt.tail)), "")
+    return "", attempt.id, attempt.command or attempt.agent or "", duration, ended, said

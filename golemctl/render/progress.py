@@ -1,0 +1,277 @@
+"""An attached run: records of the journal → lines to append, a footer of what runs, and a summary. Pure.
+
+One row of the table at the end says what one type of record tells a watcher; a type without a row tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from golemctl.render.text import (
+    Look,
+    attention,
+    clean,
+    clock,
+    count,
+    cut,
+    epoch,
+    first_line,
+    lasted,
+    pad,
+    short_hash,
+    span,
+    words,
+)
+from golemd.api.views import AttemptView, DispatchView
+
+_ITEM_COLUMNS: Final = 6
+_PHASE_COLUMNS: Final = 8
+_WORD_COLUMNS: Final = 9
+_PASSED: Final = "passed"
+
+
+class Running(Struct):
+    """An attempt under way, as far as the records have told. `since`: seconds since the epoch; None: not started."""
+
+    item: str
+    phase: str
+    number: int
+    agent: str = ""
+    command: str = ""
+    since: float | None = None
+
+
+class Told(Struct):
+    """What a record tells: a word for the column, a text, and whether a human is asked."""
+
+    word: str
+    text: str = ""
+    asks: bool = False
+    phase: str = ""
+
+
+class Progress:
+    """What a watcher of one project's dispatch knows. `halted` is the reason, once the dispatch has ended."""
+
+    def __init__(self, project: str, dispatch: DispatchView, attempts: Iterable[AttemptView] = ()) -> None:
+        self.project = project
+        self.halted: str | None = None
+        self.done = 0
+        self.phases = 0
+        self.cap = dispatch.cap
+        self.used = dispatch.used
+        self.running = {attempt.id: _seen_running(attempt) for attempt in attempts}
+        self._fixes: Counter[tuple[str, str]] = Counter()
+
+    def lines(self, record: Mapping[str, Any], look: Look) -> list[str]:
+        """What a record adds to the screen. Records of other projects add nothing."""
+        kind = str(record.get("type", ""))
+        project = record.get("project")
+        if project != self.project and (project or not kind.startswith("daemon.")):
+            return []
+        tell = _TELLERS.get(kind)
+        told = tell(self, record.get("data") or {}, record) if tell else None
+        if told is None:
+            return []
+        mark = "! " if told.asks else "  "
+        item = pad(clean(str(record.get("item") or "-")), _ITEM_COLUMNS)
+        phase = pad(clean(told.phase or "-"), _PHASE_COLUMNS)
+        head = f"{mark}{clock(record.get('ts'))}  {item}  {phase}  {pad(told.word, _WORD_COLUMNS)}"
+        line = cut(f"{head}  {clean(told.text)}".rstrip(), look.width)
+        return [attention(line, look) if told.asks else line]
+
+    def footer(self, look: Look) -> str:
+        """One line: what runs and for how long, and what is left of the cap."""
+        cap = f"cap {self.used}/{self.cap}"
+        parts = [
+            clean(f"{each.item} {each.phase} {span(look.now - each.since)}")
+            for each in self.running.values()
+            if each.since is not None
+        ]
+        running = " · ".join(parts) if parts else "nothing runs at this moment"
+        # What is cut is the list, never the cap.
+        return f"{cut(running, max(1, look.width - len(cap) - 3))} · {cap}"
+
+    def summary_line(self, blocked: int, seconds: float, look: Look) -> str:
+        """`halted  all done or blocked   4 done · 1 blocked · 11 phases · 38 min`."""
+        counts = [f"{self.done} done", f"{blocked} blocked", count(self.phases, "phase"), lasted(seconds)]
+        return cut(f"  halted  {words(self.halted)}   {' · '.join(counts)}", look.width)
+
+
+def _seen_running(attempt: AttemptView) -> Running:
+    agent, command = attempt.agent or "", attempt.command or ""
+    return Running(attempt.item, attempt.phase, attempt.number, agent, command, epoch(attempt.started_at))
+
+
+# --- what each record tells --------------------------------------------------------------------------------------
+
+Data = Mapping[str, Any]
+Teller = Callable[[Progress, Data, Mapping[str, Any]], Told | None]
+
+
+def _planned(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
+    progress.running[data["attempt"]] = Running(
+        str(record.get("item")), data["phase"], data["number"], data.get("agent", ""), data.get("command", "")
+    )
+
+
+def _spawned(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    found = progress.running.get(data["attempt"])
+    if found is None:
+        return None
+    found.since = epoch(record.get("ts"))
+    if found.command:
+        return None  # what a verify command showed comes with its evidence
+    text = f"{found.agent}  attempt {found.number}  (cap {progress.used}/{progress.cap})"
+    return Told("started", text, phase=found.phase)
+
+
+def _over(progress: Progress, data: Data) -> str:
+    found = progress.running.pop(data["attempt"], None)
+    return found.phase if found is not None else ""
+
+
+def _exited(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
+    found = progress.running.get(data["attempt"])
+    if found is not None:
+        found.since = None  # the process is gone; what it left is being looked at
+
+
+def _adopted(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    found = progress.running.get(data["attempt"])
+    return Told("adopted", f"pid {data['pid']}, it ran on", phase=found.phase if found else "")
+
+
+def _accepted(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    phase = _over(progress, data)
+    summary = first_line(data.get("summary"))
+    if data["result"] == "failed":
+        return Told("failed", summary + _again(data, record), phase=phase)
+    if data["result"] == "subphase_complete":
+        return Told("round", summary, phase=phase)
+    warnings = data.get("warnings") or ()
+    return Told("warning", "; ".join(warnings), phase=phase) if warnings else None
+
+
+def _rejected(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    phase = _over(progress, data)
+    word = "ended" if data["outcome"] == "cancelled" else "failed"
+    return Told(word, first_line(data["message"]) + _again(data, record), phase=phase)
+
+
+def _lost(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("lost", first_line(data["reason"]) + _again(data, record), phase=_over(progress, data))
+
+
+def _again(data: Data, record: Mapping[str, Any]) -> str:
+    """When the next attempt begins, counted from the record's own time."""
+    at = data.get("again_us") or 0
+    now = epoch(record.get("ts"))
+    return f"  → retry in {lasted(at / 1e6 - now + 0.999)}" if at and now is not None else ""
+
+
+def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    _over(progress, data)
+    outcome = words(data["outcome"])
+    if data["outcome"] == _PASSED:
+        return Told("verify", f"{data['command']}  passed  (tree {short_hash(data['tree'])})", phase=data["phase"])
+    said = [line for line in map(first_line, data.get("lines") or ()) if line]
+    text = f"{data['command']}  {outcome}" + (f": {said[-1]}" if said else "")
+    if data.get("spends") == "fix":
+        progress._fixes[data["run"], data["phase"]] += 1
+        text += f"  → fix {progress._fixes[data['run'], data['phase']]}"
+    return Told("verify", text, phase=data["phase"])
+
+
+def _phase_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
+    progress.used += 1
+
+
+def _phase_completed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    progress.phases += 1
+    return Told("completed", first_line(data.get("summary")), phase=data["phase"])
+
+
+def _phase_failed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("failed", first_line(data["reason"]), phase=data["phase"])
+
+
+def _commit(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    if not data.get("commit"):
+        return None
+    size = f"{count(data.get('files', 0), 'file')} +{data.get('insertions', 0)} −{data.get('deletions', 0)}"  # noqa: RUF001 - a minus
+    return Told("committed", f"{short_hash(data['commit'])}  {size}", phase=data["phase"])
+
+
+def _kept(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    return Told("kept", f"uncommitted work is safe in {data['ref']}") if data.get("ref") else None
+
+
+def _gate_opened(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("asks", f"{data['kind']}: {first_line(data['question'])}", asks=True, phase=data.get("phase", ""))
+
+
+def _gate_decided(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    text = first_line(data.get("text"))
+    return Told("decided", words(data["option"]) + (f": {text}" if text else ""))
+
+
+def _item_completed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    progress.done += 1
+    commit = short_hash(data.get("commit"))
+    return Told("done", f"at {commit}" if commit else "")
+
+
+def _item_cancelled(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    reason = first_line(data.get("reason"))
+    return Told("cancelled", words(data.get("resolution")) + (f": {reason}" if reason else ""))
+
+
+def _item_added(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("added", data["title"])
+
+
+def _dispatch_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
+    progress.cap, progress.used, progress.halted = data["cap"], data.get("used", 0), None
+
+
+def _dispatch_halted(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
+    progress.halted = str(data["reason"])
+
+
+def _daemon_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("golemd", f"{data['version']} has started, pid {data['pid']}")
+
+
+def _daemon_stopped(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("golemd", "has stopped" + (f": {data['reason']}" if data.get("reason") else ""))
+
+
+_TELLERS: Final[dict[str, Teller]] = {
+    "attempt.planned": _planned,
+    "attempt.spawned": _spawned,
+    "attempt.adopted": _adopted,
+    "attempt.exited": _exited,
+    "attempt.accepted": _accepted,
+    "attempt.rejected": _rejected,
+    "attempt.lost": _lost,
+    "evidence.recorded": _evidence,
+    "phase.started": _phase_started,
+    "phase.completed": _phase_completed,
+    "phase.failed": _phase_failed,
+    "commit.created": _commit,
+    "work.kept": _kept,
+    "gate.opened": _gate_opened,
+    "gate.decided": _gate_decided,
+    "item.added": _item_added,
+    "item.completed": _item_completed,
+    "item.cancelled": _item_cancelled,
+    "dispatch.started": _dispatch_started,
+    "dispatch.halted": _dispatch_halted,
+    "daemon.started": _daemon_started,
+    "daemon.stopped": _daemon_stopped,
+}

@@ -1,0 +1,197 @@
+"""`golemctl status` and `projects`: attention first, then what runs, then what waits and why, then what has ended."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from golemctl.render.gates import waits_for_you
+from golemctl.render.text import (
+    Look,
+    attention,
+    clean,
+    count,
+    cut,
+    first_line,
+    folder,
+    pad,
+    since,
+    width,
+    words,
+)
+from golemd.api.model import ENDED
+from golemd.api.views import AttemptView, DispatchView, GateView, ItemView, ProjectView, StatusView
+
+ACTIVE: Final = ("new", "scoping", "ready", "in_progress", "blocked")
+_GAP: Final = "  "
+_NOTE_INDENT: Final = 10
+_SHORTEST_TITLE: Final = 16
+
+
+class _Row(Struct, frozen=True):
+    """One item's line; `note` stands behind the title, or beneath when there is no room."""
+
+    rank: int
+    cells: tuple[str, ...]  # id, status, phase, elapsed, priority
+    title: str
+    note: str
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.rank == 0
+
+
+def status_lines(view: StatusView, look: Look, *, everything: bool = False) -> list[str]:
+    """The whole status. `everything`: ended items are listed, not counted."""
+    lines = _daemon(view, look)
+    if not view.projects:
+        return [*lines, "No project is registered. In a git repository: golemctl init"]
+    gates = {gate.id: gate for gate in view.gates}
+    attempts = _running_by_item(view.attempts)
+    for project in view.projects:
+        items = [item for item in view.items if item.project == project.name]
+        running = [attempt for item in items for attempt in attempts[item.id]]
+        lines += [_header(project, running, look), ""]
+        lines += _items([_row(item, gates, attempts[item.id], look) for item in items], look)
+        lines += _ended(project, everything)
+        if not project.counts:
+            lines.append('  Nothing in the backlog. Add something: golemctl add "…"')
+        lines.append("")
+    return [*lines, *waits_for_you(view.gates, look)] if view.gates else lines[:-1]
+
+
+def _daemon(view: StatusView, look: Look) -> list[str]:
+    lines = []
+    if view.daemon.degraded:
+        lines.append(attention(cut(f"! golemd: {clean(view.daemon.degraded)}", look.width), look))
+    if view.daemon.stopping:
+        lines.append("golemd is stopping; nothing new is started.")
+    return [*lines, ""] if lines else []
+
+
+def _running_by_item(attempts: Sequence[AttemptView]) -> defaultdict[str, list[AttemptView]]:
+    found: defaultdict[str, list[AttemptView]] = defaultdict(list)
+    for attempt in attempts:
+        found[attempt.item].append(attempt)
+    return found
+
+
+def _header(project: ProjectView, running: Sequence[AttemptView], look: Look) -> str:
+    slots = f"{len(running)} of {count(project.max_concurrent, 'slot')}"
+    state = f"{dispatch_words(project.dispatch)} · {slots}" if running else dispatch_words(project.dispatch)
+    if project.dispatch.state == "running":
+        state += f" · {project.dispatch.used} of {count(project.dispatch.cap, 'phase')}"
+    name, root = clean(project.name), folder(project.root, look)
+    room = look.width - width(name) - width(state) - 5
+    shown = _tail(root, room)
+    return cut(f"{name}  {shown}   {state}" if shown else f"{name}   {state}", look.width)
+
+
+def _tail(path: str, columns: int) -> str:
+    """The end of a path, which says most; nothing when there is hardly room."""
+    if width(path) <= columns:
+        return path
+    return "…" + path[len(path) - columns + 1 :] if columns > 12 and path.isascii() else ""
+
+
+def dispatch_words(dispatch: DispatchView) -> str:
+    """What the mandate on a project is, in words."""
+    if dispatch.state == "running":
+        return "running, continuously" if dispatch.continuous else "running"
+    return f"halted: {words(dispatch.halt_reason)}" if dispatch.halt_reason else "not running"
+
+
+def _row(item: ItemView, gates: dict[str, GateView], running: Sequence[AttemptView], look: Look) -> _Row:
+    attempt = running[0] if running else None
+    elapsed = since(attempt.started_at, look) if attempt else ""
+    phase = (attempt.phase if attempt else item.phase) or ""
+    cells = (item.id, words(item.status), phase, elapsed, str(item.priority))
+    rank = 0 if item.status == "blocked" else 3 if item.status in ENDED else 1 if attempt else 2
+    return _Row(rank, tuple(clean(cell) for cell in cells), clean(item.title), _note(item, gates, attempt))
+
+
+def _note(item: ItemView, gates: dict[str, GateView], attempt: AttemptView | None) -> str:
+    gate = gates.get(item.gate or "")
+    if gate is not None:
+        return f"{gate.kind}: {first_line(gate.question)}"
+    if attempt is not None:
+        said = next((clean(line).strip() for line in reversed(attempt.tail) if clean(line).strip()), "")
+        number = f"attempt {attempt.number}" if attempt.kind == "agent" and attempt.number > 1 else ""
+        command = clean(attempt.command or "") if attempt.kind != "agent" else ""
+        return ": ".join(part for part in (number or command, said) if part)
+    if item.status in ENDED:
+        return words(item.resolution) if item.resolution not in (None, "completed") else ""
+    return short_why(item.id, item.why)
+
+
+def short_why(item: str, why: str | None) -> str:
+    """The reason alone, of a sentence that begins with the item and its status."""
+    why = first_line(why)
+    before, colon, reason = why.partition(": ")
+    return reason.removesuffix(".") if colon and before.startswith(f"{item} ") else why
+
+
+def _items(rows: list[_Row], look: Look) -> list[str]:
+    if not rows:
+        return []
+    rows = sorted(rows, key=lambda row: row.rank)
+    heads = ("ID", "STATUS", "PHASE", "", "PRIO")
+    widths = [max(width(row.cells[n]) for row in rows) for n in range(len(heads))]
+    widths = [max(columns, width(head)) if columns else 0 for columns, head in zip(widths, heads, strict=True)]
+    if all(row.cells[4] == "0" for row in rows):
+        widths[4] = 0
+    lead = 2 + sum(columns + len(_GAP) for columns in widths if columns)
+    room = max(_SHORTEST_TITLE, look.width - lead)
+    longest = max(width(row.title) for row in rows)
+    beside = all(longest + 2 + width(row.note) <= room for row in rows)
+    lines = [cut("  " + _cells(heads, widths) + "TITLE", look.width)]
+    for row in rows:
+        lines += _item(row, widths, longest if beside else None, look)
+    return lines
+
+
+def _cells(cells: Sequence[str], widths: Sequence[int]) -> str:
+    shown = []
+    for number, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
+        if columns:
+            shown.append(" " * (columns - width(cell)) + cell if number == 4 else pad(cell, columns))
+            shown.append(_GAP)
+    return "".join(shown)
+
+
+def _item(row: _Row, widths: Sequence[int], beside: int | None, look: Look) -> list[str]:
+    mark = "! " if row.is_blocked else "  "
+    text = mark + _cells(row.cells, widths)
+    if beside is not None:
+        line = f"{text}{pad(row.title, beside)}{_GAP}{row.note}".rstrip()
+        return [_marked(line, row, look)]
+    lines = [_marked(cut(text + row.title, look.width), row, look)]
+    if row.note:
+        lines.append(cut(" " * _NOTE_INDENT + row.note, look.width))
+    return lines
+
+
+def _marked(line: str, row: _Row, look: Look) -> str:
+    return attention(line[0], look) + line[1:] if row.is_blocked else line
+
+
+def _ended(project: ProjectView, everything: bool) -> list[str]:
+    ended = [f"{number} {words(status)}" for status, number in project.counts.items() if status in ENDED and number]
+    if not ended or everything:
+        return []
+    return [f"  {', '.join(ended)}  (golemctl status --all)"]
+
+
+def projects_lines(projects: Sequence[ProjectView], look: Look) -> list[str]:
+    """Every registered project with its state and what is in its backlog."""
+    if not projects:
+        return ["No project is registered. In a git repository: golemctl init"]
+    lines = []
+    for project in projects:
+        counts = ", ".join(f"{number} {words(status)}" for status, number in project.counts.items() if number)
+        lines.append(_header(project, (), look))
+        lines.append(cut(f"  {clean(project.prefix)}: {counts or 'no items'}", look.width))
+    return lines

@@ -1,0 +1,252 @@
+"""`golemd`: arguments, signals, logging; builds the adapters and runs the engine.
+
+Exit status: 0 clean; 2 usage; 65 journal damaged; 70 internal error; 74 journal write failed; 75 another daemon holds
+the lock; 76 the journal was written by a newer golemd; 78 configuration or places unusable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import trio
+
+import golemd
+from golemd.adapters import journal as journals
+from golemd.adapters.clock import SystemClock, boot_id
+from golemd.adapters.disk import RealDisk
+from golemd.adapters.files import read_text, write_private
+from golemd.adapters.notify import notify
+from golemd.adapters.processes import LocalRunner
+from golemd.adapters.socket import SocketLimits, serve
+from golemd.adapters.state_folder import StateFolder
+from golemd.adapters.workspace import Git
+from golemd.api import paths
+from golemd.api.calls import decode_call
+from golemd.api.faults import Fault, Invalid, Unavailable
+from golemd.api.wire import WireLimits
+from golemd.core.evolve import fold
+from golemd.core.state import State
+from golemd.engine import prepare
+from golemd.engine.engine import Engine, Parts
+from golemd.logs import set_up_logging
+from golemd.settings import Settings, read_settings
+
+log = logging.getLogger("golemd")
+
+INTERNAL_ERROR: Final = 70
+UNUSABLE: Final = 78
+
+
+class SettingsInvalid(Invalid):
+    """golemd.toml cannot be used; exit status 78."""
+
+    exit_status = UNUSABLE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the daemon in the foreground; returns the exit status."""
+    options = _parser().parse_args(argv)
+    set_up_logging(options.log_level, options.log_format)
+    try:
+        return _act(options)
+    except Fault as fault:
+        return _refuse(fault)
+    except BaseExceptionGroup as group:
+        return _judge(group)
+    except KeyboardInterrupt:
+        return 0
+    except Exception:
+        log.exception("internal error; please report it")
+        return INTERNAL_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="golemd", description="The foreman for coding agents, as a daemon.")
+    parser.add_argument("--state-dir", metavar="D", help="state folder (default: $XDG_STATE_HOME/golemd)")
+    parser.add_argument("--socket", metavar="S", help="where to listen (default: $XDG_RUNTIME_DIR/golemd/golemd.sock)")
+    parser.add_argument("--config", metavar="F", help="golemd.toml (default: $XDG_CONFIG_HOME/golemd/golemd.toml)")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    parser.add_argument("--log-format", default="text", choices=["text", "json"])
+    parser.add_argument("--check", action="store_true", help="read configuration and journal, start nothing")
+    parser.add_argument(
+        "--repair", metavar="SEQ", type=int, help="cut a damaged journal after record SEQ, keeping a copy"
+    )
+    parser.add_argument("--version", action="version", version=f"golemd {golemd.__version__}")
+    return parser
+
+
+def _act(options: argparse.Namespace) -> int:
+    state_dir = paths.state_dir(options.state_dir)
+    settings = _settings(paths.config_path(options.config))
+    if options.check:
+        return _check(state_dir, settings)
+    if options.repair is not None:
+        return _repair(state_dir, options.repair, settings)
+    socket_path = paths.socket_path(options.socket, options.state_dir)
+    return trio.run(_daemon, state_dir, socket_path, settings, paths.config_path(options.config))
+
+
+def _refuse(fault: Fault) -> int:
+    """Say what is wrong and what to do; the fault knows its exit status."""
+    print(f"golemd: {fault.message}", file=sys.stderr)
+    if fault.hint:
+        print(f"        {fault.hint}", file=sys.stderr)
+    return int(getattr(fault, "exit_status", UNUSABLE))
+
+
+def _judge(group: BaseExceptionGroup[BaseException]) -> int:
+    """Of several errors at once, a fault with an exit status says why the daemon ended."""
+    leaves = list(_leaves(group))
+    for error in leaves:
+        if isinstance(error, Fault) and hasattr(error, "exit_status"):
+            return _refuse(error)
+    if all(isinstance(error, KeyboardInterrupt) for error in leaves):
+        return 0
+    log.error("internal error; please report it", exc_info=group)
+    return INTERNAL_ERROR
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _settings(path: Path) -> Settings:
+    text = read_text(path)
+    if text is None:
+        return Settings()
+    found = read_settings(text, str(path))
+    if isinstance(found, Settings):
+        return found
+    listed = "\n        ".join(str(problem) for problem in found)
+    raise SettingsInvalid("configuration_invalid", f"{path} has problems:\n        {listed}", "Mend them all.")
+
+
+def _journal_limits(settings: Settings) -> journals.Limits:
+    limits = settings.limits
+    return journals.Limits(
+        record_bytes=limits.record_bytes, segment_bytes=limits.segment_bytes, reserve_bytes=limits.reserve_bytes
+    )
+
+
+def _check(state_dir: Path, settings: Settings) -> int:
+    """`--check`: everything that a start reads, and nothing that it does."""
+    if not (state_dir / "journal").exists():
+        print(f"golemd: the configuration is good; there is no journal in {state_dir} yet")
+        return 0
+    found = journals.check(state_dir, RealDisk(), _journal_limits(settings))
+    print(f"golemd: the configuration is good; {found}")
+    return 0
+
+
+def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
+    """`--repair SEQ`: the only way past a damaged journal."""
+    folder = StateFolder.open(state_dir)
+    try:
+        kept = trio.run(journals.repair, state_dir, seq, RealDisk(), _journal_limits(settings))
+    finally:
+        folder.close()
+    print(f"golemd: cut after record {seq}; the journal as it was is in {kept}")
+    return 0
+
+
+# --- the daemon --------------------------------------------------------------------------------------------------
+
+
+async def _daemon(state_dir: Path, socket_path: Path, settings: Settings, config_path: Path) -> int:
+    folder = StateFolder.open(state_dir)
+    instance = folder.instance()
+    state, clock = State(), SystemClock()
+    journal = await journals.Journal.open(
+        state_dir,
+        RealDisk(),
+        clock.now_us,
+        _journal_limits(settings),
+        lambda record: fold(state, record),
+    )
+    runner = LocalRunner(state_dir, instance)
+    parts = Parts(
+        state_dir=state_dir,
+        socket_path=socket_path,
+        settings=settings,
+        clock=clock,
+        journal=journal,
+        runner=runner,
+        git=Git(instance),
+        instance=instance,
+        boot_id=boot_id(),
+        environ=dict(os.environ),
+    )
+    engine = Engine(parts, state)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_mind_signals, engine)
+        await nursery.start(engine.run, nursery.cancel_scope)
+        await nursery.start(_serve, engine, runner, settings)
+        write_private(state_dir / paths.ADDRESS_FILE, f"{socket_path}\n")
+        notify(os.environ, "READY=1")
+        log.info("ready: %s, %d records, pid %d", socket_path, state.seq, os.getpid())
+    folder.close()
+    log.info("stopped")
+    return 0
+
+
+async def _serve(
+    engine: Engine,
+    runner: LocalRunner,
+    settings: Settings,
+    task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    limits = settings.limits
+    wire = WireLimits(message_bytes=limits.message_bytes, nesting=limits.nesting, elements=limits.elements)
+    await serve(
+        engine.parts.socket_path,
+        engine.handle,
+        decode=decode_call,
+        classify=runner.attempt_of,
+        limits=SocketLimits(
+            connections=limits.connections,
+            in_flight=limits.in_flight,
+            finish_seconds=limits.finish_seconds,
+            follower_bytes=limits.follower_bytes,
+            wire=wire,
+        ),
+        task_status=task_status,
+    )
+
+
+async def _mind_signals(engine: Engine) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                await _reload(engine)
+                continue
+            log.info("%s: stopping", signal.Signals(number).name)
+            notify(os.environ, "STOPPING=1")
+            engine.stop(engine.parts.settings.on_stop)
+
+
+async def _reload(engine: Engine) -> None:
+    """SIGHUP: read configuration again; a bad one is refused and the old one stays."""
+    try:
+        await prepare.reload(engine)
+    except Unavailable as fault:
+        if hasattr(fault, "exit_status"):
+            raise
+        log.error("reload: %s %s", fault.message, fault.hint)
+    except Fault as fault:
+        log.error("reload: %s %s", fault.message, fault.hint)
+    else:
+        log.info("reload: the configuration is in force")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Small files outside the journal: read bounded and without following tricks, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from golemd.api.faults import Invalid
+
+MAX_CONFIG_BYTES: Final = 1 << 20
+
+
+def read_bounded(path: Path, most: int) -> bytes | str | None:
+    """A regular file's bytes; None when there is none; a sentence when it is something else or too large."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{path.name} cannot be read: {error.strerror}"
+    with os.fdopen(file, "rb") as opened:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            return f"{path.name} is not a plain file"
+        if found.st_size > most:
+            return f"{path.name} is larger than {most} bytes"
+        return opened.read(most + 1)
+
+
+def read_text(path: Path) -> str | None:
+    """A configuration file's text, or None when there is none. Raises Invalid `unreadable_file`."""
+    found = read_bounded(path.resolve() if path.is_symlink() else path, MAX_CONFIG_BYTES)
+    if found is None:
+        return None
+    if isinstance(found, str):
+        raise Invalid("unreadable_file", f"{path}: {found}", "It must be a plain file of text.")
+    try:
+        return found.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid("unreadable_file", f"{path}: byte {error.start} is not UTF-8", "Save it as UTF-8.") from error
+
+
+def write_new(path: Path, text: str) -> bool:
+    """Write a file that does not exist yet, whole; False when it exists."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+    return True
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file of ours, readable by its owner only."""
+    draft = path.with_name(path.name + ".new")
+    with open(draft, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+    draft.replace(path)

@@ -1,0 +1,345 @@
+"""The journal as the engine uses it: `stage` now, `await durable` before anyone is told.
+
+staged → folded → durable → answered, shown, acted upon. `stage` gives a command's records their numbers, time and bytes
+without awaiting anything; `run`, the one writer, takes all that is staged, appends it, syncs it once, writes the
+head, and only then lets anyone past `durable`. No timer: while one sync runs, the next batch grows.
+
+The command is the atom: its records are staged all or none, and lie in one write to one segment. Any failed write,
+sync or rename makes the journal FAILED for good: nothing is retried, everyone gets JournalFailed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, Self
+
+import trio
+from msgspec import Struct
+
+from golemd.adapters.disk import Disk
+from golemd.adapters.journal.appender import Appender
+from golemd.adapters.journal.faults import JournalDamaged, JournalFailed, failure
+from golemd.adapters.journal.head import Mark
+from golemd.adapters.journal.limits import Limits
+from golemd.adapters.journal.line import VERSION, ZERO_HASH, encode
+from golemd.adapters.journal.reading import Reader
+from golemd.adapters.journal.recovery import Recovered, recover
+from golemd.adapters.journal.segments import FOLDER, INDEX_MASK
+from golemd.adapters.journal.times import timestamp
+from golemd.api.events import Draft, JournalRepaired, Record
+from golemd.api.faults import NotFound
+
+_EWMA: Final = 0.2  # the weight of the newest flush in the average
+_INLINE_BYTES: Final = 16 * 1024
+
+
+class Verified(Struct, frozen=True):
+    """What `verify` read: how many records in how many segments, and the last record's hash, which stands for all."""
+
+    records: int
+    segments: int
+    digest: str
+
+
+class _Batch:
+    """What is staged together: one write, one sync, one event for all who wait."""
+
+    __slots__ = ("done", "first", "index", "last", "last_h", "parts", "size")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.index: list[tuple[int, int]] = []
+        self.first = 0
+        self.last = 0
+        self.last_h = ""
+        self.done = trio.Event()
+
+
+class Journal:
+    """The open journal. Made by `open`; `run` must run in the engine's nursery; `aclose` ends both.
+
+    `repaired_tail`: what was cut before this start, not recorded yet; the engine stages it as its first event.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: Path,
+        clock: Callable[[], int],
+        limits: Limits,
+        found: Recovered,
+        timer: Callable[[], float],
+    ) -> None:
+        self._clock = clock
+        self._timer = timer
+        self._limits = limits
+        self._head = found.head
+        self._appender = Appender(disk, folder, limits, found.segments)
+        self._reader = Reader(disk, found.segments, limits.chunk_bytes)
+        self._seq = self._durable = found.end.seq
+        self._h = self._durable_h = found.end.h
+        self._last_us = found.end.us
+        self._failure: JournalFailed | None = None
+        self._closed = False
+        self._pending = _Batch()
+        self._inflight: _Batch | None = None
+        self._flushing = trio.Lock()
+        self._wake = trio.Event()
+        self._moved = trio.Event()
+        self._flush_us = 1000.0  # unknown yet: begin in a thread
+        self.repaired_tail: JournalRepaired | None = found.repaired
+
+    @classmethod
+    async def open(
+        cls,
+        folder: Path,
+        disk: Disk,
+        clock: Callable[[], int],
+        limits: Limits,
+        on_record: Callable[[Record], None],
+        *,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> Self:
+        """Replay the journal of state folder `folder`, which exists and whose lock is held.
+
+        `clock`: microseconds since the epoch. `on_record` gets every record of every whole command, in order.
+        `timer`: seconds, only for choosing where to sync and when to let others run. The next segment is made
+        with the first record that is staged. Faults: JournalDamaged, JournalNewer, JournalFailed.
+        """
+        return cls(disk, folder, clock, limits, await recover(disk, folder, limits, on_record), timer)
+
+    @property
+    def seq(self) -> int:
+        """The newest staged record."""
+        return self._seq
+
+    @property
+    def durable_seq(self) -> int:
+        """The newest durable record."""
+        return self._durable
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the disk is too full to renew the reserve."""
+        return self._appender.degraded
+
+    @property
+    def failed(self) -> bool:
+        """Whether a write, sync or rename has failed. It stays so."""
+        return self._failure is not None
+
+    def stage(
+        self, drafts: Sequence[Draft], *, body: str = "", cause: str = "", essential: bool = False
+    ) -> list[Record]:
+        """Number, date, encode and stage the records of one command: all of them or, with a fault, none.
+
+        `cause` is for drafts without one; `body` goes into the first record; `essential` (the end of an attempt) may
+        use the whole reserve of a full disk. Faults: Invalid `cannot_record`, Unavailable `disk_full`, JournalFailed.
+        """
+        self._check()
+        if not drafts:
+            return []
+        lines, records, now = self._encode(drafts, body, cause)
+        size = sum(map(len, lines))
+        try:
+            self._appender.secure(self._seq + 1, size, essential=essential)
+        except OSError as error:
+            raise self._fail(error) from error
+        self._last_us = now
+        self._add(lines, records, size)
+        self._wake.set()
+        return records
+
+    async def durable(self, seq: int) -> None:
+        """Return when record `seq`, which has been staged, is durable. Faults: JournalFailed."""
+        self._check()
+        if seq > self._seq:
+            raise ValueError(f"record {seq} was never staged")
+        if seq <= self._durable:
+            return
+        batch = self._inflight
+        if batch is None or seq > batch.last:
+            batch = self._pending
+        await batch.done.wait()
+        if seq > self._durable:
+            self._check()
+
+    async def wait_past(self, seq: int) -> int:
+        """Return the durable seq once it is beyond `seq`. Faults: JournalFailed, also when the journal is closed."""
+        while self._durable <= seq:
+            self._check()
+            await self._moved.wait()
+        return self._durable
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Write what is staged, until `aclose`. Asleep when there is nothing to write. Faults: JournalFailed."""
+        task_status.started()
+        while not self._closed:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            if self._failure is not None:
+                self._check()
+            while self._pending.parts:
+                async with self._flushing:
+                    await self._flush()
+                await trio.lowlevel.checkpoint()  # who was just answered may join the next batch
+
+    async def aclose(self) -> None:
+        """Flush what is staged, sync the head, give the reserve back. Faults: JournalFailed, if this fails."""
+        with trio.CancelScope(shield=True):
+            async with self._flushing:
+                if self._closed:
+                    return
+                self._closed = True
+                try:
+                    with ExitStack() as files:
+                        files.callback(self._head.close)
+                        files.callback(lambda: self._appender.close(trim=self._failure is None))
+                        await self._finish()
+                except OSError as error:
+                    raise self._fail(error) from error
+                finally:
+                    self._wake.set()
+                    self._moved.set()
+
+    async def _finish(self) -> None:
+        if self._failure is not None:
+            return
+        await self._flush()
+        try:
+            await self._head.sync()
+        except OSError as error:
+            raise self._fail(error) from error
+
+    def poke(self) -> bool:
+        """Look whether a full disk has room again; whether changing calls are let in. Faults: JournalFailed."""
+        self._check()
+        try:
+            return self._appender.recheck(self._seq + 1)
+        except OSError as error:
+            raise self._fail(error) from error
+
+    def read(self, seqs: Iterable[int]) -> Iterator[Record]:
+        """Durable records by number, in the order asked for. Faults: NotFound `no_record`, JournalDamaged."""
+        return self._reader.pick(map(self._known, seqs))
+
+    def scan(self, since: int, until: int) -> Iterator[Record]:
+        """Durable records with `since` < seq <= `until`, in order; `until` may lie ahead. Faults: JournalDamaged."""
+        for records in self._reader.chunks(since, min(until, self._durable)):
+            yield from records
+
+    async def scan_slices(self, since: int, until: int, visit: Callable[[Record], None]) -> None:
+        """Like `scan`, for long stretches: `visit` gets each record, and others may run about every millisecond."""
+        slice_s = self._limits.slice_us / 1e6
+        begun = self._timer()
+        for record in self.scan(since, until):
+            visit(record)
+            if self._timer() - begun >= slice_s:
+                await trio.lowlevel.checkpoint()
+                begun = self._timer()
+
+    async def verify(self) -> Verified:
+        """Read every durable line and the whole chain again from disk, in slices. Faults: JournalDamaged."""
+        until, digest, segments = self._durable, self._durable_h, len(self._appender.segments)
+        found = ZERO_HASH
+
+        def visit(record: Record) -> None:
+            nonlocal found
+            found = record.h
+
+        await self.scan_slices(0, until, visit)
+        if found != digest:
+            raise JournalDamaged(FOLDER, 0, until - 1, f"record {until} is not the one that was written")
+        return Verified(until, segments, digest)
+
+    def _known(self, seq: int) -> int:
+        if not 1 <= seq <= self._durable:
+            raise NotFound("no_record", f"there is no durable record {seq}", seq=seq)
+        return seq
+
+    def _encode(self, drafts: Sequence[Draft], body: str, cause: str) -> tuple[list[bytes], list[Record], int]:
+        now = max(self._clock(), self._last_us)
+        ts = timestamp(now)
+        lines: list[bytes] = []
+        records: list[Record] = []
+        seq, prev, final = self._seq, self._h, len(drafts) - 1
+        for number, draft in enumerate(drafts):
+            seq += 1
+            line, record = encode(
+                draft.event,
+                seq=seq,
+                d=self._durable,
+                ts=ts,
+                project=draft.project,
+                item=draft.item,
+                cause=draft.cause or cause,
+                more=number < final,
+                body="" if number else body,
+                prev=prev,
+                limit=self._limits.record_bytes,
+            )
+            prev = record.h
+            lines.append(line)
+            records.append(record)
+        return lines, records, now
+
+    def _add(self, lines: list[bytes], records: list[Record], size: int) -> None:
+        batch = self._pending
+        if not batch.parts:
+            batch.first = records[0].seq
+        offset = batch.size
+        for line, record in zip(lines, records, strict=True):
+            if not record.seq & INDEX_MASK:
+                batch.index.append((record.seq, offset))
+            offset += len(line)
+        batch.parts += lines
+        batch.size += size
+        batch.last, batch.last_h = self._seq, self._h = records[-1].seq, records[-1].h
+
+    async def _flush(self) -> None:
+        """Write one batch, make it durable, wake those who wait. The lock is held; cancellation waits outside."""
+        batch = self._pending
+        if not batch.parts:
+            return
+        self._pending, self._inflight = _Batch(), batch
+        tiny = len(batch.parts) <= self._limits.inline_flush_records and batch.size <= _INLINE_BYTES
+        begun = self._timer()
+        try:
+            with trio.CancelScope(shield=True):
+                await self._appender.write(
+                    batch.first,
+                    b"".join(batch.parts),
+                    batch.index,
+                    inline=tiny and self._flush_us < self._limits.inline_flush_us,
+                )
+                self._head.write(Mark(VERSION, batch.last, batch.last_h))
+        except Exception as error:
+            raise self._fail(error) from error
+        finally:
+            self._inflight = None
+        self._flush_us += _EWMA * ((self._timer() - begun) * 1e6 - self._flush_us)
+        self._durable, self._durable_h = batch.last, batch.last_h
+        batch.done.set()
+        moved, self._moved = self._moved, trio.Event()
+        moved.set()
+
+    def _fail(self, error: Exception) -> JournalFailed:
+        """FAILED, for good: everyone who waits is woken to hear it. The fault for the caller to raise."""
+        if self._failure is None:
+            self._failure = failure(error)
+        for batch in (self._inflight, self._pending):
+            if batch is not None:
+                batch.done.set()
+        self._moved.set()
+        self._wake.set()
+        return self._failure
+
+    def _check(self) -> None:
+        if self._failure is not None:  # a fault of one's own for each: a shared one would collect all their tracebacks
+            raise JournalFailed(self._failure.what)
+        if self._closed:
+            raise JournalFailed("it was closed")

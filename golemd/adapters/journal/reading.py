@@ -1,0 +1,97 @@
+"""Reading durable records back while the journal is being written. Every line's hash is checked again, every time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+
+from golemd.adapters.disk import Disk
+from golemd.adapters.journal.faults import JournalDamaged
+from golemd.adapters.journal.line import BadLine, Chain, FutureRecord, decode
+from golemd.adapters.journal.segments import FOLDER, Lines, Reading, Segment, length
+from golemd.api.events import Record
+
+_FIRST = attrgetter("first")
+
+
+class Reader:
+    """Finds records by their seq. `segments` grows as the journal does; only bytes below their `size` are read."""
+
+    def __init__(self, disk: Disk, segments: list[Segment], chunk: int) -> None:
+        self._disk = disk
+        self._segments = segments
+        self._chunk = chunk
+
+    def chunks(self, since: int, until: int) -> Iterator[list[Record]]:
+        """Records with `since` < seq <= `until`, the chain checked from one to the next. Faults: JournalDamaged."""
+        chain: Chain | None = Chain() if since <= 0 else None
+        at = max(bisect_right(self._segments, since + 1, key=_FIRST) - 1, 0)
+        while at < len(self._segments) and (chain is None or chain.seq < until) and since < until:
+            segment = self._segments[at]
+            seq, offset = segment.nearest(since + 1) if chain is None else (segment.first, 0)
+            with Reading(self._disk, segment.path) as file:
+                lines = Lines(self._disk, file, offset, segment.size, self._chunk)
+                for chunk in lines:
+                    chain = chain or self._join(segment, seq, chunk[0], offset)
+                    records = self._follow(segment, chain, chunk, lines.start)
+                    wanted = [record for record in records if since < record.seq <= until]
+                    if wanted:
+                        yield wanted
+                    if chain.seq >= until:
+                        return
+            at += 1
+        if since < until:
+            raise self._missing(chain.seq + 1 if chain is not None else since + 1)
+
+    def pick(self, seqs: Iterable[int]) -> Iterator[Record]:
+        """The records of these seqs, in this order; neighbours share one reading. Faults: JournalDamaged."""
+        low, window = 0, list[bytes]()
+        for seq in seqs:
+            if not low <= seq < low + len(window):
+                low, window = self._window(seq)
+            try:
+                record = decode(window[seq - low])
+            except (BadLine, FutureRecord) as bad:
+                raise self._damaged(self._of(seq), 0, seq - 1, bad.what) from bad
+            if record.seq != seq:
+                raise self._damaged(self._of(seq), 0, seq - 1, f"record {record.seq} stands where {seq} belongs")
+            yield record
+
+    def _of(self, seq: int) -> Segment:
+        return self._segments[bisect_right(self._segments, seq, key=_FIRST) - 1]
+
+    def _window(self, seq: int) -> tuple[int, list[bytes]]:
+        """Lines around a record, from the indexed one before it: the seq of the first, and the lines."""
+        segment = self._of(seq)
+        low, offset = segment.nearest(seq)
+        with Reading(self._disk, segment.path) as file:
+            for chunk in Lines(self._disk, file, offset, segment.size, self._chunk):
+                if seq < low + len(chunk):
+                    return low, chunk
+                low += len(chunk)
+        raise self._missing(seq)
+
+    def _join(self, segment: Segment, seq: int, line: bytes, offset: int) -> Chain:
+        """A chain that begins with this line, whatever came before it."""
+        try:
+            return Chain(seq - 1, decode(line).prev)
+        except (BadLine, FutureRecord) as bad:
+            raise self._damaged(segment, offset, seq - 1, bad.what) from bad
+
+    def _follow(self, segment: Segment, chain: Chain, lines: list[bytes], start: int) -> list[Record]:
+        records = chain.follow(lines)
+        good = len(records)
+        if good < len(lines):
+            try:
+                what = chain.objection(lines[good]).what
+            except FutureRecord as future:
+                what = future.what
+            raise self._damaged(segment, start + length(lines[:good]), chain.seq, what)
+        return records
+
+    def _damaged(self, segment: Segment, offset: int, seq: int, what: str) -> JournalDamaged:
+        return JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, seq, what)
+
+    def _missing(self, seq: int) -> JournalDamaged:
+        return JournalDamaged(FOLDER, 0, seq - 1, f"record {seq} was durable and is gone")

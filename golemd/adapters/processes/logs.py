@@ -1,0 +1,79 @@
+"""An attempt's output, read in bounded pieces: raw bytes for those who follow it, clean lines for those who glance."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from golemd.adapters.processes.files import rfc3339
+from golemd.adapters.processes.records import Stream
+
+MAX_READ_BYTES: Final = 1024 * 1024
+TAIL_BYTES: Final = 8 * 1024
+MAX_LINE_CHARS: Final = 200
+STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
+
+_ESCAPES: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor movements
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS, SOS, PM, APC: titles, links, up to their terminator
+    r"|\x1b[ -/]*[0-~]?"  # all shorter ones
+)
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, bidi overrides, unassigned
+
+
+def read(folder: Path, stream: Stream, offset: int, limit: int) -> bytes:
+    """At most `limit` bytes (and MAX_READ_BYTES) of a log from `offset`; empty at its end and where there is none."""
+    fd = _open(folder, stream)
+    if fd is None:
+        return b""
+    try:
+        return os.pread(fd, max(0, min(limit, MAX_READ_BYTES)), max(0, offset))
+    finally:
+        os.close(fd)
+
+
+def tail(folder: Path, lines: int) -> list[str]:
+    """The last lines of the log that was written to last, without blank ones, escapes and control characters."""
+    written = [(when, stream) for stream in STREAMS if (when := _written_ns(folder, stream))]
+    if not written or lines <= 0:
+        return []
+    stream = max(written)[1]
+    size = os.stat(folder / f"{stream}.log").st_size
+    data = read(folder, stream, size - TAIL_BYTES, TAIL_BYTES)
+    if size > TAIL_BYTES:
+        data = data.partition(b"\n")[2] or data  # the first line is not whole
+    cleaned = [clean(line) for line in data.decode("utf-8", "replace").split("\n")]
+    return [line for line in cleaned if line][-lines:]
+
+
+def clean(line: str) -> str:
+    """A line as a terminal would leave it: what was written last, without anything that steers terminals."""
+    visible = _ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2].replace("\t", " ")
+    shown = "".join(char for char in visible if unicodedata.category(char) not in _UNSEEN)
+    return shown.strip()[:MAX_LINE_CHARS]
+
+
+def last_output_at(folder: Path) -> str | None:
+    """When a log last grew, RFC 3339 UTC; None when nothing was written."""
+    written = [when for stream in STREAMS if (when := _written_ns(folder, stream))]
+    return rfc3339(datetime.fromtimestamp(max(written) / 1e9, UTC)) if written else None
+
+
+def _open(folder: Path, stream: Stream) -> int | None:
+    try:
+        return os.open(folder / f"{stream}.log", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _written_ns(folder: Path, stream: Stream) -> int:
+    """The time of the last write, 0 when there was none."""
+    try:
+        known = os.stat(folder / f"{stream}.log")
+    except OSError:
+        return 0
+    return known.st_mtime_ns if known.st_size else 0

@@ -1,0 +1,67 @@
+"""Workspaces: everything that golemd does with git.
+
+Reading order: `types` (what goes in and out), `git` (running the program), `repository` (finding, holding,
+naming), `trees` (snapshots of what is on disk), `kept` (nothing is lost), `worktree` (making and removing),
+`commit` (after an agent has run), `leftovers` (what a dead daemon left).
+
+Each function takes the daemon's one `Git` first. What changes a repository waits for its turn there; what only reads
+does not. All of them may be cancelled, and called again after a crash at any point.
+"""
+
+from golemd.adapters.workspace.commit import commit_phase, examine, refs_digest
+from golemd.adapters.workspace.git import Git
+from golemd.adapters.workspace.kept import keep, put_back
+from golemd.adapters.workspace.leftovers import clear_dead_git
+from golemd.adapters.workspace.repository import ProjectLock, hold_project, inspect_repository, require_usable
+from golemd.adapters.workspace.trees import current, diffstat, snapshot
+from golemd.adapters.workspace.types import (
+    Cleared,
+    Committed,
+    Current,
+    DiffStat,
+    Examined,
+    FileStat,
+    Kept,
+    Listed,
+    Prepared,
+    PutBack,
+    RefChange,
+    Repository,
+    Workspace,
+    shown,
+)
+from golemd.adapters.workspace.worktree import prepare_worktree, remove_worktree, reopen_worktree
+
+__all__ = [
+    "Cleared",
+    "Committed",
+    "Current",
+    "DiffStat",
+    "Examined",
+    "FileStat",
+    "Git",
+    "Kept",
+    "Listed",
+    "Prepared",
+    "ProjectLock",
+    "PutBack",
+    "RefChange",
+    "Repository",
+    "Workspace",
+    "clear_dead_git",
+    "commit_phase",
+    "current",
+    "diffstat",
+    "examine",
+    "hold_project",
+    "inspect_repository",
+    "keep",
+    "prepare_worktree",
+    "put_back",
+    "refs_digest",
+    "remove_worktree",
+    "reopen_worktree",
+    "require_usable",
+    "shown",
+    "snapshot",
+]

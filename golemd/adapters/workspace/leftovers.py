@@ -1,0 +1,120 @@
+"""What a git that was killed leaves: processes of a dead daemon, lock files, temporary indexes.
+
+Rules: only git processes that carry this daemon's GOLEM_INSTANCE and no GOLEM_ATTEMPT are ours to end; those of agents
+are theirs. A lock file goes only when no git is at work in its worktree. Processes are awaited and ended by pidfd.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from golemd.adapters.workspace.git import Dirs
+from golemd.adapters.workspace.repository import find_dirs
+from golemd.adapters.workspace.trees import INDEX_PREFIX
+from golemd.adapters.workspace.types import Cleared, Workspace, shown
+from golemd.api.faults import Fault
+
+DEAD_GIT_SECONDS: Final = 10.0
+"""How long the git of a dead daemon may go on before it is ended."""
+
+ENVIRON_BYTES: Final = 1024 * 1024
+"""How much of a process's environment is read."""
+
+
+async def clear_dead_git(instance: str, workspaces: Sequence[Workspace], seconds: float = DEAD_GIT_SECONDS) -> Cleared:
+    """At start, before any git of our own: wait for a dead daemon's git, end what does not end, remove its locks."""
+    pidfds: dict[int, int] = {}
+    try:
+        for pid in _ours(instance):
+            with contextlib.suppress(OSError):
+                pidfds[pid] = os.pidfd_open(pid)
+                if pid not in set(_ours(instance)):  # the number went to another process meanwhile
+                    os.close(pidfds.pop(pid))
+        ended = [pid for pid, fd in pidfds.items() if not await _ends(fd, seconds, None)] if pidfds else []
+        for pid in ended:
+            await _ends(pidfds[pid], seconds, signal.SIGKILL)
+    finally:
+        for fd in pidfds.values():
+            os.close(fd)
+    locks: list[str] = []
+    for workspace in workspaces:
+        with contextlib.suppress(Fault):  # a repository that is gone has no locks
+            if dirs := find_dirs(workspace):
+                locks += free_stale_locks(dirs)
+    return Cleared(tuple(ended), tuple(pid for pid in pidfds if pid not in ended), tuple(locks))
+
+
+async def _ends(pidfd: int, seconds: float, signal_number: signal.Signals | None) -> bool:
+    """Whether a process has ended within the time, after an optional signal."""
+    if signal_number is not None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal_number)
+    with trio.move_on_after(seconds):
+        await trio.lowlevel.wait_readable(pidfd)
+        return True
+    return False
+
+
+def free_stale_locks(dirs: Dirs, branch_ref: str | None = None) -> list[str]:
+    """Remove the locks and temporary indexes of killed gits from a linked worktree's own git folder.
+
+    With `branch_ref`, the lock of that ref too. Does nothing in a repository's main git folder, which is not ours, nor
+    while any git is at work in the worktree. Gives the removed files.
+    """
+    if dirs.git_dir == dirs.common_dir:
+        return []
+    candidates = [dirs.git_dir / "index.lock", dirs.git_dir / "HEAD.lock", *dirs.git_dir.glob(f"{INDEX_PREFIX}*")]
+    if branch_ref is not None:
+        candidates.append(dirs.common_dir / f"{branch_ref}.lock")
+    found = [path for path in candidates if path.exists()]
+    if not found or git_at_work(dirs):
+        return []
+    for path in found:
+        path.unlink(missing_ok=True)
+    return [shown(str(path)) for path in found]
+
+
+def git_at_work(dirs: Dirs) -> bool:
+    """Whether any git process of this user stands in the worktree or names its git folder."""
+    inside = os.path.realpath(dirs.work_tree)
+    for pid in _gits():
+        with contextlib.suppress(OSError):
+            cwd = os.readlink(f"/proc/{pid}/cwd")
+            if cwd == inside or cwd.startswith(f"{inside}/"):
+                return True
+            if os.fsencode(f"GIT_DIR={dirs.git_dir}") in _environ(pid):
+                return True
+    return False
+
+
+def _ours(instance: str) -> Iterator[int]:
+    for pid in _gits():
+        with contextlib.suppress(OSError):
+            environ = _environ(pid)
+            carries = os.fsencode(f"GOLEM_INSTANCE={instance}") in environ
+            if carries and not any(entry.startswith(b"GOLEM_ATTEMPT=") for entry in environ):
+                yield pid
+
+
+def _gits() -> Iterator[int]:
+    """Processes of this user whose name is git, or one of its parts."""
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            process = Path("/proc") / name
+            comm = (process / "comm").read_bytes().strip()
+            if (comm == b"git" or comm.startswith(b"git-")) and process.stat().st_uid == os.geteuid():
+                yield int(name)
+
+
+def _environ(pid: int) -> list[bytes]:
+    with open(f"/proc/{pid}/environ", "rb") as environ:
+        return environ.read(ENVIRON_BYTES).split(b"\0")

@@ -1,0 +1,475 @@
+"""Facts, in the past tense. A Record is an event with its place in the journal.
+
+Rules. Every event has an explicit TYPE, which is what the journal holds and never changes. New fields have defaults. A
+changed meaning is a new TYPE; the old shape stays at the end of this file and `core.upcast` turns it into today's.
+What an event does to the state is said in `core.evolve`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+from msgspec import Struct, to_builtins
+
+from golemd.api.config import Pipeline, ProjectConfig
+from golemd.api.model import (
+    Actor,
+    Assessments,
+    AttemptKind,
+    Content,
+    GateKind,
+    HaltReason,
+    NoteKind,
+    Option,
+    Outcome,
+    Resolution,
+    ResultCode,
+    Stage,
+    Status,
+)
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The base of all facts."""
+
+    TYPE: ClassVar[str] = ""
+
+
+class Draft(Struct, frozen=True):
+    """An event that has not happened yet: what `decide` returns and the journal stages."""
+
+    event: Event
+    project: str = ""
+    item: str = ""
+    cause: str = ""
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One line of the journal. Empty strings stand for absent keys; `ts` is RFC 3339 UTC with microseconds."""
+
+    v: int = 1
+    seq: int
+    d: int
+    ts: str
+    type: str
+    project: str = ""
+    item: str = ""
+    cause: str = ""
+    more: bool = False
+    body: str = ""
+    data: Event
+    prev: str
+    h: str
+
+
+# --- the daemon --------------------------------------------------------------------------------------------------
+
+
+class DaemonStarted(Event, frozen=True, kw_only=True):
+    TYPE = "daemon.started"
+    version: str
+    pid: int
+    boot_id: str
+
+
+class DaemonStopped(Event, frozen=True, kw_only=True):
+    TYPE = "daemon.stopped"
+    reason: str = ""
+
+
+class JournalRepaired(Event, frozen=True, kw_only=True):
+    """A damaged or torn end was cut; what was cut is kept in `copy`."""
+
+    TYPE = "journal.repaired"
+    file: str
+    offset: int
+    cut_bytes: int
+    copy: str
+    last_seq: int
+
+
+# --- projects and dispatch ---------------------------------------------------------------------------------------
+
+
+class ProjectRegistered(Event, frozen=True, kw_only=True):
+    TYPE = "project.registered"
+    name: str
+    root: str
+    common_dir: str
+    prefix: str
+    base_branch: str
+
+
+class ProjectConfigured(Event, frozen=True, kw_only=True):
+    """This configuration is in force from here on."""
+
+    TYPE = "project.configured"
+    config: ProjectConfig
+    digest: str
+    by: str = ""
+
+
+class ProjectRemoved(Event, frozen=True, kw_only=True):
+    TYPE = "project.removed"
+    reason: str = ""
+
+
+class DispatchStarted(Event, frozen=True, kw_only=True):
+    TYPE = "dispatch.started"
+    cap: int
+    used: int = 0
+    continuous: bool = False
+    actor: Actor = Actor()
+
+
+class DispatchHalted(Event, frozen=True, kw_only=True):
+    TYPE = "dispatch.halted"
+    reason: HaltReason
+    now: bool = False
+    actor: Actor = Actor()
+
+
+# --- items -------------------------------------------------------------------------------------------------------
+
+
+class ItemAdded(Event, frozen=True, kw_only=True):
+    TYPE = "item.added"
+    title: str
+    number: int
+    status: Status
+    pipeline: str
+    description: str = ""
+    priority: int = 0
+    labels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    base: str = ""
+    vars: dict[str, str] = {}
+    actor: Actor = Actor()
+
+
+class ItemEdited(Event, frozen=True, kw_only=True):
+    """None means unchanged."""
+
+    TYPE = "item.edited"
+    title: str | None = None
+    description: str | None = None
+    priority: int | None = None
+    labels: tuple[str, ...] | None = None
+    dependencies: tuple[str, ...] | None = None
+    pipeline: str | None = None
+    base: str | None = None
+    assessments: Assessments | None = None
+    actor: Actor = Actor()
+
+
+class ItemMoved(Event, frozen=True, kw_only=True):
+    TYPE = "item.moved"
+    to: Status
+    reason: str = ""
+
+
+class ItemCancelled(Event, frozen=True, kw_only=True):
+    TYPE = "item.cancelled"
+    resolution: Resolution
+    reason: str = ""
+    actor: Actor = Actor()
+
+
+class ItemReopened(Event, frozen=True, kw_only=True):
+    """The item begins anew; `facts` of an ended item are brought back from its records."""
+
+    TYPE = "item.reopened"
+    status: Status
+    description: str = ""
+    vars: dict[str, str] = {}
+    reason: str = ""
+    actor: Actor = Actor()
+
+
+class ItemCompleted(Event, frozen=True, kw_only=True):
+    TYPE = "item.completed"
+    commit: str = ""
+
+
+# --- runs --------------------------------------------------------------------------------------------------------
+
+
+class RunCreated(Event, frozen=True, kw_only=True):
+    TYPE = "run.created"
+    run: str
+    number: int
+    pipeline: Pipeline
+    config_digest: str
+
+
+class RunBound(Event, frozen=True, kw_only=True):
+    """Pins what the run depends on: later changes of golem.toml affect later runs only."""
+
+    TYPE = "run.bound"
+    run: str
+    pipeline: Pipeline
+    pipeline_digest: str
+    config_digest: str
+    bindings: dict[str, str]  # agent name → digest of its definition
+    inputs_digest: str
+    base_branch: str
+    base_commit: str
+    branch: str
+    workspace: str
+    environment: tuple[str, ...] = ()  # names of passed variables, never values
+
+
+class RunCompleted(Event, frozen=True, kw_only=True):
+    TYPE = "run.completed"
+    run: str
+    commit: str = ""
+
+
+class RunFailed(Event, frozen=True, kw_only=True):
+    TYPE = "run.failed"
+    run: str
+    reason: str
+
+
+class RunAborted(Event, frozen=True, kw_only=True):
+    TYPE = "run.aborted"
+    run: str
+    reason: str
+
+
+# --- phases ------------------------------------------------------------------------------------------------------
+
+
+class PhaseStarted(Event, frozen=True, kw_only=True):
+    TYPE = "phase.started"
+    run: str
+    phase: str
+    index: int
+
+
+class PhaseVerifying(Event, frozen=True, kw_only=True):
+    """An accepted result's tree is checked by the daemon's own commands, `commands` in number."""
+
+    TYPE = "phase.verifying"
+    run: str
+    phase: str
+    tree: str
+    commands: int
+
+
+class PhaseCompleted(Event, frozen=True, kw_only=True):
+    TYPE = "phase.completed"
+    run: str
+    phase: str
+    summary: str = ""
+    commit: str = ""
+
+
+class PhaseFailed(Event, frozen=True, kw_only=True):
+    """A bound was reached; a gate asks what to do."""
+
+    TYPE = "phase.failed"
+    run: str
+    phase: str
+    reason: str
+
+
+class PhaseSkipped(Event, frozen=True, kw_only=True):
+    TYPE = "phase.skipped"
+    run: str
+    phase: str
+    reason: str = ""
+
+
+class PhaseReset(Event, frozen=True, kw_only=True):
+    """The phase is pending again. `note` goes into the next prompt; `renew` gives all budgets again."""
+
+    TYPE = "phase.reset"
+    run: str
+    phase: str
+    reason: str
+    note_kind: NoteKind | None = None
+    note: str = ""
+    renew: bool = False
+    stage: Stage = Stage.ENTER
+
+
+# --- attempts ----------------------------------------------------------------------------------------------------
+
+
+class AttemptPlanned(Event, frozen=True, kw_only=True):
+    """The intent to start a process; durable before anything is started. `start_head/tree`: where its phase began."""
+
+    TYPE = "attempt.planned"
+    attempt: str
+    run: str
+    phase: str
+    number: int
+    kind: AttemptKind
+    agent: str = ""
+    command: str = ""
+    purpose: str = ""
+    start_head: str = ""
+    start_tree: str = ""
+    start_refs: str = ""
+
+
+class AttemptSpawned(Event, frozen=True, kw_only=True):
+    TYPE = "attempt.spawned"
+    attempt: str
+    pid: int
+    start: int
+    shim_pid: int
+    boot_id: str
+
+
+class AttemptAdopted(Event, frozen=True, kw_only=True):
+    TYPE = "attempt.adopted"
+    attempt: str
+    pid: int
+
+
+class AttemptExited(Event, frozen=True, kw_only=True):
+    """The durable exit record: `reason` is empty when the program ended by itself."""
+
+    TYPE = "attempt.exited"
+    attempt: str
+    status: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    errno: int | None = None
+    duration_s: float = 0.0
+    cpu_s: float = 0.0
+    max_rss_kb: int = 0
+    ended_descendants: int = 0
+
+
+class AttemptAccepted(Event, frozen=True, kw_only=True):
+    """The result is valid; only `phase.completed` means verified."""
+
+    TYPE = "attempt.accepted"
+    attempt: str
+    result: ResultCode
+    summary: str = ""
+    context: str = ""
+    question: str = ""
+    commit_summary: str = ""
+    assessments: Assessments = Assessments()
+    warnings: tuple[str, ...] = ()
+    head: str = ""
+    tree: str = ""
+    spends: str = ""
+    again_us: int = 0
+    put_back: bool = False
+
+
+class AttemptRejected(Event, frozen=True, kw_only=True):
+    """`spends`: which budget it costs; `again_us`: not before this moment is the next attempt started."""
+
+    TYPE = "attempt.rejected"
+    attempt: str
+    outcome: Outcome
+    message: str
+    spends: str = ""
+    again_us: int = 0
+    put_back: bool = False
+
+
+class AttemptLost(Event, frozen=True, kw_only=True):
+    """Neither the process nor its exit record exists. Never success; its leftovers were ended first."""
+
+    TYPE = "attempt.lost"
+    attempt: str
+    reason: str
+    again_us: int = 0
+
+
+# --- gates -------------------------------------------------------------------------------------------------------
+
+
+class GateOpened(Event, frozen=True, kw_only=True):
+    TYPE = "gate.opened"
+    gate: str
+    run: str
+    phase: str
+    kind: GateKind
+    key: str
+    question: str
+    options: tuple[Option, ...]
+    default: str = ""
+    content: Content = Content()
+    attempt: str = ""
+
+
+class GateDecided(Event, frozen=True, kw_only=True):
+    TYPE = "gate.decided"
+    gate: str
+    option: str
+    text: str = ""
+    actor: Actor = Actor()
+    token: str = ""
+
+
+class GateSuperseded(Event, frozen=True, kw_only=True):
+    TYPE = "gate.superseded"
+    gate: str
+    reason: str
+
+
+# --- evidence and work -------------------------------------------------------------------------------------------
+
+
+class EvidenceRecorded(Event, frozen=True, kw_only=True):
+    """What a verify command showed; `spends` is "fix" when it costs a fix attempt."""
+
+    TYPE = "evidence.recorded"
+    run: str
+    phase: str
+    attempt: str
+    command: str
+    outcome: str
+    tree: str
+    status: int | None = None
+    duration_s: float = 0.0
+    lines: tuple[str, ...] = ()
+    spends: str = ""
+
+
+class CommitCreated(Event, frozen=True, kw_only=True):
+    """The phase's work is in git. `commit` is empty when there was nothing to commit."""
+
+    TYPE = "commit.created"
+    run: str
+    phase: str
+    attempt: str
+    head: str
+    tree: str
+    commit: str = ""
+    message: str = ""
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+
+
+class WorkKept(Event, frozen=True, kw_only=True):
+    """Uncommitted work is safe under `ref` (empty: there was none); `then` says what was done after that."""
+
+    TYPE = "work.kept"
+    run: str
+    then: str  # put_back | removed
+    attempt: str = ""
+    ref: str = ""
+    commit: str = ""
+    listed: tuple[str, ...] = ()
+
+
+EVENTS: Final[dict[str, type[Event]]] = {event.TYPE: event for event in Event.__subclasses__()}
+
+
+def as_line(record: Record) -> dict[str, Any]:
+    """A record in the journal's own shape: the same keys in the same order, absent ones left out."""
+    line: dict[str, Any] = {"v": record.v, "seq": record.seq, "d": record.d, "ts": record.ts, "type": record.type}
+    line |= {name: value for name in ("project", "item", "cause") if (value := getattr(record, name))}
+    line |= {"more": True} if record.more else {}
+    line |= {"body": record.body} if record.body else {}
+    return line | {"data": to_builtins(record.data), "prev": record.prev, "h": record.h}

@@ -1,0 +1,402 @@
+"""The nouns: frozen values without handles. State is made of these; `golemd.api.views` says how they are shown.
+
+Ids read from left to right: item `WRK-42`, its run `WRK-42.1`, a phase of it `WRK-42.1.build`, an attempt
+`WRK-42.1.build.2`, a node's attempt `WRK-42.1.build.verify_1.2`, a gate `WRK-42.g3`.
+Times called `…_at` are RFC 3339 strings taken from records; those called `…_us` are microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from golemd.api.config import Pipeline
+
+
+class Status(StrEnum):
+    """Where an item stands. Blocked means exactly: a gate of the item is open."""
+
+    NEW = "new"
+    SCOPING = "scoping"
+    READY = "ready"
+    IN_PROGRESS = "in_progress"
+    BLOCKED = "blocked"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+ENDED: Final = frozenset({Status.DONE, Status.CANCELLED})
+
+
+class Resolution(StrEnum):
+    """How an item ended."""
+
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    ABORTED = "aborted"
+
+
+class RunState(StrEnum):
+    """Where one passage through a pipeline stands."""
+
+    CREATED = "created"
+    EXECUTING = "executing"
+    AWAITING = "awaiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+RUN_OVER: Final = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.ABORTED})
+
+
+class PhaseState(StrEnum):
+    """Where a phase of a run stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    AWAITING_GATE = "awaiting_gate"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+PHASE_OVER: Final = frozenset({PhaseState.COMPLETED, PhaseState.FAILED, PhaseState.SKIPPED})
+
+
+class Stage(StrEnum):
+    """The next step of a phase that has been started; each has one row in the plan."""
+
+    ENTER = "enter"  # make the workspace ready and note where the phase begins
+    BODY = "body"  # an agent's attempt
+    VERIFY = "verify"  # the daemon's own commands
+    COMMIT = "commit"  # record the work in git
+    GATE = "gate"  # a human decides
+
+
+class AttemptState(StrEnum):
+    """One child process, from intent to judgement."""
+
+    PLANNED = "planned"
+    SPAWNED = "spawned"
+    EXITED = "exited"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    LOST = "lost"
+
+
+ATTEMPT_OVER: Final = frozenset({AttemptState.ACCEPTED, AttemptState.REJECTED, AttemptState.LOST})
+
+
+class AttemptKind(StrEnum):
+    """Who the child process is."""
+
+    AGENT = "agent"
+    VERIFY = "verify"
+
+
+class Outcome(StrEnum):
+    """Why an attempt was rejected; each has one row in the table of `core.outcomes`."""
+
+    FAILED = "failed"
+    NO_RESULT = "no_result"
+    BAD_RESULT = "bad_result"
+    TIMEOUT = "timeout"
+    OUTPUT_LIMIT = "output_limit"
+    TRANSIENT = "transient"
+    UNUSABLE = "unusable"
+    IDENTITY = "identity"
+    HISTORY = "history"
+    CANCELLED = "cancelled"
+
+
+class ResultCode(StrEnum):
+    """What an agent says of its own attempt."""
+
+    PHASE_COMPLETE = "phase_complete"
+    SUBPHASE_COMPLETE = "subphase_complete"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+class GateKind(StrEnum):
+    """Why a human is asked."""
+
+    APPROVAL = "approval"
+    QUESTION = "question"
+    FAILURE = "failure"
+
+
+class HaltReason(StrEnum):
+    """Why a dispatch ended."""
+
+    ALL_DONE_OR_BLOCKED = "all_done_or_blocked"
+    CAP_REACHED = "cap_reached"
+    STOPPED = "stopped"
+
+
+class NoteKind(StrEnum):
+    """What kind of thing the next prompt must hear of."""
+
+    FAILURE = "failure"
+    EVIDENCE = "evidence"
+    ANSWER = "answer"
+    COMMENT = "comment"
+    INTERRUPTION = "interruption"
+    ROUND = "round"
+
+
+class Assessments(Struct, frozen=True, omit_defaults=True):
+    """An item's estimated dimensions; an empty one is unassessed."""
+
+    size: str = ""
+    complexity: str = ""
+    risk: str = ""
+    impact: str = ""
+
+
+class Actor(Struct, frozen=True, omit_defaults=True):
+    """Who did something: the credentials of the connection, and what the client called itself."""
+
+    uid: int = -1
+    user: str = ""
+    host: str = ""
+    client: str = ""
+
+
+class Option(Struct, frozen=True):
+    """One way to decide a gate."""
+
+    id: str
+    label: str
+    text_required: bool = False
+
+
+class Content(Struct, frozen=True, omit_defaults=True):
+    """The exact thing that a gate is about, by hash."""
+
+    commit: str = ""
+    tree: str = ""
+
+
+class Decision(Struct, frozen=True):
+    """What a human decided, who, and when."""
+
+    option: str
+    text: str
+    actor: Actor
+    token: str
+    at: str
+
+
+class Gate(Struct, frozen=True):
+    """A question that only a human may answer."""
+
+    id: str
+    item: str
+    run: str
+    phase: str
+    kind: GateKind
+    key: str
+    question: str
+    options: tuple[Option, ...]
+    default: str
+    content: Content
+    attempt: str
+    opened_at: str
+    decision: Decision | None = None
+    superseded: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.decision is None and not self.superseded
+
+
+class Note(Struct, frozen=True):
+    """Something that happened in a phase and that its next prompt must say."""
+
+    kind: NoteKind
+    text: str
+    attempt: str = ""
+
+
+class Evidence(Struct, frozen=True):
+    """What one verify command showed: run by the daemon on exactly this tree."""
+
+    attempt: str
+    command: str
+    outcome: str  # passed | failed | not_run
+    status: int | None
+    duration_s: float
+    tree: str
+    lines: tuple[str, ...] = ()
+    at: str = ""
+
+
+class Attempt(Struct, frozen=True):
+    """One child process of a phase. `again_us`: not before this moment is the next one started."""
+
+    id: str
+    item: str
+    run: str
+    phase: str
+    number: int
+    kind: AttemptKind
+    agent: str
+    command: str
+    state: AttemptState
+    planned_at: str
+    pid: int = 0
+    boot_id: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    adopted: bool = False
+    status: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    outcome: str = ""
+    message: str = ""
+    duration_s: float = 0.0
+
+
+class Phase(Struct, frozen=True):
+    """One entry of the pipeline within a run: its state, its budgets, and what its next prompt must say."""
+
+    name: str
+    state: PhaseState = PhaseState.PENDING
+    stage: Stage = Stage.ENTER
+    number: int = 0  # agent attempts planned so far; goes on rising over resets
+    verified: int = 0  # verify attempts planned so far
+    retries: int = 0
+    fixes: int = 0
+    rounds: int = 0
+    lost_in_row: int = 0
+    transient_in_row: int = 0
+    again_us: int = 0
+    live: str = ""  # the attempt under way
+    put_back: str = ""  # the attempt whose leftovers must be kept, and the tree put back, before the next one
+    start_head: str = ""
+    start_tree: str = ""
+    start_refs: str = ""  # the state of all branches and tags then
+    base_tree: str = ""  # what the next commit is the difference from
+    tree: str = ""  # what verify looks at, and what is committed
+    command: int = 0  # index of the next verify command
+    commands: int = 0  # how many there are
+    accepted: str = ""  # the attempt whose result stands
+    commit: str = ""
+    summary: str = ""
+    commit_summary: str = ""
+    more_rounds: bool = False  # the accepted result ends a round, not the phase
+    question: str = ""  # the accepted result asks this instead of completing
+    approvals: tuple[tuple[str, str], ...] = ()  # (gate key, tree that was approved)
+    notes: tuple[Note, ...] = ()
+    warnings: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    started_at: str = ""
+    ended_at: str = ""
+
+
+class Run(Struct, frozen=True):
+    """One passage of an item through a pipeline, with all that it depends on pinned."""
+
+    id: str
+    item: str
+    project: str
+    number: int
+    state: RunState
+    pipeline: Pipeline
+    config_digest: str  # of the project's configuration that this run is pinned to
+    phases: tuple[Phase, ...]
+    index: int = 0  # the phase that is next or under way
+    pipeline_digest: str = ""
+    base_branch: str = ""
+    base_commit: str = ""
+    branch: str = ""
+    workspace: str = ""
+    head: str = ""
+    tidy: bool = False  # its workspace is to be set aside, and is not yet
+    created_at: str = ""
+    ended_at: str = ""
+
+    @property
+    def phase(self) -> Phase:
+        return self.phases[min(self.index, len(self.phases) - 1)]
+
+
+class Item(Struct, frozen=True):
+    """One unit of the backlog. `order` is the sequence number of its first record."""
+
+    id: str
+    project: str
+    title: str
+    order: int
+    status: Status
+    pipeline: str
+    description: str = ""
+    priority: int = 0
+    labels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    base: str = ""
+    vars: dict[str, str] = {}
+    assessments: Assessments = Assessments()
+    came_from: Status = Status.NEW  # while blocked: the status to return to
+    run: str = ""
+    runs: int = 0
+    gates: int = 0
+    resolution: str = ""
+    branch: str = ""  # of its last run: what dependants build upon
+    created_at: str = ""
+    updated_at: str = ""
+
+
+class EndedItem(Struct, frozen=True, array_like=True):
+    """What stays in memory of an item that is done or cancelled; its records stay in the journal."""
+
+    id: str
+    project: str
+    title: str
+    order: int
+    status: Status
+    resolution: str
+    branch: str
+    run: str
+    runs: int
+    gates: int
+    priority: int
+    pipeline: str
+    base: str
+    labels: tuple[str, ...]
+    dependencies: tuple[str, ...]
+    assessments: Assessments
+    created_at: str
+    updated_at: str
+
+
+class Dispatch(Struct, frozen=True):
+    """The mandate to work on a project. `used` counts phases started under it."""
+
+    on: bool = False
+    cap: int = 0
+    used: int = 0
+    continuous: bool = False
+    halt_reason: str = ""
+    stop_now: bool = False  # halted with the wish that running attempts end too
+    started_at: str = ""
+    seq: int = 0  # of the record that started it
+
+
+class Project(Struct, frozen=True):
+    """A repository with a golem.toml, registered with this daemon."""
+
+    name: str
+    root: str
+    common_dir: str
+    prefix: str
+    base_branch: str = ""
+    config_digest: str = ""
+    next_number: int = 1
+    dispatch: Dispatch = Dispatch()

@@ -1,0 +1,322 @@
+"""What replies look like: the nouns as people and programs are shown them. Names and shapes are contract.
+
+A field that has nothing to say is None (null), never an empty string; times are RFC 3339 UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from golemd.api.model import Actor, Content, Evidence, Option
+
+
+class ItemView(Struct, frozen=True, kw_only=True):
+    """An item as every command about one item answers it. `why`: one sentence on why it does not run, or null."""
+
+    id: str
+    project: str
+    title: str
+    status: str
+    pipeline: str
+    phase: str | None = None
+    priority: int = 0
+    size: str | None = None
+    complexity: str | None = None
+    risk: str | None = None
+    impact: str | None = None
+    labels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    gate: str | None = None
+    gates: tuple[str, ...] = ()
+    run: str | None = None
+    resolution: str | None = None
+    why: str | None = None
+    created_at: str = ""
+    updated_at: str = ""
+    repeated: bool = False
+    note: str | None = None
+    description: str = ""
+
+
+class OptionView(Option, frozen=True):
+    """One way to decide a gate, and what happens then."""
+
+    effect: str = ""
+
+
+class DecisionView(Struct, frozen=True, kw_only=True):
+    """What was decided, by whom, when."""
+
+    option: str
+    text: str = ""
+    actor: Actor = Actor()
+    at: str = ""
+
+
+class GateView(Struct, frozen=True, kw_only=True):
+    """A gate: what is asked, how it can be decided, and the exact content it is about."""
+
+    id: str
+    item: str
+    kind: str
+    key: str
+    question: str
+    options: tuple[OptionView, ...]
+    default: str | None
+    content: Content
+    digest: str
+    attempt: str | None
+    opened_at: str
+    phase: str | None = None
+    state: str = "open"
+    decision: DecisionView | None = None
+
+
+class AttemptView(Struct, frozen=True, kw_only=True):
+    """One child process. `pid` is the program's own; `tail` is at most three clean lines of its output."""
+
+    id: str
+    item: str
+    phase: str
+    number: int
+    agent: str | None
+    model: str | None = None
+    state: str
+    pid: int | None = None
+    started_at: str | None = None
+    adopted: bool = False
+    cost_usd: float | None = None
+    last_output_at: str | None = None
+    tail: tuple[str, ...] = ()
+    kind: str = "agent"
+    command: str | None = None
+    status: int | None = None
+    signal: int | None = None
+    outcome: str | None = None
+    message: str | None = None
+    duration_s: float | None = None
+    ended_at: str | None = None
+
+
+class PhaseView(Struct, frozen=True, kw_only=True):
+    """One phase of a run."""
+
+    name: str
+    state: str
+    summary: str | None = None
+    commit: str | None = None
+    attempts: int = 0
+    started_at: str | None = None
+    ended_at: str | None = None
+    warnings: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+class RunView(Struct, frozen=True, kw_only=True):
+    """One passage through a pipeline. `pinned_differs`: golem.toml has changed since the run was bound."""
+
+    id: str
+    state: str
+    pipeline: str
+    base_branch: str | None = None
+    base_commit: str | None = None
+    branch: str | None = None
+    workspace: str | None = None
+    head: str | None = None
+    pinned_differs: bool = False
+    created_at: str = ""
+    ended_at: str | None = None
+    phases: tuple[PhaseView, ...] = ()
+
+
+class ItemDetail(ItemView, frozen=True, kw_only=True):
+    """An item with its runs, attempts, gates and last records."""
+
+    base: str | None = None
+    runs: tuple[RunView, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+    gate_list: tuple[GateView, ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
+    prompt: str | None = None
+
+
+class GateDetail(GateView, frozen=True, kw_only=True):
+    """A gate with what a person needs to decide it."""
+
+    title: str = ""
+    holds_up: tuple[str, ...] = ()
+    summary: str | None = None
+    files: tuple[str, ...] = ()
+    diffstat: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+class DispatchView(Struct, frozen=True, kw_only=True):
+    """The mandate on a project: `state` is running or halted."""
+
+    state: str
+    cap: int
+    used: int
+    halt_reason: str | None = None
+    continuous: bool = False
+
+
+class RunStarted(Struct, frozen=True, kw_only=True):
+    """A dispatch is on. `since`: follow the events from here; `attached`: it was on already."""
+
+    project: str
+    dispatch: DispatchView
+    since: int
+    attached: bool = False
+    repeated: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class RunStopped(Struct, frozen=True, kw_only=True):
+    """The dispatch is off; these attempts still run."""
+
+    project: str
+    dispatch: DispatchView
+    running: tuple[AttemptView, ...] = ()
+    repeated: bool = False
+
+
+class ProjectView(Struct, frozen=True, kw_only=True):
+    """A registered repository."""
+
+    name: str
+    root: str
+    prefix: str
+    dispatch: DispatchView
+    counts: dict[str, int]
+    config_digest: str
+    max_wip: int = 1
+    max_concurrent: int = 1
+
+
+class ProjectReady(Struct, frozen=True, kw_only=True):
+    """The answer of `init`: what was registered, and what was written."""
+
+    project: ProjectView
+    config_file: str
+    written: bool = False
+    again: bool = False
+    warnings: tuple[str, ...] = ()
+    repeated: bool = False
+
+
+class DaemonView(Struct, frozen=True, kw_only=True):
+    """The daemon itself. `degraded` says what is wrong with the disk, or null."""
+
+    version: str
+    pid: int
+    uptime_s: float
+    seq: int
+    durable_seq: int
+    state_dir: str
+    instance: str = ""
+    degraded: str | None = None
+    stopping: bool = False
+
+
+class ProviderView(Struct, frozen=True, kw_only=True):
+    """An account behind an agent."""
+
+    name: str
+    state: str
+    until: str | None = None
+    used: int = 0
+
+
+class SpendView(Struct, frozen=True, kw_only=True):
+    """Money."""
+
+    today_usd: float = 0.0
+    day_usd: float = 0.0
+
+
+class StatusView(Struct, frozen=True, kw_only=True):
+    """Everything at a glance. `waits`: the open gates; ended items are listed only when asked for."""
+
+    daemon: DaemonView
+    projects: tuple[ProjectView, ...]
+    items: tuple[ItemView, ...]
+    gates: tuple[GateView, ...]
+    attempts: tuple[AttemptView, ...]
+    providers: tuple[ProviderView, ...] = ()
+    spend: SpendView = SpendView()
+
+
+class WhyView(Struct, frozen=True, kw_only=True):
+    """Why an item is not running, in sentences."""
+
+    id: str
+    status: str
+    why: str
+    next: str | None = None
+
+
+class Pong(Struct, frozen=True, kw_only=True):
+    """The daemon answers."""
+
+    version: str
+    pid: int
+    seq: int
+    state_dir: str
+
+
+class RecordsView(Struct, frozen=True, kw_only=True):
+    """Records in the journal's own shape. `next`: read on from here; `more`: there is more already."""
+
+    records: tuple[dict[str, Any], ...]
+    next: int
+    more: bool = False
+
+
+class FollowStarted(Struct, frozen=True, kw_only=True):
+    """What follows comes as notifications that name this request's id."""
+
+    since: int
+    attempt: str | None = None
+
+
+class LogView(Struct, frozen=True, kw_only=True):
+    """A piece of an attempt's output. `next`: the offset to read on from; `ended`: nothing will be added."""
+
+    attempt: str
+    stream: str
+    offset: int
+    next: int
+    text: str
+    ended: bool
+
+
+class VerifyView(Struct, frozen=True, kw_only=True):
+    """The journal is whole. With `deep`, both digests of the state, live and replayed, which must be equal."""
+
+    records: int
+    segments: int
+    digest: str
+    deep: bool = False
+    equal: bool | None = None
+    live_digest: str | None = None
+    replayed_digest: str | None = None
+    path: str = ""
+
+
+class ReloadView(Struct, frozen=True, kw_only=True):
+    """Which projects have a new configuration in force."""
+
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+class ShutdownView(Struct, frozen=True, kw_only=True):
+    """The daemon stops; `ending`: attempts that are asked to end, or are kept running."""
+
+    pid: int
+    ending: tuple[str, ...] = ()
+    kept: bool = False

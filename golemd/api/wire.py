@@ -1,0 +1,400 @@
+"""Bytes ↔ MessagePack-RPC messages, without a socket: the one framer of daemon and client.
+
+    request       [0, msgid, method, [params]]        params is one map; [], [{}], [[]] and [nil] mean the empty map
+    response      [1, msgid, error, result]           error is nil or a fault {code, class, message, hint, data}
+    notification  [2, method, [payload]]              payload is one map, as params is
+
+Rules:
+* Nothing is built before its end has been found by the scanner, which reads each byte once, however the bytes are cut
+  into pieces, recurses nowhere, and holds no more than one message of `WireLimits.message_bytes`.
+* A message that has passed is clean: its text is UTF-8, its map keys are text, its integers lie within ±2^53, its
+  floats are finite, it has no extension types. Of a key that occurs twice, the last counts.
+* Whatever the bytes, only WireError comes out, and the framer is dead after it: in a damaged stream nobody can say
+  where the next message begins.
+
+The format: https://github.com/msgpack/msgpack/blob/master/spec.md and
+https://github.com/msgpack-rpc/msgpack-rpc/blob/master/spec.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from golemd.api.faults import Fault, Invalid, WireFault, to_wire
+
+MSGID_MAX: Final = 2**32 - 1
+INTEGER_MAX: Final = 2**53
+EMPTY_MAP: Final = Raw(b"\x80")
+LOOKS: Final = 32  # how often, on average, a trusting framer looks at a byte before it leaves the rest to the scanner
+
+
+class WireLimits(Struct, frozen=True):
+    """What one message may be. `elements` counts every value in it: each key, each item, each container."""
+
+    message_bytes: int = 1 << 20
+    nesting: int = 32
+    elements: int = 1 << 16
+
+
+# What a client takes from its own daemon, whose answers may be as long as its backlog.
+ANSWER_LIMITS: Final = WireLimits(message_bytes=1 << 28, nesting=128, elements=1 << 26)
+
+
+class WireError(Exception):
+    """Bytes that are no acceptable message. `msgid` is that of the request it would have been, where it was legible."""
+
+    def __init__(self, fault: Fault, msgid: int | None = None) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+        self.msgid = msgid
+
+
+class Request(Struct, frozen=True):
+    """A call that wants an answer. `params` is the encoding of a map."""
+
+    msgid: int
+    method: str
+    params: Raw
+
+
+class Response(Struct, frozen=True, array_like=True, tag=1, forbid_unknown_fields=True):
+    """The answer to a request: `error` when it failed, else `result`, which may be any value."""
+
+    msgid: Annotated[int, Meta(ge=0, le=MSGID_MAX)]
+    error: WireFault | None
+    result: Raw
+
+
+class Notification(Struct, frozen=True):
+    """News that want no answer. `payload` is the encoding of a map."""
+
+    method: str
+    payload: Raw
+
+
+Message = Request | Response | Notification
+
+
+class _RequestFrame(Struct, frozen=True, array_like=True, tag=0, forbid_unknown_fields=True):
+    msgid: Annotated[int, Meta(ge=0, le=MSGID_MAX)]
+    method: str
+    params: list[Raw]
+
+
+class _NotificationFrame(Struct, frozen=True, array_like=True, tag=2, forbid_unknown_fields=True):
+    method: str
+    payload: list[Raw]
+
+
+# What a first byte says: its kind, how many bytes of number follow it, and the number itself where it is in the byte.
+_PLAIN, _NUMBER, _BINARY, _TEXT, _LIST, _MAP, _REFUSED = range(7)
+
+
+def _tokens() -> tuple[tuple[int, int, int], ...]:
+    rows = [(_PLAIN, 0, 0)] * 256
+    for n in range(16):
+        rows[0x80 + n] = (_MAP, 0, n)
+        rows[0x90 + n] = (_LIST, 0, n)
+    for n in range(32):
+        rows[0xA0 + n] = (_TEXT, 0, n)
+    sized: dict[int, dict[int, int]] = {
+        _PLAIN: {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xD0: 1, 0xD1: 2, 0xD2: 4},
+        _NUMBER: {0xCA: 4, 0xCB: 8, 0xCF: 8, 0xD3: 8},
+        _BINARY: {0xC4: 1, 0xC5: 2, 0xC6: 4},
+        _TEXT: {0xD9: 1, 0xDA: 2, 0xDB: 4},
+        _LIST: {0xDC: 2, 0xDD: 4},
+        _MAP: {0xDE: 2, 0xDF: 4},
+        _REFUSED: dict.fromkeys((0xC1, 0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8), 0),
+    }
+    for kind, widths in sized.items():
+        for first, width in widths.items():
+            rows[first] = (kind, width, 0)
+    return tuple(rows)
+
+
+_TOKENS: Final = _tokens()
+
+# Which bits are an acceptable number, by the first byte of its token.
+_ACCEPTABLE: Final[dict[int, Callable[[int], bool]]] = {
+    0xCA: lambda bits: bits >> 23 & 0xFF != 0xFF,  # an exponent of ones is NaN or infinite
+    0xCB: lambda bits: bits >> 52 & 0x7FF != 0x7FF,
+    0xCF: lambda bits: bits <= INTEGER_MAX,
+    0xD3: lambda bits: bits <= INTEGER_MAX or bits >= 2**64 - INTEGER_MAX,  # two's complement
+}
+
+
+class Scanner:
+    """Finds the end of one MessagePack value in bytes that grow, and checks what is in it. Builds nothing."""
+
+    def __init__(self, limits: WireLimits) -> None:
+        self._limits = limits
+        self._begin()
+
+    def _begin(self) -> None:
+        self._position = 0  # of the first token that has not been passed
+        self._needed = 1  # bytes without which the next look is in vain
+        self._left = 1  # values still to come in the innermost open container
+        self._is_map = False
+        self._outer: list[tuple[int, bool]] = []  # the same two of the containers around it
+        self._elements = 1
+
+    def scan(self, data: bytearray) -> int | None:
+        """The length of the value at the start of `data`; None when more is needed, and then `data` must be the same
+        bytes with more behind them the next time. Faults: a Fault is raised, and the scanner is of no further use.
+        """
+        size = len(data)
+        if size < self._needed:
+            return None
+        position, left, is_map, outer = self._position, self._left, self._is_map, self._outer
+        end = position
+        while left:
+            end = position + 1
+            if end > size:
+                break
+            first = data[position]
+            kind, width, amount = _TOKENS[first]
+            if width:
+                end += width
+                if end > size:
+                    break
+                amount = int.from_bytes(data[position + 1 : end])
+            if is_map and not left & 1 and kind != _TEXT:
+                raise malformed("a map key is not text")
+            if _BINARY <= kind <= _TEXT:
+                end += amount
+                if end > size:
+                    break
+                if kind == _TEXT:
+                    try:
+                        data[end - amount : end].decode()
+                    except UnicodeDecodeError as error:
+                        raise malformed("text in it is not UTF-8") from error
+            elif kind == _NUMBER and not _ACCEPTABLE[first](amount):
+                raise malformed("a number is not finite, or an integer beyond ±2^53")
+            position = end
+            left -= 1
+            if kind >= _LIST:
+                self._open(kind, amount)
+                outer.append((left, is_map))
+                left, is_map = (amount << 1, True) if kind == _MAP else (amount, False)
+            while not left and outer:
+                left, is_map = outer.pop()
+        if end > self._limits.message_bytes:
+            raise _beyond("message_too_large", self._limits.message_bytes, "{} bytes", "send less at once")
+        if left:
+            self._position, self._needed, self._left, self._is_map = position, end, left, is_map
+            return None
+        self._begin()
+        return end
+
+    def _open(self, kind: int, amount: int) -> None:
+        if kind == _REFUSED:
+            raise malformed("it has an extension type or a byte that MessagePack does not know")
+        self._elements += amount << 1 if kind == _MAP else amount
+        if self._elements > self._limits.elements:
+            raise _beyond("too_many_elements", self._limits.elements, "{} values", "ask for less, or in several calls")
+        if len(self._outer) >= self._limits.nesting:
+            raise _beyond("too_deep", self._limits.nesting, "{} lists and maps in each other", "flatten the value")
+
+
+def malformed(what: str) -> Invalid:
+    """The fault of bytes that are no MessagePack-RPC message."""
+    return Invalid("malformed", f"the message cannot be read: {what}", "MessagePack-RPC is: [0, msgid, method, [{…}]]")
+
+
+def _beyond(code: str, limit: int, what: str, hint: str) -> Invalid:
+    return Invalid(code, f"the message has more than {what.format(limit)}", hint, limit=limit)
+
+
+class Framer:
+    """Takes bytes as they come, gives messages as they end.
+
+    After feed(), ask next_message() until it answers None; so no more is held than one message and one piece.
+    `trusting` is for the side that listens to its own daemon: a message that came whole is then taken as msgspec finds
+    it, thirty times faster, and the values in it need not have been checked.
+    """
+
+    def __init__(self, limits: WireLimits | None = None, *, trusting: bool = False) -> None:
+        self._limits = limits or WireLimits()
+        self._scanner = Scanner(self._limits)
+        self._buffer = bytearray()
+        self._error: WireError | None = None
+        self._trusting = trusting
+        self._looked = 0  # bytes that looks at an unfinished message have cost
+
+    @property
+    def mid_message(self) -> bool:
+        """Whether bytes of an unfinished message are held. To be asked when next_message() has answered None."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received. Faults: the WireError that ended this framer, if one did."""
+        if self._error:
+            raise self._error
+        self._buffer += data
+
+    def next_message(self) -> Message | None:
+        """The next whole message; None when more bytes are needed. Faults: WireError, and again at every later call."""
+        if self._error:
+            raise self._error
+        if not self._buffer:
+            return None
+        try:
+            return self._whole() if self._may_look() else self._scanned()
+        except Fault as fault:
+            self._error = WireError(fault, _legible_msgid(self._buffer))
+            self._buffer = bytearray()
+            raise self._error from fault
+
+    def _may_look(self) -> bool:
+        size = len(self._buffer)
+        return self._trusting and size <= self._limits.message_bytes and self._looked <= LOOKS * size
+
+    def _scanned(self) -> Message | None:
+        end = self._scanner.scan(self._buffer)
+        if end is None:
+            return None
+        message = _build(bytes(self._buffer[:end]))
+        del self._buffer[:end]
+        self._looked = 0
+        return message
+
+    def _whole(self) -> Message | None:
+        """What is held as one message, if it is one. Where it is more, or wrong, the scanner tells."""
+        try:
+            message = _shape(_frames.decode(bytes(self._buffer)))
+        except (ValueError, RecursionError, Fault) as error:
+            if not _is_truncation(error):
+                return self._scanned()
+            self._looked += len(self._buffer)
+            return None
+        self._buffer = bytearray()
+        self._scanner = Scanner(self._limits)
+        self._looked = 0
+        return message
+
+
+def _is_truncation(error: Exception) -> bool:
+    # The wording is all that tells it from other faults. Were it to change, only the speed would suffer.
+    return isinstance(error, msgspec.DecodeError) and "truncated" in str(error)
+
+
+_frames: Final[msgspec.msgpack.Decoder[_RequestFrame | Response | _NotificationFrame]] = msgspec.msgpack.Decoder(
+    _RequestFrame | Response | _NotificationFrame
+)
+
+
+def _build(data: bytes) -> Message:
+    try:
+        return _shape(_frames.decode(data))
+    except msgspec.DecodeError as error:
+        raise malformed(str(error)) from error
+
+
+def _shape(frame: _RequestFrame | Response | _NotificationFrame) -> Message:
+    if isinstance(frame, _RequestFrame):
+        return Request(frame.msgid, frame.method, _only_map(frame.params))
+    if isinstance(frame, _NotificationFrame):
+        return Notification(frame.method, _only_map(frame.payload))
+    return frame
+
+
+def _only_map(values: list[Raw]) -> Raw:
+    if not values:
+        return EMPTY_MAP
+    start = bytes(memoryview(values[0])[:6])  # no empty list is longer than five bytes
+    if len(values) == 1 and _TOKENS[start[0]][0] == _MAP:
+        return values[0]
+    if len(values) == 1 and start in _NOTHING:
+        return EMPTY_MAP
+    raise malformed("its parameters are not one map")
+
+
+_NOTHING: Final = frozenset({b"\xc0", b"\x90", b"\xdc\x00\x00", b"\xdd\x00\x00\x00\x00"})  # nil, and empty lists
+_REQUEST_STARTS: Final = (b"\x94\x00", b"\xdc\x00\x04\x00", b"\xdd\x00\x00\x00\x04\x00")  # a list of four, then 0
+_UNSIGNED: Final = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}  # first byte → bytes of number
+
+
+def _legible_msgid(data: bytearray) -> int | None:
+    """The id of the request that `data` begins with, if it goes that far."""
+    for start in _REQUEST_STARTS:
+        if data.startswith(start) and len(data) > len(start):
+            at = len(start) + 1
+            first = data[at - 1]
+            if first < 0x80:
+                return first
+            width = _UNSIGNED.get(first, 0)
+            if width and len(data) >= at + width:
+                msgid = int.from_bytes(data[at : at + width])
+                return msgid if msgid <= MSGID_MAX else None
+    return None
+
+
+# --- messages → bytes ---
+# Text with lone surrogates (file names that are not UTF-8 come so) is no fault: what cannot be written becomes U+FFFD.
+# What raises is a defect of the caller: TypeError for a value of a type that msgspec cannot write, OverflowError for
+# an integer of more than 64 bits, RecursionError for a value that contains itself. NaN, infinities and integers beyond
+# ±2^53 are written, and refused by the framer on the other side. The result is not held against any limit.
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def encode_request(msgid: int, method: str, params: object) -> bytes:
+    """A request; `params` is a Struct or a dict."""
+    return _message((0, msgid, method, (params,)))
+
+
+def encode_response(msgid: int, result: object) -> bytes:
+    """The answer to a request that went well."""
+    return _message((1, msgid, None, result))
+
+
+def encode_notification(method: str, payload: object) -> bytes:
+    """A notification; `payload` is a Struct or a dict."""
+    return _message((2, method, (payload,)))
+
+
+def encode_error(msgid: int | None, fault: Fault) -> bytes:
+    """The answer to a request that failed; without a msgid, the notification `error`. Never raises.
+
+    Data of a fault that cannot be written are left out.
+    """
+    error = to_wire(fault)
+    try:
+        return _error_message(msgid, error)
+    except (TypeError, OverflowError, RecursionError):
+        return _error_message(msgid, WireFault(error.code, error.class_, error.message, error.hint))
+
+
+def _error_message(msgid: int | None, error: WireFault) -> bytes:
+    return encode_notification("error", error) if msgid is None else _message((1, msgid, error, None))
+
+
+def _message(values: tuple[object, ...]) -> bytes:
+    try:
+        return _encode(values)
+    except UnicodeEncodeError:
+        return _encode(_mended(msgspec.to_builtins(values, enc_hook=_open_raw, builtin_types=(bytes,))))
+
+
+def _open_raw(value: object) -> object:
+    if isinstance(value, Raw):
+        return msgspec.msgpack.decode(value)
+    raise TypeError(f"cannot write a {type(value).__name__}")
+
+
+def _mended(value: Any) -> Any:  # noqa: ANN401 - any plain value, and the same back
+    """The value with every lone surrogate in its text replaced."""
+    match value:
+        case str():
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        case dict():
+            return {_mended(key): _mended(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_mended(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,178 @@
+"""Commands: what `decide` answers. A client's call with the facts it needs, or what the daemon tells itself.
+
+The daemon's own wishes and reports pass the same gate as the user's. Reports say what an effect found; they are keyed
+by run or attempt, and a report that no longer fits (the run is over, the attempt is judged) changes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from golemd.api.calls import Call
+from golemd.api.config import ProjectConfig
+from golemd.api.model import Actor, Content, HaltReason, Item
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """The base of everything that can be decided."""
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What the shell looked up before the decision; only what the call needs is set."""
+
+    root: str = ""
+    common_dir: str = ""
+    head_branch: str = ""
+    config: ProjectConfig | None = None
+    config_digest: str = ""
+    configs: tuple[tuple[str, ProjectConfig, str], ...] = ()  # (project, configuration, digest)
+    content: Content | None = None
+    ended: Item | None = None
+    wrote: bool = False
+
+
+class Asked(Command, frozen=True, kw_only=True):
+    """A client's call. `agent`: the attempt that the caller descends from, "unknown" for a vanished one, or empty."""
+
+    call: Call[Any]
+    actor: Actor = Actor()
+    agent: str = ""
+    facts: Facts = Facts()
+
+
+# --- the daemon's wishes: what plan proposes ---------------------------------------------------------------------
+
+
+class Promote(Command, frozen=True, kw_only=True):
+    """A ready item goes in progress."""
+
+    item: str
+
+
+class Launch(Command, frozen=True, kw_only=True):
+    """Start the item's next phase, or the next attempt of the one under way."""
+
+    item: str
+
+
+class PlanVerify(Command, frozen=True, kw_only=True):
+    """Start the next verify command of the phase under way."""
+
+    run: str
+
+
+class Halt(Command, frozen=True, kw_only=True):
+    """End a dispatch for a reason that has come true."""
+
+    project: str
+    reason: HaltReason
+
+
+# --- reports -----------------------------------------------------------------------------------------------------
+
+
+class ReportDaemonStarted(Command, frozen=True, kw_only=True):
+    version: str
+    pid: int
+    boot_id: str
+    repaired: tuple[str, int, int, str, int] | None = None  # file, offset, cut bytes, copy, last seq
+
+
+class ReportDaemonStopped(Command, frozen=True, kw_only=True):
+    reason: str
+
+
+class ReportEntered(Command, frozen=True, kw_only=True):
+    """The workspace is ready, and this is where the phase begins."""
+
+    run: str
+    base_branch: str
+    base_commit: str
+    branch: str
+    workspace: str
+    head: str
+    tree: str
+    refs: str = ""
+    environment: tuple[str, ...] = ()
+
+
+class ReportTrouble(Command, frozen=True, kw_only=True):
+    """An effect of a run failed in a way that only a human can mend."""
+
+    run: str
+    doing: str
+    message: str
+    hint: str = ""
+
+
+class ReportSpawned(Command, frozen=True, kw_only=True):
+    attempt: str
+    pid: int
+    start: int
+    shim_pid: int
+    boot_id: str
+    adopted: bool = False
+
+
+class ReportNotSpawned(Command, frozen=True, kw_only=True):
+    """The attempt could not be started. `usable` is False when trying again cannot help."""
+
+    attempt: str
+    message: str
+    usable: bool = True
+
+
+class ReportExit(Command, frozen=True, kw_only=True):
+    attempt: str
+    status: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    errno: int | None = None
+    duration_s: float = 0.0
+    cpu_s: float = 0.0
+    max_rss_kb: int = 0
+    ended_descendants: int = 0
+
+
+class ReportLost(Command, frozen=True, kw_only=True):
+    attempt: str
+    reason: str
+
+
+class ReportExamined(Command, frozen=True, kw_only=True):
+    """What an ended attempt left: its result file (None: there is none), the tree, decisive lines of its output.
+
+    `trouble` says what is wrong with the repository: another branch, rewritten history, refs of others moved.
+    """
+
+    attempt: str
+    result: bytes | None = None
+    result_problem: str = ""
+    head: str = ""
+    tree: str = ""
+    trouble: str = ""
+    lines: tuple[str, ...] = ()
+    error: str = ""  # what spawning said, where the program never ran
+
+
+class ReportCommitted(Command, frozen=True, kw_only=True):
+    run: str
+    attempt: str
+    head: str
+    tree: str
+    commit: str = ""
+    message: str = ""
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+
+
+class ReportKept(Command, frozen=True, kw_only=True):
+    run: str
+    then: str
+    attempt: str = ""
+    ref: str = ""
+    commit: str = ""
+    listed: tuple[str, ...] = ()

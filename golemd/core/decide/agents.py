@@ -1,0 +1,25 @@
+"""What an agent may ask of the daemon: to look at its own item. The rest is for people.
+
+This stops accidents. Against malice only a sandbox is a boundary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from golemd.api.calls import Call
+from golemd.api.faults import HumanRequired
+from golemd.core.state import State
+
+
+def admit(state: State, call: Call[Any], agent: str) -> None:
+    """Raises HumanRequired `not_for_agents` unless the caller is a person or asks about its own item."""
+    if not agent or call.FOR_ANYONE:
+        return
+    own = state.attempts.get(agent)
+    named = getattr(call, call.AGENT_FIELD, "") if call.AGENT_FIELD else ""
+    item = state.gates[named].item if named in state.gates else named
+    if own is None or own.item != item:
+        message = f"{call.METHOD} is not for agents."
+        hint = "Write your result file; a person decides gates and steers items."
+        raise HumanRequired("not_for_agents", message, hint, attempt=agent)

@@ -1,0 +1,259 @@
+"""Attempts: started, ended, lost, and judged by what they left behind."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from golemd.api import events as ev
+from golemd.api.events import Event
+from golemd.api.model import (
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    Content,
+    GateKind,
+    Item,
+    Outcome,
+    Phase,
+    ResultCode,
+    Run,
+)
+from golemd.core import commands as cmd
+from golemd.core import outcomes
+from golemd.core.decide.common import (
+    NOTHING,
+    Decided,
+    about,
+    cause_of,
+    config_of,
+    definition_of,
+    fail,
+    is_over,
+    live_attempt,
+    open_gate,
+)
+from golemd.core.decide.phases import verify_or_commit
+from golemd.core.results import Result, read_result
+from golemd.core.state import State
+
+_BY_REASON: Final = {
+    "timeout": (Outcome.TIMEOUT, "it ran longer than its time limit"),
+    "idle": (Outcome.TIMEOUT, "it printed nothing for too long (idle_timeout_minutes)"),
+    "output": (Outcome.OUTPUT_LIMIT, "it printed more than max_output_mb"),
+    "stopped": (Outcome.CANCELLED, "it was interrupted"),
+    "never_started": (Outcome.CANCELLED, "it was interrupted before it began"),
+}
+
+
+def _decided(state: State, item: Item, *events: Event) -> Decided:
+    return Decided(about(item, *events, cause=cause_of(state, item.id)), essential=True)
+
+
+def spawned(state: State, command: cmd.ReportSpawned, now_us: int) -> Decided:
+    """The program runs; or, after a restart of the daemon, it was found running."""
+    attempt = state.attempts.get(command.attempt)
+    if attempt is None or attempt.state not in (AttemptState.PLANNED, AttemptState.SPAWNED):
+        return NOTHING
+    events: list[Event] = []
+    if attempt.state is AttemptState.PLANNED:
+        events.append(
+            ev.AttemptSpawned(
+                attempt=attempt.id,
+                pid=command.pid,
+                start=command.start,
+                shim_pid=command.shim_pid,
+                boot_id=command.boot_id,
+            )
+        )
+    if command.adopted:
+        events.append(ev.AttemptAdopted(attempt=attempt.id, pid=command.pid))
+    return _decided(state, state.items[attempt.item], *events) if events else NOTHING
+
+
+def not_spawned(state: State, command: cmd.ReportNotSpawned, now_us: int) -> Decided:
+    """The program could not be started: transient, or such that trying again cannot help."""
+    attempt = state.attempts.get(command.attempt)
+    if attempt is None or attempt.state is not AttemptState.PLANNED:
+        return NOTHING
+    outcome = Outcome.TRANSIENT if command.usable else Outcome.UNUSABLE
+    return _reject(state, attempt, outcome, command.message, now_us)
+
+
+def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
+    """The durable exit record is there. What it means is judged when the work it left has been examined."""
+    attempt = state.attempts.get(command.attempt)
+    if attempt is None or attempt.state not in (AttemptState.PLANNED, AttemptState.SPAWNED):
+        return NOTHING
+    ended = ev.AttemptExited(
+        attempt=attempt.id,
+        status=command.status,
+        signal=command.signal,
+        reason=command.reason,
+        errno=command.errno,
+        duration_s=command.duration_s,
+        cpu_s=command.cpu_s,
+        max_rss_kb=command.max_rss_kb,
+        ended_descendants=command.ended_descendants,
+    )
+    events: list[Event] = [ended]
+    if is_over(state.runs[attempt.run]):
+        events.append(ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over"))
+    return _decided(state, state.items[attempt.item], *events)
+
+
+def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
+    """Neither the process nor its exit record exists: never success. Its leftovers were ended before this report."""
+    found = live_attempt(state, command.attempt)
+    if found is None:
+        return NOTHING
+    item, run, phase, attempt = found
+    gone = ev.AttemptLost(attempt=attempt.id, reason=command.reason)
+    verdict = outcomes.judge("lost", phase, definition_of(run, phase), config_of(state, run).execution, now_us)
+    events: list[Event] = [gone]
+    if verdict.exhausted and not is_over(run):
+        reason = f"its process was lost {outcomes.MAX_LOST_IN_ROW + 1} times in a row: {command.reason}"
+        events += fail(item, run, "lost", reason, attempt.id)
+    return _decided(state, item, *events)
+
+
+def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
+    """Judge an ended attempt by its exit record, its result and the tree it left."""
+    found = live_attempt(state, command.attempt)
+    if found is None or found[3].state is not AttemptState.EXITED:
+        return NOTHING
+    item, run, phase, attempt = found
+    if is_over(run):
+        rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over")
+        return _decided(state, item, rejected)
+    if attempt.kind is AttemptKind.VERIFY:
+        return _verified(state, item, run, phase, attempt, command, now_us)
+    if command.trouble:
+        return _reject(state, attempt, Outcome.HISTORY, command.trouble, now_us)
+    if command.result is None:
+        return _without_result(state, attempt, command, now_us)
+    result = read_result(command.result)
+    if isinstance(result, str):
+        return _reject(state, attempt, Outcome.BAD_RESULT, result, now_us)
+    if (result.item_id, result.phase) != (item.id, phase.name):
+        told = f"its result is for {result.item_id[:80]!r}, phase {result.phase[:80]!r}"
+        return _reject(state, attempt, Outcome.IDENTITY, told, now_us)
+    return _accept(state, item, run, phase, attempt, result, command, now_us)
+
+
+def how_it_ended(attempt: Attempt) -> str:
+    """The end of a process in words."""
+    if attempt.reason in _BY_REASON:
+        return _BY_REASON[attempt.reason][1]
+    if attempt.signal is not None:
+        return f"it was ended by signal {attempt.signal}"
+    return f"it ended with exit status {attempt.status}"
+
+
+def _without_result(state: State, attempt: Attempt, command: cmd.ReportExamined, now_us: int) -> Decided:
+    """A program that failed to start, was ended by a limit or a stop, or ended without a word."""
+    if attempt.reason == "spawn_failed":
+        return _reject(state, attempt, Outcome.TRANSIENT, command.error or "it could not be started", now_us)
+    if attempt.reason == "unusable":
+        return _reject(state, attempt, Outcome.UNUSABLE, command.error or "it cannot be started", now_us)
+    outcome, message = _BY_REASON.get(attempt.reason, (Outcome.NO_RESULT, ""))
+    if command.result_problem:
+        return _reject(state, attempt, Outcome.BAD_RESULT, command.result_problem, now_us)
+    if outcome is Outcome.NO_RESULT:
+        message = f"{how_it_ended(attempt)} and left no result file"
+    tail = ("\nIts last lines:\n" + "\n".join(command.lines)) if command.lines else ""
+    return _reject(state, attempt, outcome, message + tail, now_us)
+
+
+def _reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_us: int) -> Decided:
+    """The attempt does not count; its row of the table says what comes then."""
+    found = live_attempt(state, attempt.id)
+    if found is None:
+        return NOTHING
+    item, run, phase, _ = found
+    if outcome is Outcome.CANCELLED or is_over(run):
+        rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message=message)
+        return _decided(state, item, rejected)
+    verdict = outcomes.judge(outcome, phase, definition_of(run, phase), config_of(state, run).execution, now_us)
+    rejected = ev.AttemptRejected(
+        attempt=attempt.id,
+        outcome=outcome,
+        message=message,
+        spends="" if verdict.exhausted else verdict.spends,
+        again_us=verdict.again_us,
+        put_back=verdict.put_back,
+    )
+    events: list[Event] = [rejected]
+    if verdict.exhausted:
+        first = message.splitlines()[0]
+        often = f" ({attempt.number} attempts so far)" if attempt.number > 1 else ""
+        events += fail(item, run, str(outcome), f"{first}{often}", attempt.id)
+    return _decided(state, item, *events)
+
+
+def _accept(
+    state: State,
+    item: Item,
+    run: Run,
+    phase: Phase,
+    attempt: Attempt,
+    result: Result,
+    report: cmd.ReportExamined,
+    now_us: int,
+) -> Decided:
+    failed = result.code is ResultCode.FAILED
+    verdict = outcomes.judge(Outcome.FAILED, phase, definition_of(run, phase), config_of(state, run).execution, now_us)
+    question = result.question or result.context or result.summary or "The agent is blocked and gave no reason."
+    accepted = ev.AttemptAccepted(
+        attempt=attempt.id,
+        result=result.code,
+        summary=result.summary,
+        context=result.context,
+        question=question if result.code is ResultCode.BLOCKED else result.question,
+        commit_summary=result.commit_summary,
+        assessments=result.assessments,
+        warnings=result.warnings,
+        head=report.head,
+        tree=report.tree,
+        spends=verdict.spends if failed and not verdict.exhausted else "",
+        again_us=verdict.again_us if failed else 0,
+        put_back=failed and verdict.put_back,
+    )
+    events: list[Event] = [accepted]
+    if failed and verdict.exhausted:
+        events += fail(item, run, "failed", f"{result.summary or 'it failed'} (attempt {attempt.number})", attempt.id)
+    elif result.code is ResultCode.BLOCKED:
+        content = Content(commit=report.head, tree=report.tree)
+        events.append(open_gate(item, run, GateKind.QUESTION, "question", question, content, attempt.id))
+    elif not failed and definition_of(run, phase).verify:
+        events += verify_or_commit(run, phase, report.tree)
+    return _decided(state, item, *events)
+
+
+def _verified(
+    state: State, item: Item, run: Run, phase: Phase, attempt: Attempt, report: cmd.ReportExamined, now_us: int
+) -> Decided:
+    """What a verify command showed. One that was interrupted, or could not be started, is run again."""
+    if attempt.reason in ("stopped", "never_started"):
+        return _reject(state, attempt, Outcome.CANCELLED, how_it_ended(attempt), now_us)
+    if attempt.reason == "spawn_failed":
+        return _reject(state, attempt, Outcome.TRANSIENT, report.error or "it could not be started", now_us)
+    passed = attempt.status == 0 and not attempt.reason
+    verdict = outcomes.judge("verify", phase, definition_of(run, phase), config_of(state, run).execution, now_us)
+    lines = report.lines if passed else (*report.lines, how_it_ended(attempt))
+    evidence = ev.EvidenceRecorded(
+        run=run.id,
+        phase=phase.name,
+        attempt=attempt.id,
+        command=attempt.command,
+        outcome="passed" if passed else "failed",
+        tree=phase.tree,
+        status=attempt.status,
+        duration_s=attempt.duration_s,
+        lines=lines,
+        spends="" if passed or verdict.exhausted else verdict.spends,
+    )
+    events: list[Event] = [evidence]
+    if not passed and verdict.exhausted:
+        reason = f"{attempt.command!r} still fails after {phase.fixes} fix attempts (max_fix_attempts)"
+        events += fail(item, run, "verify", reason, attempt.id)
+    return _decided(state, item, *events)

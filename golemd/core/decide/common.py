@@ -1,0 +1,111 @@
+"""What all deciders share: the shape of a decision, drafts about one item, and how a gate is opened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from golemd.api import events as ev
+from golemd.api.config import Phase as PhaseDefinition
+from golemd.api.config import ProjectConfig
+from golemd.api.events import Draft, Event
+from golemd.api.faults import Fault
+from golemd.api.model import Attempt, Content, GateKind, Item, Option, Phase, Run, RunState
+from golemd.core.state import State
+
+
+class Decided(Struct, frozen=True):
+    """What happens. `fault`: it happens, and yet the caller is told this. `note`: said with the answer.
+
+    `essential` marks the ends of attempts, which are recorded even when the disk is nearly full.
+    """
+
+    drafts: tuple[Draft, ...] = ()
+    fault: Fault | None = None
+    note: str = ""
+    essential: bool = False
+
+
+NOTHING: Final = Decided()
+
+
+def about(item: Item, *events: Event, cause: str = "") -> tuple[Draft, ...]:
+    """The events as drafts about one item."""
+    return tuple(Draft(event, item.project, item.id, cause) for event in events)
+
+
+def cause_of(state: State, item: str) -> str:
+    """What the daemon's own doing follows from: the item's last record."""
+    trail = state.trail.get(item)
+    return f"seq:{trail[-1]}" if trail else ""
+
+
+def definition_of(run: Run, phase: Phase) -> PhaseDefinition:
+    """The pipeline's entry for a phase of a run."""
+    return next(each for each in run.pipeline.all_phases if each.name == phase.name)
+
+
+def config_of(state: State, run: Run) -> ProjectConfig:
+    """The configuration that a run is pinned to."""
+    return state.configs[run.config_digest]
+
+
+def live_attempt(state: State, attempt: str) -> tuple[Item, Run, Phase, Attempt] | None:
+    """An attempt with what it belongs to, when it is still the live one of its phase."""
+    found = state.attempts.get(attempt)
+    if found is None:
+        return None
+    run = state.runs[found.run]
+    phase = next(each for each in run.phases if each.name == found.phase)
+    return (state.items[found.item], run, phase, found) if phase.live == attempt else None
+
+
+_ABORT: Final = Option("abort", "end the run and cancel the item")
+OPTIONS: Final[dict[GateKind, tuple[Option, ...]]] = {
+    GateKind.APPROVAL: (
+        Option("approve", "accept this work"),
+        Option("request_changes", "back to the agent, with your comment", text_required=True),
+        Option("reject", "end the run as failed and cancel the item"),
+        _ABORT,
+    ),
+    GateKind.QUESTION: (Option("answer", "answer the question; the agent goes on", text_required=True), _ABORT),
+    GateKind.FAILURE: (
+        Option("retry", "try the phase again with full budgets, and your note if you give one"),
+        Option("skip", "leave the phase out and go on with the next"),
+        _ABORT,
+    ),
+}
+DEFAULTS: Final = {GateKind.APPROVAL: "approve", GateKind.QUESTION: "answer", GateKind.FAILURE: "retry"}
+
+
+def open_gate(
+    item: Item, run: Run, kind: GateKind, key: str, question: str, content: Content | None = None, attempt: str = ""
+) -> ev.GateOpened:
+    """The event that asks a human."""
+    return ev.GateOpened(
+        gate=f"{item.id}.g{item.gates + 1}",
+        run=run.id,
+        phase=run.phase.name,
+        kind=kind,
+        key=key,
+        question=question,
+        options=OPTIONS[kind],
+        default=DEFAULTS[kind],
+        content=content or Content(),
+        attempt=attempt,
+    )
+
+
+def fail(item: Item, run: Run, key: str, reason: str, attempt: str = "") -> tuple[Event, ...]:
+    """The phase cannot go on by itself: a failure gate asks."""
+    phase = run.phase
+    question = f"{phase.name} cannot go on: {reason}"
+    content = Content(commit=run.head, tree=phase.tree)
+    failed = ev.PhaseFailed(run=run.id, phase=phase.name, reason=reason)
+    return failed, open_gate(item, run, GateKind.FAILURE, key, question, content, attempt)
+
+
+def is_over(run: Run) -> bool:
+    """Whether the run has ended; reports about it then only put things away."""
+    return run.state in (RunState.COMPLETED, RunState.FAILED, RunState.ABORTED)

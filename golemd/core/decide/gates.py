@@ -1,0 +1,224 @@
+"""Gates: who may decide what, in which order it is checked, and what each option does.
+
+The order: gate_not_found; the same token again (seen before this file is reached); run_over; gate_not_open;
+unknown_option; content_changed; otherwise it takes effect. Each option of each kind is one row of the table below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from golemd.api import calls
+from golemd.api import events as ev
+from golemd.api.events import Draft, Event
+from golemd.api.faults import Conflict, Invalid, NotFound
+from golemd.api.model import (
+    ENDED,
+    Content,
+    Gate,
+    GateKind,
+    HaltReason,
+    Item,
+    NoteKind,
+    Resolution,
+    Run,
+    Stage,
+)
+from golemd.core import commands as cmd
+from golemd.core.decide import phases
+from golemd.core.decide.common import Decided, about, is_over
+from golemd.core.decide.items import MAX_DESCRIPTION, closing
+from golemd.core.state import State
+
+
+def find(state: State, named: str) -> Gate:
+    """The gate of that id, or the only open gate of that item. Raises `gate_not_found` and its kin."""
+    if named in state.gates:
+        return state.gates[named]
+    if named in state.items:
+        return only_open(state, state.items[named])
+    item = named.rpartition(".g")[0] or named
+    if is_known(state, named) or item in state.ended:
+        message = f"{named[:80]}: the run is over; {item} is {state.known(item).status}."
+        raise Conflict("run_over", message, f"golemctl reopen {item}")
+    raise NotFound("gate_not_found", f"There is no gate {named[:80]!r}.", "golemctl gates lists the open ones.")
+
+
+def is_known(state: State, gate: str) -> bool:
+    """Whether a gate of that id was ever opened, also on an item that has ended since."""
+    item, _, number = gate.rpartition(".g")
+    found = state.items.get(item) or state.ended.get(item)
+    return found is not None and number.isdecimal() and 1 <= int(number) <= found.gates
+
+
+def only_open(state: State, item: Item) -> Gate:
+    """The item's open gate; a refusal that helps when there is none, or more than one."""
+    gates = state.open_gates(item.id)
+    if not gates:
+        shown = str(item.status).replace("_", " ")
+        raise Conflict("not_blocked", f"{item.id} is not blocked; it is {shown}.", f"See: golemctl why {item.id}")
+    if len(gates) > 1:
+        names = ", ".join(gate.id for gate in gates)
+        raise Conflict(
+            "several_gates", f"{item.id} has {len(gates)} open gates: {names}.", "golemctl decide GATE OPTION"
+        )
+    return gates[0]
+
+
+def unblock(state: State, call: calls.ItemUnblock, command: cmd.Asked) -> Decided:
+    """Decide an item's only open gate in its default way."""
+    if call.id in state.gates:
+        gate = find(state, call.id)
+    else:
+        known = state.known(call.id)
+        if not isinstance(known, Item):
+            raise Conflict("run_over", f"{call.id} is {known.status}.", f"golemctl reopen {call.id}")
+        gate = only_open(state, known)
+    text = call.answer or call.notes
+    if not gate.default:
+        names = ", ".join(option.id for option in gate.options)
+        raise Invalid("option_needed", f"{gate.id} has no default way: {names}.", f"golemctl decide {gate.id} OPTION")
+    return _decide(state, gate, gate.default, text, "", call.token, command)
+
+
+def decide_gate(state: State, call: calls.GateDecide, command: cmd.Asked) -> Decided:
+    """Decide a gate by one of its options."""
+    return _decide(state, find(state, call.gate), call.option, call.text, call.content, call.token, command)
+
+
+def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token: str, command: cmd.Asked) -> Decided:
+    item, run = state.items[gate.item], state.runs[gate.run]
+    if item.status in ENDED or is_over(run):
+        raise Conflict("run_over", f"{gate.id}: its run is over.", f"golemctl show {item.id}")
+    if not gate.is_open:
+        raise _not_open(gate)
+    chosen = next((each for each in gate.options if each.id == option), None)
+    if chosen is None:
+        names = ", ".join(each.id for each in gate.options)
+        raise Invalid("unknown_option", f"{gate.id} cannot be decided by {option[:40]!r}.", f"Its options: {names}.")
+    if chosen.text_required and not text.strip():
+        raise Invalid("text_required", f"{option} needs a text.", f'golemctl decide {gate.id} {option} -m "…"')
+    if len(text) > MAX_DESCRIPTION:
+        raise Invalid(
+            "text_too_long", f"A text has at most {MAX_DESCRIPTION} characters.", "Commit it and name its path."
+        )
+    changed = _changed(gate, shown, command.facts.content)
+    if changed is not None:
+        return _replaced(item, gate, changed)
+    decided = ev.GateDecided(gate=gate.id, option=option, text=text, actor=command.actor, token=token)
+    consequences = _EFFECTS[gate.kind, option](state, item, run, gate, text)
+    drafts = about(item, decided, *consequences)
+    return Decided((*drafts, *_dispatched_again(state, item)))
+
+
+def _not_open(gate: Gate) -> Conflict:
+    if gate.decision is None:
+        return Conflict("gate_not_open", f"{gate.id} was superseded.", f"golemctl show {gate.item}", superseded=True)
+    decision = gate.decision
+    who = decision.actor.user or f"uid {decision.actor.uid}"
+    message = f"{gate.id} was decided already: {decision.option}, by {who} at {decision.at}."
+    hint = f"golemctl show {gate.item}"
+    data = {"option": decision.option, "by": who, "uid": decision.actor.uid, "at": decision.at, "text": decision.text}
+    return Conflict("gate_not_open", message, hint, **data)
+
+
+def _changed(gate: Gate, shown: str, now: Content | None) -> Content | None:
+    """What the gate is about now, when that is not what the human was shown."""
+    if now is not None and gate.kind is GateKind.APPROVAL and now != gate.content:
+        return now
+    if shown and shown != phases.content_digest(gate.content):
+        return now or gate.content
+    return None
+
+
+def _replaced(item: Item, gate: Gate, content: Content) -> Decided:
+    number = item.gates + 1
+    fresh = ev.GateOpened(
+        gate=f"{item.id}.g{number}",
+        run=gate.run,
+        phase=gate.phase,
+        kind=gate.kind,
+        key=gate.key,
+        question=gate.question,
+        options=gate.options,
+        default=gate.default,
+        content=content,
+        attempt=gate.attempt,
+    )
+    message = f"What {gate.id} is about has changed since it was shown."
+    fault = Conflict(
+        "content_changed", message, f"Look again: golemctl gates; it is {fresh.gate} now.", gate=fresh.gate
+    )
+    superseded = ev.GateSuperseded(gate=gate.id, reason="its content has changed")
+    return Decided(about(item, superseded, fresh), fault=fault)
+
+
+def _dispatched_again(state: State, item: Item) -> tuple[Draft, ...]:
+    """A dispatch that had halted for want of a human goes on with what is left of its cap."""
+    dispatch = state.projects[item.project].dispatch
+    if dispatch.on or dispatch.halt_reason != HaltReason.ALL_DONE_OR_BLOCKED or dispatch.used >= dispatch.cap:
+        return ()
+    again = ev.DispatchStarted(cap=dispatch.cap, used=dispatch.used, continuous=dispatch.continuous)
+    return (Draft(again, item.project, cause=f"seq:{state.seq}"),)
+
+
+# --- what each option does ---------------------------------------------------------------------------------------
+
+
+def _approve(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    if gate.content.tree != run.phase.tree:
+        # A human changed the tree while the gate was open, and approved it so: it is verified and committed first.
+        return phases.verify_or_commit(run, run.phase, gate.content.tree)
+    return phases.next_approval(state, item, run, approved=gate.key)
+
+
+def _request_changes(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    return (_again(run, "changes requested", NoteKind.COMMENT, text),)
+
+
+def _answer(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    note = f"Question: {gate.question}\nAnswer: {text}"
+    return (_again(run, "answered", NoteKind.ANSWER, note),)
+
+
+def _retry(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    stage = Stage.COMMIT if run.phase.stage is Stage.COMMIT else Stage.ENTER
+    return (_again(run, "retried", NoteKind.COMMENT, text, renew=True, stage=stage),)
+
+
+def _again(
+    run: Run, reason: str, kind: NoteKind, note: str, *, renew: bool = False, stage: Stage = Stage.ENTER
+) -> ev.PhaseReset:
+    return ev.PhaseReset(
+        run=run.id, phase=run.phase.name, reason=reason, note_kind=kind, note=note, renew=renew, stage=stage
+    )
+
+
+def _skip(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    skipped = ev.PhaseSkipped(run=run.id, phase=run.phase.name, reason=text or "skipped at its failure gate")
+    return skipped, *phases.after_phase(item, run)
+
+
+def _reject(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    failed = ev.RunFailed(run=run.id, reason=text or "rejected")
+    cancelled = ev.ItemCancelled(resolution=Resolution.REJECTED, reason=text)
+    return failed, cancelled
+
+
+def _abort(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+    cancelled = ev.ItemCancelled(resolution=Resolution.ABORTED, reason=text)
+    return *closing(state, item, text or "aborted", but=gate.id), cancelled
+
+
+_EFFECTS: Final[dict[tuple[GateKind, str], Callable[[State, Item, Run, Gate, str], tuple[Event, ...]]]] = {
+    (GateKind.APPROVAL, "approve"): _approve,
+    (GateKind.APPROVAL, "request_changes"): _request_changes,
+    (GateKind.APPROVAL, "reject"): _reject,
+    (GateKind.APPROVAL, "abort"): _abort,
+    (GateKind.QUESTION, "answer"): _answer,
+    (GateKind.QUESTION, "abort"): _abort,
+    (GateKind.FAILURE, "retry"): _retry,
+    (GateKind.FAILURE, "skip"): _skip,
+    (GateKind.FAILURE, "abort"): _abort,
+}

@@ -1,0 +1,201 @@
+"""Items: add, edit, cancel, reopen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from golemd.api import calls
+from golemd.api import events as ev
+from golemd.api.config import ProjectConfig
+from golemd.api.events import Draft, Event
+from golemd.api.faults import Conflict, Invalid, Unavailable
+from golemd.api.model import ENDED, Assessments, Item, Resolution, Status
+from golemd.core import commands as cmd
+from golemd.core.decide.common import Decided, about, is_over
+from golemd.core.state import State, no_item
+
+MAX_TITLE: Final = 300  # characters
+MAX_DESCRIPTION: Final = 100_000  # characters
+MAX_LABELS: Final = 50
+MAX_DEPENDENCIES: Final = 200
+MAX_PRIORITY: Final = 1_000_000
+DIMENSIONS: Final = {
+    "size": ("small", "medium", "large"),
+    "complexity": ("low", "medium", "high"),
+    "risk": ("low", "medium", "high"),
+    "impact": ("low", "medium", "high"),
+}
+
+
+def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
+    """A new item, at once where it can be worked on: triage does not exist in this release."""
+    project = state.project(call.project)
+    config = state.config_of(project.name)
+    pipeline = _pipeline(config, call.pipeline or config.default_pipeline)
+    _check_words(call.title, call.description, call.priority, call.labels)
+    dependencies = _dependencies(state, "", call.dependencies)
+    number = project.next_number
+    while f"{project.prefix}-{number}" in state.items or f"{project.prefix}-{number}" in state.ended:
+        number += 1
+    added = ev.ItemAdded(
+        title=call.title.strip(),
+        number=number,
+        status=first_status(config, pipeline, Assessments()),
+        pipeline=pipeline,
+        description=call.description,
+        priority=call.priority,
+        labels=_labels(call.labels),
+        dependencies=dependencies,
+        base=call.base,
+        actor=command.actor,
+    )
+    return Decided((Draft(added, project.name, f"{project.prefix}-{number}"),))
+
+
+def first_status(config: ProjectConfig, pipeline: str, assessed: Assessments) -> Status:
+    """Where an item begins: without pre-phases, or small and of low risk, it is ready; otherwise it is scoped first."""
+    small = assessed.size == "small" and assessed.risk in ("low", "")
+    return Status.READY if small or not config.pipelines[pipeline].pre_phases else Status.SCOPING
+
+
+def edit(state: State, call: calls.ItemEdit, command: cmd.Asked) -> Decided:
+    """Change what is given. What a run has pinned cannot be changed under it."""
+    item = state.item(call.id)
+    if (call.pipeline, call.base) != (None, None) and state.run_of(item) is not None:
+        message = f"{item.id} has a run under way, which is pinned to its pipeline and base."
+        raise Conflict("run_pinned", message, f"golemctl cancel {item.id}, then golemctl reopen {item.id}")
+    _check_words(call.title or item.title, call.description or "", call.priority or 0, call.labels or ())
+    if call.title is not None and not call.title.strip():
+        raise Invalid("empty_title", "A title needs at least one visible character.", "golemctl edit ID --title TEXT")
+    config = state.config_of(item.project)
+    edited = ev.ItemEdited(
+        title=None if call.title is None else call.title.strip(),
+        description=call.description,
+        priority=call.priority,
+        labels=None if call.labels is None else _labels(call.labels),
+        dependencies=None if call.dependencies is None else _dependencies(state, item.id, call.dependencies),
+        pipeline=None if call.pipeline is None else _pipeline(config, call.pipeline),
+        base=call.base,
+        assessments=_assessed(item, call),
+        actor=command.actor,
+    )
+    if edited == ev.ItemEdited(actor=command.actor):
+        return Decided(note="nothing to change was given")
+    return Decided(about(item, edited))
+
+
+def cancel(state: State, call: calls.ItemCancel, command: cmd.Asked) -> Decided:
+    """End an item without its being done. Repeating it is a success that says so."""
+    item = state.known(call.id)
+    if item.status is Status.CANCELLED:
+        return Decided(note=f"{item.id} was cancelled already ({item.resolution})")
+    if item.status is Status.DONE or not isinstance(item, Item):
+        raise Conflict("item_ended", f"{item.id} is done.", f"To work on it again: golemctl reopen {item.id}")
+    reason = call.reason or "cancelled"
+    cancelled = ev.ItemCancelled(resolution=Resolution.CANCELLED, reason=call.reason, actor=command.actor)
+    return Decided(about(item, *closing(state, item, reason), cancelled))
+
+
+def closing(state: State, item: Item, reason: str, but: str = "") -> tuple[Event, ...]:
+    """What ends with an item: its open gates (but one, which is being decided) and its run."""
+    gates = (gate.id for gate in state.open_gates(item.id) if gate.id != but)
+    events: list[Event] = [ev.GateSuperseded(gate=gate, reason=reason) for gate in gates]
+    run = state.run_of(item)
+    if run is not None and not is_over(run):
+        events.append(ev.RunAborted(run=run.id, reason=reason))
+    return tuple(events)
+
+
+def reopen(state: State, call: calls.ItemReopen, command: cmd.Asked) -> Decided:
+    """Take an ended item up again, from the beginning, with a fresh run."""
+    item = state.known(call.id)
+    if item.status not in ENDED:
+        shown = str(item.status).replace("_", " ")
+        raise Conflict("not_ended", f"{item.id} is {shown}, so there is nothing to reopen.", f"golemctl why {item.id}")
+    if isinstance(item, Item):
+        message = f"{item.id} is still being put away."
+        raise Unavailable("still_ending", message, "Its agent is being ended; try again in a moment.")
+    whole = command.facts.ended
+    if whole is None:
+        raise no_item(call.id)
+    config = state.config_of(item.project)
+    pipeline = _pipeline(config, item.pipeline)
+    reopened = ev.ItemReopened(
+        status=first_status(config, pipeline, item.assessments),
+        description=whole.description,
+        vars=whole.vars,
+        reason=call.reason,
+        actor=command.actor,
+    )
+    return Decided((Draft(reopened, item.project, item.id),))
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+def _check_words(title: str, description: str, priority: int, labels: tuple[str, ...]) -> None:
+    if not title.strip():
+        raise Invalid("empty_title", "A title needs at least one visible character.", 'golemctl add "Fix the login"')
+    if len(title) > MAX_TITLE or "\n" in title.strip():
+        hint = "Put the rest into the description: golemctl add TITLE -d TEXT"
+        raise Invalid("title_too_long", f"A title is one line of at most {MAX_TITLE} characters.", hint)
+    if len(description) > MAX_DESCRIPTION:
+        hint = "Commit a long text to the repository and name its path."
+        raise Invalid("description_too_long", f"A description has at most {MAX_DESCRIPTION} characters.", hint)
+    if abs(priority) > MAX_PRIORITY:
+        raise Invalid("invalid_priority", f"A priority is between ±{MAX_PRIORITY}.", "Higher goes first; 0 is usual.")
+    if len(labels) > MAX_LABELS or not all(0 < len(label.strip()) <= 64 for label in labels):
+        raise Invalid("invalid_labels", f"At most {MAX_LABELS} labels of 1 to 64 characters.", "golemctl add -l ui …")
+
+
+def _labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label.strip() for label in labels))
+
+
+def _pipeline(config: ProjectConfig, name: str) -> str:
+    if name not in config.pipelines:
+        known = ", ".join(sorted(config.pipelines))
+        message = f"There is no pipeline {name[:64]!r} in {config.name}."
+        raise Invalid("unknown_pipeline", message, f"Known: {known}.", known=sorted(config.pipelines))
+    return name
+
+
+def _dependencies(state: State, item: str, named: tuple[str, ...]) -> tuple[str, ...]:
+    wanted = tuple(dict.fromkeys(named))
+    if len(wanted) > MAX_DEPENDENCIES:
+        raise Invalid("too_many_dependencies", f"At most {MAX_DEPENDENCIES} dependencies.", "Chain them instead.")
+    for dependency in wanted:
+        state.known(dependency)
+    path = _path_to(state, wanted, item) if item else []
+    if path:
+        shown = " → ".join([item, *path])
+        raise Conflict("dependency_cycle", f"That would be a cycle: {shown}.", "Leave one of them out.", path=path)
+    return wanted
+
+
+def _path_to(state: State, starts: tuple[str, ...], goal: str) -> list[str]:
+    """A way from the starts to the goal along dependencies, or nothing."""
+    came_from: dict[str, str] = dict.fromkeys(starts, "")
+    queue = list(starts)
+    for here in queue:
+        if here == goal:
+            path = [here]
+            while came_from[path[0]]:
+                path.insert(0, came_from[path[0]])
+            return path
+        found = state.items.get(here) or state.ended.get(here)
+        for further in found.dependencies if found else ():
+            if further not in came_from:
+                came_from[further] = here
+                queue.append(further)
+    return []
+
+
+def _assessed(item: Item, call: calls.ItemEdit) -> Assessments | None:
+    given = {name: getattr(call, name) for name in DIMENSIONS if getattr(call, name) is not None}
+    for name, value in given.items():
+        if value and value not in DIMENSIONS[name]:
+            allowed = ", ".join(DIMENSIONS[name])
+            raise Invalid("invalid_assessment", f"{name} is one of {allowed}, not {value[:40]!r}.", "Empty unsets it.")
+    old = item.assessments
+    return Assessments(**{name: given.get(name, getattr(old, name)) for name in DIMENSIONS}) if given else None

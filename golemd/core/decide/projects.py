@@ -1,0 +1,132 @@
+"""Projects and dispatches: register, configure, start and stop the mandate to work."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from golemd.api import calls
+from golemd.api import events as ev
+from golemd.api.config import ProjectConfig
+from golemd.api.events import Draft, Event
+from golemd.api.faults import Conflict, Internal, Invalid
+from golemd.api.model import ATTEMPT_OVER, HaltReason, Project
+from golemd.core import commands as cmd
+from golemd.core.decide.common import NOTHING, Decided
+from golemd.core.state import State
+
+MAX_CAP: Final = 1_000_000
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+
+
+def init(state: State, call: calls.ProjectInit, command: cmd.Asked) -> Decided:
+    """Register a repository, or say that it is registered already and take its configuration anew."""
+    facts = command.facts
+    if facts.config is None:
+        raise Internal("no_facts", "The repository was not looked at.")
+    for project in state.projects.values():
+        if project.common_dir == facts.common_dir:
+            return _registered_already(project, call, facts.config, facts.config_digest)
+    config = facts.config
+    prefix = call.prefix or config.prefix
+    _check_prefix(state, prefix)
+    if config.name in state.projects:
+        other = state.projects[config.name].root
+        hint = 'Give this one another: name = "…" under [project] in its golem.toml.'
+        raise Conflict("name_taken", f"The project name {config.name!r} belongs to {other}.", hint)
+    registered = ev.ProjectRegistered(
+        name=config.name,
+        root=facts.root,
+        common_dir=facts.common_dir,
+        prefix=prefix,
+        base_branch=config.base_branch or facts.head_branch,
+    )
+    configured = ev.ProjectConfigured(config=config, digest=facts.config_digest, by="init")
+    return Decided((Draft(registered, config.name), Draft(configured, config.name)))
+
+
+def _registered_already(project: Project, call: calls.ProjectInit, config: ProjectConfig, digest: str) -> Decided:
+    if call.prefix and call.prefix != project.prefix:
+        message = f"{project.name} is registered with the prefix {project.prefix}, and its items carry it."
+        raise Conflict("prefix_fixed", message, "Leave out --prefix.")
+    if digest == project.config_digest:
+        return Decided(note="registered already")
+    configured = ev.ProjectConfigured(config=config, digest=digest, by="init")
+    return Decided((Draft(configured, project.name),), note="registered already; the new configuration is in force")
+
+
+def _check_prefix(state: State, prefix: str) -> None:
+    if not _PREFIX.fullmatch(prefix):
+        message = f"The prefix {prefix[:40]!r} is not one."
+        raise Invalid("invalid_prefix", message, "A letter, then letters, digits, _ or -; 32 at most.")
+    taken = {project.prefix: project for project in state.projects.values()}
+    if prefix in taken:
+        proposal = next(f"{prefix}{n}" for n in range(2, 10_000) if f"{prefix}{n}" not in taken)
+        message = f"The prefix {prefix} belongs to the project {taken[prefix].name}."
+        raise Conflict("prefix_taken", message, f"golemctl init --prefix {proposal}", proposal=proposal)
+
+
+def remove(state: State, call: calls.ProjectRemove, command: cmd.Asked) -> Decided:
+    """Forget a project that has nothing unfinished."""
+    project = state.project(call.project)
+    left = [item.id for item in state.items_of(project.name)]
+    if left:
+        message = f"{project.name} has {len(left)} unfinished items, such as {left[0]}."
+        raise Conflict("items_left", message, "Finish or cancel them first.")
+    return Decided((Draft(ev.ProjectRemoved(), project.name),))
+
+
+def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:
+    """Put the configurations in force that have changed; the shell has read and checked them."""
+    drafts = [
+        Draft(ev.ProjectConfigured(config=config, digest=digest, by="reload"), name)
+        for name, config, digest in command.facts.configs
+        if state.projects[name].config_digest != digest
+    ]
+    return Decided(tuple(drafts))
+
+
+def run_start(state: State, call: calls.RunStart, command: cmd.Asked) -> Decided:
+    """Turn a project's dispatch on. The same request attaches to one that is on; another is refused."""
+    project = state.project(call.project)
+    facts = command.facts
+    config = facts.config or state.config_of(project.name)
+    cap = config.execution.default_phase_cap if call.cap is None else call.cap
+    if not 0 < cap <= MAX_CAP:
+        raise Invalid("invalid_cap", f"The cap is {cap}; it must be from 1 to {MAX_CAP}.", "golemctl run --cap 20")
+    dispatch = project.dispatch
+    if dispatch.on:
+        if (call.cap is None or call.cap == dispatch.cap) and call.continuous == dispatch.continuous:
+            return Decided(note="attached")
+        kind = "continuous" if dispatch.continuous else "until done"
+        message = f"A dispatch of {project.name} is on already: cap {dispatch.cap}, {kind}."
+        raise Conflict("dispatch_active", message, "golemctl run attaches to it; golemctl stop ends it.")
+    events: list[Event] = []
+    if facts.config is not None and facts.config_digest != project.config_digest:
+        events.append(ev.ProjectConfigured(config=facts.config, digest=facts.config_digest, by="run"))
+    events.append(ev.DispatchStarted(cap=cap, continuous=call.continuous, actor=command.actor))
+    return Decided(tuple(Draft(event, project.name) for event in events))
+
+
+def run_stop(state: State, call: calls.RunStop, command: cmd.Asked) -> Decided:
+    """Turn a project's dispatch off; `now` wishes its running attempts to end as well."""
+    project = state.project(call.project)
+    dispatch = project.dispatch
+    if not dispatch.on and (dispatch.stop_now or not call.now or not _running(state, project.name)):
+        return Decided(note="nothing is dispatched")
+    halted = ev.DispatchHalted(reason=HaltReason.STOPPED, now=call.now, actor=command.actor)
+    return Decided((Draft(halted, project.name),))
+
+
+def _running(state: State, project: str) -> bool:
+    mine = (run.id for _, run in state.live_runs() if run.project == project)
+    runs = set(mine)
+    return any(each.run in runs and each.state not in ATTEMPT_OVER for each in state.attempts.values())
+
+
+def halt(state: State, command: cmd.Halt, now_us: int) -> Decided:
+    """A reason to end the dispatch has come true."""
+    if command.project not in state.projects or not state.projects[command.project].dispatch.on:
+        return NOTHING
+    halted = ev.DispatchHalted(reason=command.reason)
+    return Decided((Draft(halted, command.project, cause=f"seq:{state.seq}"),))

@@ -1,0 +1,69 @@
+"""fold(state, record): what each event does to the state. Every transition of golemd is in this folder.
+
+Rule 1. An event has happened; fold may not refuse it, ask the time, or look at the world.
+Rule 2. One event, one function, in a file by noun; the tables together are complete, and a test says so.
+Rule 3. A command's records are folded together or not at all; between them the state may look odd.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from golemd.api.events import Event, Record
+from golemd.api.model import ATTEMPT_OVER, ENDED, EndedItem, Item
+from golemd.core.evolve import attempts, gates, items, runs, work
+from golemd.core.state import TOKENS_KEPT, State, TokenUse
+
+EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
+    **items.EFFECTS,
+    **runs.EFFECTS,
+    **attempts.EFFECTS,
+    **gates.EFFECTS,
+    **work.EFFECTS,
+}
+
+
+def fold(state: State, record: Record) -> None:
+    """Let a record take effect."""
+    state.seq = record.seq
+    state.ts = record.ts
+    if record.item:
+        state.trail.setdefault(record.item, array("Q")).append(record.seq)
+    if record.body:
+        state.tokens[record.cause] = TokenUse(record.body, record.seq, record.ts, record.project, record.item)
+        while len(state.tokens) > TOKENS_KEPT:
+            state.tokens.popitem(last=False)
+    EFFECTS[type(record.data)](state, record, record.data)
+    item = state.items.get(record.item)
+    if item is not None:
+        _touch(state, item, record.ts)
+
+
+def _touch(state: State, item: Item, ts: str) -> None:
+    state.items[item.id] = replace(item, updated_at=ts)
+    if state.shrink and item.status in ENDED and not _unfinished(state, item):
+        _shrink(state, state.items[item.id])
+
+
+def _unfinished(state: State, item: Item) -> bool:
+    """Whether processes or a workspace of an ended item are still to be put away."""
+    children = state.children.get(item.id, ())
+    runs = (state.runs.get(child) for child in children)
+    attempts = (state.attempts.get(child) for child in children)
+    return any(run is not None and run.tidy for run in runs) or any(
+        attempt is not None and attempt.state not in ATTEMPT_OVER for attempt in attempts
+    )
+
+
+def _shrink(state: State, item: Item) -> None:
+    kept = {name: getattr(item, name) for name in EndedItem.__struct_fields__}
+    state.ended[item.id] = EndedItem(**kept)
+    for child in state.children.pop(item.id, ()):
+        state.runs.pop(child, None)
+        state.attempts.pop(child, None)
+        state.gates.pop(child, None)
+    del state.items[item.id]

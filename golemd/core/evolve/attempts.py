@@ -1,0 +1,152 @@
+"""What events do to attempts, and what that costs their phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from golemd.api import events as ev
+from golemd.api.events import Event, Record
+from golemd.api.model import (
+    Assessments,
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    NoteKind,
+    Outcome,
+    PhaseState,
+    ResultCode,
+    Stage,
+)
+from golemd.core.evolve.common import (
+    adopt_child,
+    noted,
+    phase_of,
+    set_attempt,
+    set_item,
+    set_phase,
+)
+from golemd.core.state import State
+
+
+def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> None:
+    state.attempts[event.attempt] = Attempt(
+        id=event.attempt,
+        item=record.item,
+        run=event.run,
+        phase=event.phase,
+        number=event.number,
+        kind=event.kind,
+        agent=event.agent,
+        command=event.command,
+        state=AttemptState.PLANNED,
+        planned_at=record.ts,
+    )
+    adopt_child(state, record.item, event.attempt)
+    changes: dict[str, Any] = {"live": event.attempt}
+    if event.kind is AttemptKind.VERIFY:
+        changes |= {"verified": event.number}
+    else:
+        changes |= {"number": event.number, "state": PhaseState.RUNNING, "stage": Stage.BODY}
+    if event.start_tree:
+        changes |= {"start_head": event.start_head, "start_tree": event.start_tree, "base_tree": event.start_tree}
+        changes |= {"start_refs": event.start_refs}
+    set_phase(state, event.run, event.phase, **changes)
+
+
+def _attempt_spawned(state: State, record: Record, event: ev.AttemptSpawned) -> None:
+    changes = {"pid": event.pid, "boot_id": event.boot_id, "started_at": record.ts}
+    set_attempt(state, event.attempt, state=AttemptState.SPAWNED, **changes)
+
+
+def _attempt_adopted(state: State, record: Record, event: ev.AttemptAdopted) -> None:
+    set_attempt(state, event.attempt, adopted=True, pid=event.pid)
+
+
+def _attempt_exited(state: State, record: Record, event: ev.AttemptExited) -> None:
+    set_attempt(
+        state,
+        event.attempt,
+        state=AttemptState.EXITED,
+        status=event.status,
+        signal=event.signal,
+        reason=event.reason,
+        duration_s=event.duration_s,
+        ended_at=record.ts,
+    )
+
+
+_COUNTERS: Final = {"retry": "retries", "fix": "fixes", "transient": "transient_in_row", "lost": "lost_in_row"}
+
+
+def judge(state: State, attempt: Attempt, spends: str, again_us: int, put_back: bool, **changes: Any) -> None:  # noqa: ANN401 - fields of Phase
+    """An attempt is over: its phase has no live attempt, pays for it, and knows what is next."""
+    phase = phase_of(state, attempt.run, attempt.phase)
+    changes |= {"live": "", "again_us": again_us}
+    if put_back:
+        changes["put_back"] = attempt.id
+    changes |= {name: 0 for name in ("transient_in_row", "lost_in_row") if _COUNTERS.get(spends) != name}
+    if spends:
+        changes[_COUNTERS[spends]] = getattr(phase, _COUNTERS[spends]) + 1
+    set_phase(state, attempt.run, attempt.phase, **changes)
+
+
+def _attempt_accepted(state: State, record: Record, event: ev.AttemptAccepted) -> None:
+    attempt = state.attempts[event.attempt]
+    set_attempt(state, event.attempt, state=AttemptState.ACCEPTED, outcome=str(event.result), message=event.summary)
+    phase = phase_of(state, attempt.run, attempt.phase)
+    failed = event.result is ResultCode.FAILED
+    changes: dict[str, Any] = {
+        "accepted": event.attempt,
+        "summary": event.summary,
+        "commit_summary": event.commit_summary,
+        "warnings": event.warnings,
+        "tree": event.tree,
+        "stage": Stage.BODY if failed else Stage.COMMIT,
+        "more_rounds": event.result is ResultCode.SUBPHASE_COMPLETE,
+        "question": event.question if event.result is ResultCode.BLOCKED else "",
+    }
+    if failed:
+        text = event.summary + (f"\n{event.context}" if event.context else "")
+        changes["notes"] = noted(phase, NoteKind.FAILURE, text, event.attempt)
+    judge(state, attempt, event.spends, event.again_us, event.put_back, **changes)
+    assessed = state.items[record.item].assessments
+    set_item(state, record.item, assessments=_merged(assessed, event.assessments))
+
+
+def _merged(old: Assessments, new: Assessments) -> Assessments:
+    names = Assessments.__struct_fields__
+    return Assessments(**{name: getattr(new, name) or getattr(old, name) for name in names})
+
+
+def _attempt_rejected(state: State, record: Record, event: ev.AttemptRejected) -> None:
+    attempt = state.attempts[event.attempt]
+    set_attempt(state, event.attempt, state=AttemptState.REJECTED, outcome=str(event.outcome), message=event.message)
+    changes: dict[str, Any] = {}
+    if attempt.kind is AttemptKind.AGENT:
+        interrupted = event.outcome in (Outcome.CANCELLED, Outcome.TRANSIENT)
+        kind = NoteKind.INTERRUPTION if interrupted else NoteKind.FAILURE
+        phase = phase_of(state, attempt.run, attempt.phase)
+        changes["notes"] = noted(phase, kind, event.message, event.attempt)
+    judge(state, attempt, event.spends, event.again_us, event.put_back, **changes)
+
+
+def _attempt_lost(state: State, record: Record, event: ev.AttemptLost) -> None:
+    attempt = state.attempts[event.attempt]
+    set_attempt(state, event.attempt, state=AttemptState.LOST, outcome="lost", message=event.reason, ended_at=record.ts)
+    changes: dict[str, Any] = {}
+    if attempt.kind is AttemptKind.AGENT:
+        phase = phase_of(state, attempt.run, attempt.phase)
+        changes["notes"] = noted(phase, NoteKind.INTERRUPTION, event.reason, event.attempt)
+    judge(state, attempt, "lost", event.again_us, put_back=False, **changes)
+
+
+EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
+    ev.AttemptPlanned: _attempt_planned,
+    ev.AttemptSpawned: _attempt_spawned,
+    ev.AttemptAdopted: _attempt_adopted,
+    ev.AttemptExited: _attempt_exited,
+    ev.AttemptAccepted: _attempt_accepted,
+    ev.AttemptRejected: _attempt_rejected,
+    ev.AttemptLost: _attempt_lost,
+}

@@ -1,0 +1,47 @@
+"""Changing the state: frozen nouns are replaced, never changed."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from golemd.api.model import Note, NoteKind, Phase
+from golemd.core.state import State
+
+NOTES_KEPT: Final = 40  # per phase; the oldest go first
+
+
+def set_item(state: State, item: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Item
+    state.items[item] = replace(state.items[item], **changes)
+
+
+def set_run(state: State, run: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Run
+    state.runs[run] = replace(state.runs[run], **changes)
+
+
+def set_attempt(state: State, attempt: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Attempt
+    state.attempts[attempt] = replace(state.attempts[attempt], **changes)
+
+
+def phase_of(state: State, run: str, phase: str) -> Phase:
+    return next(each for each in state.runs[run].phases if each.name == phase)
+
+
+def set_phase(state: State, run: str, phase: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Phase
+    phases = tuple(replace(each, **changes) if each.name == phase else each for each in state.runs[run].phases)
+    set_run(state, run, phases=phases)
+
+
+def noted(phase: Phase, kind: NoteKind, text: str, attempt: str = "") -> tuple[Note, ...]:
+    return (*phase.notes, Note(kind, text, attempt))[-NOTES_KEPT:] if text else phase.notes
+
+
+def adopt_child(state: State, item: str, child: str) -> None:
+    state.children.setdefault(item, []).append(child)
+
+
+def set_dispatch(state: State, project: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Dispatch
+    found = state.projects.get(project)
+    if found is not None:
+        state.projects[project] = replace(found, dispatch=replace(found.dispatch, **changes))

@@ -1,0 +1,119 @@
+"""What events do to the daemon, projects, dispatches and items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from golemd.api import events as ev
+from golemd.api.events import Event, Record
+from golemd.api.model import (
+    Dispatch,
+    EndedItem,
+    Item,
+    Project,
+    Resolution,
+    Status,
+)
+from golemd.core.evolve.common import (
+    set_dispatch,
+    set_item,
+)
+from golemd.core.state import State
+
+
+def _nothing(state: State, record: Record, event: Event) -> None:
+    """The fact is for the reader of the journal."""
+
+
+def _project_registered(state: State, record: Record, event: ev.ProjectRegistered) -> None:
+    state.projects[event.name] = Project(event.name, event.root, event.common_dir, event.prefix, event.base_branch)
+
+
+def _project_configured(state: State, record: Record, event: ev.ProjectConfigured) -> None:
+    state.configs[event.digest] = event.config
+    state.projects[record.project] = replace(state.projects[record.project], config_digest=event.digest)
+
+
+def _project_removed(state: State, record: Record, event: ev.ProjectRemoved) -> None:
+    del state.projects[record.project]
+
+
+def _dispatch_started(state: State, record: Record, event: ev.DispatchStarted) -> None:
+    dispatch = Dispatch(True, event.cap, event.used, event.continuous, started_at=record.ts, seq=record.seq)
+    state.projects[record.project] = replace(state.projects[record.project], dispatch=dispatch)
+
+
+def _dispatch_halted(state: State, record: Record, event: ev.DispatchHalted) -> None:
+    set_dispatch(state, record.project, on=False, halt_reason=str(event.reason), stop_now=event.now)
+
+
+def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
+    state.items[record.item] = Item(
+        id=record.item,
+        project=record.project,
+        title=event.title,
+        order=record.seq,
+        status=event.status,
+        pipeline=event.pipeline,
+        description=event.description,
+        priority=event.priority,
+        labels=event.labels,
+        dependencies=event.dependencies,
+        base=event.base,
+        vars=event.vars,
+        created_at=record.ts,
+        updated_at=record.ts,
+    )
+    project = state.projects.get(record.project)
+    if project is not None:
+        number = max(project.next_number, event.number + 1)
+        state.projects[record.project] = replace(project, next_number=number)
+
+
+def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
+    names = ("title", "description", "priority", "labels", "dependencies", "pipeline", "base", "assessments")
+    changes = {name: getattr(event, name) for name in names if getattr(event, name) is not None}
+    set_item(state, record.item, **changes)
+
+
+def _item_moved(state: State, record: Record, event: ev.ItemMoved) -> None:
+    set_item(state, record.item, status=event.to)
+
+
+def _item_cancelled(state: State, record: Record, event: ev.ItemCancelled) -> None:
+    set_item(state, record.item, status=Status.CANCELLED, resolution=str(event.resolution))
+
+
+def _item_completed(state: State, record: Record, event: ev.ItemCompleted) -> None:
+    set_item(state, record.item, status=Status.DONE, resolution=str(Resolution.COMPLETED))
+
+
+def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None:
+    row = state.ended.pop(record.item, None)
+    if row is not None:
+        kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
+        state.items[record.item] = Item(**kept)
+    set_item(
+        state, record.item, status=event.status, description=event.description, vars=event.vars, resolution="", run=""
+    )
+
+
+EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
+    ev.DaemonStarted: _nothing,
+    ev.DaemonStopped: _nothing,
+    ev.JournalRepaired: _nothing,
+    ev.ProjectRegistered: _project_registered,
+    ev.ProjectConfigured: _project_configured,
+    ev.ProjectRemoved: _project_removed,
+    ev.DispatchStarted: _dispatch_started,
+    ev.DispatchHalted: _dispatch_halted,
+    ev.ItemAdded: _item_added,
+    ev.ItemEdited: _item_edited,
+    ev.ItemMoved: _item_moved,
+    ev.ItemCancelled: _item_cancelled,
+    ev.ItemReopened: _item_reopened,
+    ev.ItemCompleted: _item_completed,
+}

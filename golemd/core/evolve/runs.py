@@ -1,0 +1,149 @@
+"""What events do to runs and phases, and to the work they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from golemd.api import events as ev
+from golemd.api.events import Event, Record
+from golemd.api.model import (
+    NoteKind,
+    Phase,
+    PhaseState,
+    Run,
+    RunState,
+    Stage,
+)
+from golemd.core.evolve.common import (
+    adopt_child,
+    noted,
+    phase_of,
+    set_dispatch,
+    set_item,
+    set_phase,
+    set_run,
+)
+from golemd.core.state import State
+
+
+def _run_created(state: State, record: Record, event: ev.RunCreated) -> None:
+    definitions = (*event.pipeline.pre_phases, *event.pipeline.phases)
+    state.runs[event.run] = Run(
+        id=event.run,
+        item=record.item,
+        project=record.project,
+        number=event.number,
+        state=RunState.CREATED,
+        pipeline=event.pipeline,
+        config_digest=event.config_digest,
+        phases=tuple(Phase(definition.name) for definition in definitions),
+        created_at=record.ts,
+    )
+    adopt_child(state, record.item, event.run)
+    set_item(state, record.item, run=event.run, runs=event.number)
+
+
+def _run_bound(state: State, record: Record, event: ev.RunBound) -> None:
+    set_run(
+        state,
+        event.run,
+        state=RunState.EXECUTING,
+        pipeline_digest=event.pipeline_digest,
+        base_branch=event.base_branch,
+        base_commit=event.base_commit,
+        branch=event.branch,
+        workspace=event.workspace,
+        head=event.base_commit,
+    )
+    set_item(state, record.item, branch=event.branch)
+
+
+def _end_run(state: State, run: str, record: Record, how: RunState) -> None:
+    found = state.runs[run]
+    set_run(state, run, state=how, ended_at=record.ts, tidy=bool(found.workspace))
+
+
+def _run_completed(state: State, record: Record, event: ev.RunCompleted) -> None:
+    _end_run(state, event.run, record, RunState.COMPLETED)
+
+
+def _run_failed(state: State, record: Record, event: ev.RunFailed) -> None:
+    _end_run(state, event.run, record, RunState.FAILED)
+
+
+def _run_aborted(state: State, record: Record, event: ev.RunAborted) -> None:
+    _end_run(state, event.run, record, RunState.ABORTED)
+
+
+def _phase_started(state: State, record: Record, event: ev.PhaseStarted) -> None:
+    phase = phase_of(state, event.run, event.phase)
+    changes = {"state": PhaseState.RUNNING, "started_at": phase.started_at or record.ts, "ended_at": ""}
+    set_phase(state, event.run, event.phase, **changes)
+    set_run(state, event.run, index=event.index)
+    project = state.projects.get(record.project)
+    if project is not None:
+        set_dispatch(state, record.project, used=project.dispatch.used + 1)
+
+
+def _phase_verifying(state: State, record: Record, event: ev.PhaseVerifying) -> None:
+    set_phase(
+        state,
+        event.run,
+        event.phase,
+        state=PhaseState.VERIFYING,
+        stage=Stage.VERIFY,
+        tree=event.tree,
+        command=0,
+        commands=event.commands,
+        evidence=(),
+    )
+
+
+def _phase_completed(state: State, record: Record, event: ev.PhaseCompleted) -> None:
+    set_phase(state, event.run, event.phase, state=PhaseState.COMPLETED, ended_at=record.ts)
+    set_run(state, event.run, index=state.runs[event.run].index + 1)
+
+
+def _phase_failed(state: State, record: Record, event: ev.PhaseFailed) -> None:
+    set_phase(state, event.run, event.phase, state=PhaseState.FAILED)
+
+
+def _phase_skipped(state: State, record: Record, event: ev.PhaseSkipped) -> None:
+    set_phase(state, event.run, event.phase, state=PhaseState.SKIPPED, ended_at=record.ts)
+    set_run(state, event.run, index=state.runs[event.run].index + 1)
+
+
+_FULL_BUDGETS: Final = {"retries": 0, "fixes": 0, "rounds": 0, "lost_in_row": 0, "transient_in_row": 0, "again_us": 0}
+
+
+def _phase_reset(state: State, record: Record, event: ev.PhaseReset) -> None:
+    phase = phase_of(state, event.run, event.phase)
+    notes = phase.notes if event.note_kind is None else noted(phase, event.note_kind, event.note)
+    again = event.stage is not Stage.ENTER
+    changes: dict[str, Any] = {
+        "state": PhaseState.RUNNING if again else PhaseState.PENDING,
+        "stage": event.stage,
+        "notes": notes,
+        "question": "",
+        "more_rounds": False,
+        "rounds": phase.rounds + (event.note_kind is NoteKind.ROUND),
+    }
+    if event.renew:
+        changes |= _FULL_BUDGETS
+    set_phase(state, event.run, event.phase, **changes)
+
+
+EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
+    ev.RunCreated: _run_created,
+    ev.RunBound: _run_bound,
+    ev.RunCompleted: _run_completed,
+    ev.RunFailed: _run_failed,
+    ev.RunAborted: _run_aborted,
+    ev.PhaseStarted: _phase_started,
+    ev.PhaseVerifying: _phase_verifying,
+    ev.PhaseCompleted: _phase_completed,
+    ev.PhaseFailed: _phase_failed,
+    ev.PhaseSkipped: _phase_skipped,
+    ev.PhaseReset: _phase_reset,
+}

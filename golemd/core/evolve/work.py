@@ -1,0 +1,74 @@
+"""What events do to evidence, commits and kept work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from golemd.api import events as ev
+from golemd.api.events import Event, Record
+from golemd.api.model import (
+    AttemptState,
+    Evidence,
+    NoteKind,
+    PhaseState,
+    Stage,
+)
+from golemd.core.evolve.attempts import judge
+from golemd.core.evolve.common import (
+    noted,
+    phase_of,
+    set_attempt,
+    set_phase,
+    set_run,
+)
+from golemd.core.state import State
+
+
+def _evidence_recorded(state: State, record: Record, event: ev.EvidenceRecorded) -> None:
+    phase = phase_of(state, event.run, event.phase)
+    attempt = state.attempts[event.attempt]
+    passed = event.outcome == "passed"
+    set_attempt(state, event.attempt, state=AttemptState.ACCEPTED, outcome=event.outcome)
+    evidence = Evidence(
+        event.attempt,
+        event.command,
+        event.outcome,
+        event.status,
+        event.duration_s,
+        event.tree,
+        event.lines,
+        record.ts,
+    )
+    changes: dict[str, Any] = {"evidence": (*phase.evidence, evidence), "command": phase.command + passed}
+    if not passed:
+        text = f"{event.command}\n" + "\n".join(event.lines)
+        changes |= {"stage": Stage.BODY, "state": PhaseState.RUNNING}
+        changes["notes"] = noted(phase, NoteKind.EVIDENCE, text, event.attempt)
+    elif phase.command + 1 >= phase.commands:
+        changes["stage"] = Stage.COMMIT
+    judge(state, attempt, event.spends, 0, put_back=False, **changes)
+
+
+def _commit_created(state: State, record: Record, event: ev.CommitCreated) -> None:
+    set_phase(
+        state, event.run, event.phase, commit=event.commit, tree=event.tree, base_tree=event.tree, stage=Stage.GATE
+    )
+    set_run(state, event.run, head=event.head)
+
+
+def _work_kept(state: State, record: Record, event: ev.WorkKept) -> None:
+    if event.then == "removed":
+        set_run(state, event.run, tidy=False)
+        return
+    run = state.runs[event.run]
+    for phase in run.phases:
+        if phase.put_back == event.attempt:
+            set_phase(state, event.run, phase.name, put_back="")
+
+
+EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
+    ev.EvidenceRecorded: _evidence_recorded,
+    ev.CommitCreated: _commit_created,
+    ev.WorkKept: _work_kept,
+}

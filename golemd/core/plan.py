@@ -1,0 +1,194 @@
+"""plan(state, world) → what to do next: commands to decide, effects to carry out, and when to look again.
+
+Asked whenever durable state or the world has changed. A step is a command, which passes the same gate as the user's,
+or an effect whose intent is already durable. Effects have keys: one that is in flight is not asked for again. Restart
+has no path of its own: after a replay nothing is in flight, so what was under way is simply asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, Status
+from golemd.core import scheduler
+from golemd.core.commands import Command, Halt, PlanVerify
+from golemd.core.decide.common import is_over
+from golemd.core.scheduler import Limits
+from golemd.core.state import State
+
+
+class World(Struct, frozen=True):
+    """What is true outside the journal. `stopping`: "end" or "keep" while the daemon goes down; `full`: no room."""
+
+    now_us: int
+    in_flight: frozenset[str] = frozenset()
+    stopping: str = ""
+    full: bool = False
+    foreign: frozenset[str] = frozenset()  # projects that another daemon holds
+
+
+class Effect(Struct, frozen=True):
+    """Something to do outside the process; `key` keeps it from being done twice at once."""
+
+    id: str
+
+    @property
+    def key(self) -> str:
+        return f"{type(self).__name__.lower()}:{self.id}"
+
+
+class Enter(Effect, frozen=True):
+    """Make the run's workspace ready and note where its phase begins."""
+
+
+class Spawn(Effect, frozen=True):
+    """Start a planned attempt and watch it to its end."""
+
+    @property
+    def key(self) -> str:
+        return f"attempt:{self.id}"
+
+
+class Watch(Effect, frozen=True):
+    """Take up an attempt that was started earlier: adopt it, or learn how it ended."""
+
+    @property
+    def key(self) -> str:
+        return f"attempt:{self.id}"
+
+
+class Stop(Effect, frozen=True):
+    """Ask a running attempt to end."""
+
+
+class Fence(Effect, frozen=True):
+    """See to it that a planned attempt can never start."""
+
+
+class Examine(Effect, frozen=True):
+    """Look at what an ended attempt left: its result file and the tree."""
+
+
+class Commit(Effect, frozen=True):
+    """Record the phase's work in git."""
+
+
+class Keep(Effect, frozen=True):
+    """Keep a failed attempt's leftovers under a ref and put the tree back to the phase's start."""
+
+    run: str
+
+
+class Tidy(Effect, frozen=True):
+    """Keep what an ended run's worktree still holds, and remove it."""
+
+
+class Plan(Struct, frozen=True):
+    """What to do now; and when time alone changes something (microseconds), or None."""
+
+    commands: tuple[Command, ...]
+    effects: tuple[Effect, ...]
+    wake_at_us: int | None
+
+
+def plan(state: State, world: World, limits: Limits) -> Plan:
+    """What the daemon should do next."""
+    effects = tuple(effect for effect in _effects(state, world) if effect.key not in world.in_flight)
+    if world.stopping or world.full:
+        return Plan((), effects, None)
+    commands: list[Command] = [*_verifications(state, world)]
+    commands += scheduler.select_actions(state, limits, world.now_us, world.foreign)
+    if not commands:
+        commands += _halts(state, world)
+    return Plan(tuple(commands), effects, scheduler.wake_at(state, world.now_us))
+
+
+# --- effects -----------------------------------------------------------------------------------------------------
+
+
+def _effects(state: State, world: World) -> Iterator[Effect]:
+    for attempt in state.attempts.values():
+        if attempt.state not in ATTEMPT_OVER:
+            yield from _attempt_effects(state, world, attempt)
+    if world.stopping:
+        return
+    for run in state.runs.values():
+        if run.project not in world.foreign:
+            yield from _run_effects(state, run)
+
+
+def _attempt_effects(state: State, world: World, attempt: Attempt) -> Iterator[Effect]:
+    run = state.runs[attempt.run]
+    if attempt.state is AttemptState.EXITED:
+        if not world.stopping:
+            yield Examine(attempt.id)
+    elif attempt.state is AttemptState.SPAWNED:
+        yield Watch(attempt.id)
+        if is_over(run) or held_back(state, run) or world.stopping == "end":
+            yield Stop(attempt.id)
+    elif is_over(run):
+        yield Fence(attempt.id)
+    elif not (held_back(state, run) or world.stopping or world.full or run.project in world.foreign):
+        yield Spawn(attempt.id)
+
+
+def held_back(state: State, run: Run) -> bool:
+    """Whether a human wished that the project's attempts end now, and nothing is dispatched since."""
+    dispatch = state.projects[run.project].dispatch
+    return dispatch.stop_now and not dispatch.on
+
+
+def _run_effects(state: State, run: Run) -> Iterator[Effect]:
+    if is_over(run):
+        if run.tidy and not _has_live_attempt(state, run):
+            yield Tidy(run.id)
+        return
+    if run.state is RunState.AWAITING or held_back(state, run):
+        return
+    to_put_back = next((phase.put_back for phase in run.phases if phase.put_back), "")
+    if to_put_back:
+        yield Keep(to_put_back, run.id)
+    elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
+        if run.phase.stage is Stage.ENTER:
+            yield Enter(run.id)
+        elif run.phase.stage is Stage.COMMIT:
+            yield Commit(run.id)
+
+
+def _has_live_attempt(state: State, run: Run) -> bool:
+    return any(each.run == run.id and each.state not in ATTEMPT_OVER for each in state.attempts.values())
+
+
+# --- commands ----------------------------------------------------------------------------------------------------
+
+
+def _verifications(state: State, world: World) -> Iterator[Command]:
+    for _, run in state.live_runs():
+        phase = run.phase
+        waiting = phase.state is PhaseState.VERIFYING and phase.stage is Stage.VERIFY and not phase.live
+        if waiting and not held_back(state, run) and run.project not in world.foreign:
+            yield PlanVerify(run=run.id)
+
+
+def _halts(state: State, world: World) -> Iterator[Command]:
+    """Dispatches that nothing can move any more: all is done or waits for a human, or the cap is used up."""
+    for project in state.projects.values():
+        dispatch = project.dispatch
+        if not dispatch.on or project.name in world.foreign or scheduler.under_way(state, project.name):
+            continue
+        could_go_on = _could_go_on(state, project.name, world.now_us)
+        if could_go_on and dispatch.used >= dispatch.cap:
+            yield Halt(project=project.name, reason=HaltReason.CAP_REACHED)
+        elif not could_go_on and not dispatch.continuous:
+            yield Halt(project=project.name, reason=HaltReason.ALL_DONE_OR_BLOCKED)
+
+
+def _could_go_on(state: State, project: str, now_us: int) -> bool:
+    if any(True for _ in scheduler.candidates(state, project, set(), now_us)):
+        return True
+    wip = sum(scheduler.counts_as_wip(item) for item in state.items_of(project))
+    room = wip < state.config_of(project).execution.max_wip
+    ready = (item for item in state.items_of(project) if item.status is Status.READY)
+    return room and any(not state.unmet(item) for item in ready)

@@ -1,0 +1,303 @@
+"""State → views: what a reply shows. Pure; what only the shell can see (a log's tail) comes in as `Seen`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from golemd.api import views
+from golemd.api.model import (
+    ATTEMPT_OVER,
+    ENDED,
+    Attempt,
+    AttemptState,
+    Dispatch,
+    EndedItem,
+    Gate,
+    GateKind,
+    Item,
+    Phase,
+    Project,
+    Run,
+)
+from golemd.core import scheduler
+from golemd.core.decide.phases import content_digest
+from golemd.core.scheduler import Limits
+from golemd.core.state import State
+
+_EFFECTS: Final = {
+    (GateKind.APPROVAL, "approve"): "the phase is completed and the run goes on",
+    (GateKind.APPROVAL, "request_changes"): "the phase runs again with your comment in its prompt",
+    (GateKind.APPROVAL, "reject"): "the run fails and the item is cancelled; its branch is kept",
+    (GateKind.APPROVAL, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.QUESTION, "answer"): "the phase runs again with your answer in its prompt",
+    (GateKind.QUESTION, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.FAILURE, "retry"): "the phase is tried again with full budgets",
+    (GateKind.FAILURE, "skip"): "the phase is left out and the next one starts",
+    (GateKind.FAILURE, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+}
+
+
+class Seen(Struct, frozen=True):
+    """What the shell saw of an attempt's output."""
+
+    last_output_at: str | None = None
+    tail: tuple[str, ...] = ()
+
+
+class Clock(Struct, frozen=True):
+    """The moment and the limits that a view is made with."""
+
+    now_us: int
+    limits: Limits
+
+
+def item_view(
+    state: State, item: Item | EndedItem, clock: Clock, note: str = "", repeated: bool = False
+) -> views.ItemView:
+    """One item, live or ended."""
+    return views.ItemView(**_item_fields(state, item, clock), note=note or None, repeated=repeated)
+
+
+def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str, Any]:
+    live = isinstance(item, Item)
+    gates = tuple(gate.id for gate in state.open_gates(item.id)) if live else ()
+    run = state.runs.get(item.run)
+    assessed = item.assessments
+    return {
+        "id": item.id,
+        "project": item.project,
+        "title": item.title,
+        "status": str(item.status),
+        "pipeline": item.pipeline,
+        "phase": run.phase.name if run is not None and item.status not in ENDED else None,
+        "priority": item.priority,
+        "size": assessed.size or None,
+        "complexity": assessed.complexity or None,
+        "risk": assessed.risk or None,
+        "impact": assessed.impact or None,
+        "labels": item.labels,
+        "dependencies": item.dependencies,
+        "gate": gates[0] if gates else None,
+        "gates": gates,
+        "run": item.run or None,
+        "resolution": item.resolution or None,
+        "why": scheduler.why(state, item, clock.limits, clock.now_us) if isinstance(item, Item) else None,
+        "created_at": item.created_at,
+        "updated_at": item.updated_at,
+        "description": item.description if isinstance(item, Item) else "",
+    }
+
+
+def gate_view(gate: Gate) -> views.GateView:
+    """One gate, open or decided."""
+    return views.GateView(**_gate_fields(gate))
+
+
+def _gate_fields(gate: Gate) -> dict[str, Any]:
+    decision = gate.decision
+    return {
+        "id": gate.id,
+        "item": gate.item,
+        "kind": str(gate.kind),
+        "key": gate.key,
+        "question": gate.question,
+        "options": tuple(
+            views.OptionView(option.id, option.label, option.text_required, _EFFECTS.get((gate.kind, option.id), ""))
+            for option in gate.options
+        ),
+        "default": gate.default or None,
+        "content": gate.content,
+        "digest": content_digest(gate.content),
+        "attempt": gate.attempt or None,
+        "opened_at": gate.opened_at,
+        "phase": gate.phase or None,
+        "state": "decided" if decision else "superseded" if gate.superseded else "open",
+        "decision": decision
+        and views.DecisionView(option=decision.option, text=decision.text, actor=decision.actor, at=decision.at),
+    }
+
+
+def gate_detail(state: State, gate: Gate, files: tuple[str, ...] = (), diffstat: str | None = None) -> views.GateDetail:
+    """One gate with what a person needs to decide it."""
+    item, run = state.items[gate.item], state.runs[gate.run]
+    phase = next(each for each in run.phases if each.name == gate.phase)
+    waiting = (other.id for other in state.items.values() if item.id in other.dependencies)
+    return views.GateDetail(
+        **_gate_fields(gate),
+        title=item.title,
+        holds_up=tuple(waiting),
+        summary=phase.summary or None,
+        files=files,
+        diffstat=diffstat,
+        evidence=phase.evidence,
+    )
+
+
+def attempt_view(attempt: Attempt, model: str | None = None, seen: Seen | None = None) -> views.AttemptView:
+    """One child process, running or over."""
+    running = attempt.state is AttemptState.SPAWNED
+    return views.AttemptView(
+        id=attempt.id,
+        item=attempt.item,
+        phase=attempt.phase,
+        number=attempt.number,
+        agent=attempt.agent or None,
+        model=model,
+        state="running" if running else str(attempt.state),
+        pid=attempt.pid or None,
+        started_at=attempt.started_at or None,
+        adopted=attempt.adopted,
+        last_output_at=seen.last_output_at if seen else None,
+        tail=seen.tail if seen else (),
+        kind=str(attempt.kind),
+        command=attempt.command or None,
+        status=attempt.status,
+        signal=attempt.signal,
+        outcome=attempt.outcome or None,
+        message=attempt.message or None,
+        duration_s=attempt.duration_s or None,
+        ended_at=attempt.ended_at or None,
+    )
+
+
+def phase_view(phase: Phase) -> views.PhaseView:
+    """One phase of a run."""
+    return views.PhaseView(
+        name=phase.name,
+        state=str(phase.state),
+        summary=phase.summary or None,
+        commit=phase.commit or None,
+        attempts=phase.number,
+        started_at=phase.started_at or None,
+        ended_at=phase.ended_at or None,
+        warnings=phase.warnings,
+        evidence=phase.evidence,
+    )
+
+
+def run_view(state: State, run: Run) -> views.RunView:
+    """One run with its phases."""
+    project = state.projects.get(run.project)
+    return views.RunView(
+        id=run.id,
+        state=str(run.state),
+        pipeline=run.pipeline.name,
+        base_branch=run.base_branch or None,
+        base_commit=run.base_commit or None,
+        branch=run.branch or None,
+        workspace=run.workspace or None,
+        head=run.head or None,
+        pinned_differs=project is not None and project.config_digest != run.config_digest,
+        created_at=run.created_at,
+        ended_at=run.ended_at or None,
+        phases=tuple(phase_view(phase) for phase in run.phases),
+    )
+
+
+def item_detail(
+    state: State, item: Item, clock: Clock, events: tuple[dict[str, Any], ...], prompt: str | None
+) -> views.ItemDetail:
+    """One item with its runs, attempts, gates and last records."""
+    children = state.children.get(item.id, ())
+    runs = [state.runs[child] for child in children if child in state.runs]
+    run = state.run_of(item)
+    return views.ItemDetail(
+        **_item_fields(state, item, clock),
+        base=item.base or (run.base_branch if run else "") or None,
+        runs=tuple(run_view(state, each) for each in runs),
+        attempts=tuple(attempt_view(state.attempts[child]) for child in children if child in state.attempts),
+        gate_list=tuple(gate_view(state.gates[child]) for child in children if child in state.gates),
+        events=events,
+        prompt=prompt,
+    )
+
+
+def dispatch_view(dispatch: Dispatch) -> views.DispatchView:
+    """The mandate on a project."""
+    return views.DispatchView(
+        state="running" if dispatch.on else "halted",
+        cap=dispatch.cap,
+        used=dispatch.used,
+        halt_reason=dispatch.halt_reason or None,
+        continuous=dispatch.continuous,
+    )
+
+
+def project_view(state: State, project: Project) -> views.ProjectView:
+    """A registered repository with its counts by status."""
+    counts: dict[str, int] = {}
+    statuses = [item.status for item in state.items_of(project.name)]
+    statuses += [item.status for item in state.ended.values() if item.project == project.name]
+    for status in statuses:
+        counts[str(status)] = counts.get(str(status), 0) + 1
+    execution = state.config_of(project.name).execution
+    return views.ProjectView(
+        name=project.name,
+        root=project.root,
+        prefix=project.prefix,
+        dispatch=dispatch_view(project.dispatch),
+        counts=counts,
+        config_digest=project.config_digest,
+        max_wip=execution.max_wip,
+        max_concurrent=execution.max_concurrent,
+    )
+
+
+def running_attempts(state: State, project: str = "") -> list[Attempt]:
+    """Attempts that are planned, running or unjudged, oldest first; of one project, or of all."""
+    return [
+        attempt
+        for attempt in state.attempts.values()
+        if attempt.state not in ATTEMPT_OVER and (not project or state.runs[attempt.run].project == project)
+    ]
+
+
+def status_view(
+    state: State,
+    projects: Iterable[Project],
+    everything: bool,
+    clock: Clock,
+    daemon: views.DaemonView,
+    seen: dict[str, Seen],
+) -> views.StatusView:
+    """Everything at a glance. Ended items are listed only when asked for."""
+    shown = tuple(projects)
+    names = {project.name for project in shown}
+    items: list[Item | EndedItem] = [each for each in state.items.values() if everything or each.status not in ENDED]
+    if everything:
+        items.extend(state.ended.values())
+    return views.StatusView(
+        daemon=daemon,
+        projects=tuple(project_view(state, project) for project in shown),
+        items=tuple(
+            item_view(state, item, clock)
+            for item in sorted(items, key=lambda item: item.order)
+            if item.project in names
+        ),
+        gates=tuple(gate_view(gate) for gate in state.all_open_gates() if state.items[gate.item].project in names),
+        attempts=tuple(
+            attempt_view(attempt, seen=seen.get(attempt.id))
+            for attempt in running_attempts(state)
+            if state.runs[attempt.run].project in names
+        ),
+    )
+
+
+def why_view(state: State, item: Item | EndedItem, clock: Clock) -> views.WhyView:
+    """Why an item is not running, and who is next."""
+    if not isinstance(item, Item) or item.status in ENDED:
+        shown = f"{item.id} is {item.status} ({item.resolution})."
+        return views.WhyView(id=item.id, status=str(item.status), why=shown)
+    reason = scheduler.why(state, item, clock.limits, clock.now_us)
+    run = state.run_of(item)
+    running = f"{item.id} is running: phase {run.phase.name}." if run is not None else f"{item.id} is about to start."
+    others = [
+        f"{other.id} ({each.phase.name})"
+        for other, each in state.live_runs()
+        if other.id != item.id and other.project == item.project and scheduler.busy(each)
+    ]
+    after = f"Under way: {', '.join(others)}." if others else None
+    return views.WhyView(id=item.id, status=str(item.status), why=reason or running, next=after)

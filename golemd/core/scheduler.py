@@ -1,0 +1,239 @@
+"""Which item is worked on next: `select_actions`, pure and deterministic; and `why`, the same rules in words.
+
+One project at a time, with a dispatch that is on: promote ready items while there is room in progress, then fill the
+free slots with those that are furthest. Nothing here knows what a process is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from golemd.api.model import (
+    ENDED,
+    AttemptState,
+    Item,
+    PhaseState,
+    Project,
+    Run,
+    Stage,
+    Status,
+)
+from golemd.core import times
+from golemd.core.commands import Launch, Promote
+from golemd.core.state import State
+
+_LEVELS: Final = {"high": 0, "medium": 1, "low": 2, "": 3}
+
+
+class Limits(Struct, frozen=True):
+    """What the whole daemon allows at once."""
+
+    max_agents: int = 4
+    max_concurrent_runs: int = 4
+
+
+class Usage(Struct):
+    """What is taken while actions are chosen: it starts as it is and grows with each choice."""
+
+    agents: int = 0
+    runs: int = 0
+
+
+def select_actions(
+    state: State, limits: Limits, now_us: int, foreign: frozenset[str] = frozenset()
+) -> list[Promote | Launch]:
+    """What to start now, in order. Projects take turns: in each round every project gets one slot filled."""
+    usage = Usage(agents=sum(busy(run) for _, run in state.live_runs()), runs=_runs_in_progress(state))
+    actions: list[Promote | Launch] = []
+    queues = []
+    for project in state.projects.values():
+        if project.dispatch.on and project.name not in foreign:
+            promoted = list(_promotions(state, project, limits, usage))
+            actions += [Promote(item=item.id) for item in promoted]
+            queues.append(_launches(state, project, {item.id for item in promoted}, now_us))
+    while queues and usage.agents < limits.max_agents:
+        for queue in list(queues):
+            item = next(queue, None)
+            if item is None:
+                queues.remove(queue)
+            elif usage.agents < limits.max_agents:
+                usage.agents += 1
+                actions.append(Launch(item=item.id))
+    return actions
+
+
+def busy(run: Run) -> bool:
+    """Whether the run holds a slot: a step of its phase is under way, or follows without anybody's leave."""
+    phase = run.phase
+    if run.index >= len(run.phases) or phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
+        return False
+    return bool(phase.live or phase.put_back) or phase.stage is not Stage.BODY
+
+
+def counts_as_wip(item: Item) -> bool:
+    """Only items in progress count; blocked ones hold no place."""
+    return item.status is Status.IN_PROGRESS
+
+
+def _runs_in_progress(state: State) -> int:
+    return sum(counts_as_wip(item) for item in state.items.values())
+
+
+def _promotions(state: State, project: Project, limits: Limits, usage: Usage) -> Iterator[Item]:
+    wip = sum(counts_as_wip(item) for item in state.items_of(project.name))
+    bound = state.config_of(project.name).execution.max_wip
+    for item in sorted(_ready(state, project.name), key=_promotion_order):
+        if wip >= bound or usage.runs >= limits.max_concurrent_runs:
+            return
+        wip += 1
+        usage.runs += 1
+        yield item
+
+
+def _ready(state: State, project: str) -> Iterator[Item]:
+    return (item for item in state.items_of(project) if item.status is Status.READY and not state.unmet(item))
+
+
+def _promotion_order(item: Item) -> tuple[int, int, int]:
+    return -item.priority, _LEVELS.get(item.assessments.impact, 3), item.order
+
+
+def _launches(state: State, project: Project, promoted: set[str], now_us: int) -> Iterator[Item]:
+    """The project's next items to launch, as many as its own limits leave room for."""
+    execution = state.config_of(project.name).execution
+    mine = [(item, run) for item, run in state.live_runs() if run.project == project.name]
+    free = execution.max_concurrent - sum(busy(run) for _, run in mine)
+    starts_left = project.dispatch.cap - project.dispatch.used
+    for item in sorted(candidates(state, project.name, promoted, now_us), key=lambda item: launch_order(state, item)):
+        if free <= 0:
+            return
+        if _starts_phase(state, item):
+            if starts_left <= 0:
+                continue
+            starts_left -= 1
+        free -= 1
+        yield item
+
+
+def candidates(state: State, project: str, promoted: set[str], now_us: int) -> Iterator[Item]:
+    """Items of a project that could be launched at this moment."""
+    for item in state.items_of(project):
+        ready = item.status in (Status.IN_PROGRESS, Status.SCOPING) or item.id in promoted
+        if ready and waits_for(state, item, now_us) is None:
+            yield item
+
+
+def waits_for(state: State, item: Item, now_us: int) -> str | None:
+    """What keeps a scoping or in-progress item from being launched, in words; None when nothing does."""
+    unmet = state.unmet(item)
+    if unmet:
+        return "it waits for " + ", ".join(_unmet_in_words(state, dependency) for dependency in unmet)
+    run = state.run_of(item)
+    if run is None or run.index >= len(run.phases):
+        return None
+    if busy(run):
+        return f"its phase {run.phase.name} is under way"
+    if run.phase.again_us > now_us and run.phase.state is PhaseState.RUNNING:
+        seconds = (run.phase.again_us - now_us) / 1e6
+        return f"its phase {run.phase.name} is tried again in {times.span(seconds + 0.999)}"
+    return None
+
+
+def wake_at(state: State, now_us: int) -> int | None:
+    """The next moment at which time alone makes an item a candidate (microseconds), or None."""
+    moments = [
+        run.phase.again_us
+        for item, run in state.live_runs()
+        if item.status in (Status.IN_PROGRESS, Status.SCOPING)
+        and state.projects[run.project].dispatch.on
+        and run.phase.again_us > now_us
+    ]
+    return min(moments, default=None)
+
+
+def launch_order(state: State, item: Item) -> tuple[int, int, int, int]:
+    """In progress before scoping; furthest first; then priority; then age."""
+    run = state.run_of(item)
+    position = run.index if run is not None else 0
+    return item.status is Status.SCOPING, -position, -item.priority, item.order
+
+
+def _starts_phase(state: State, item: Item) -> bool:
+    """Whether launching it starts a phase (which the cap counts) rather than another attempt of one."""
+    run = state.run_of(item)
+    return run is None or run.phase.state is PhaseState.PENDING
+
+
+def under_way(state: State, project: str) -> bool:
+    """Whether anything of the project goes on by itself: a busy run, or one that only waits for time to pass."""
+    for item, run in state.live_runs():
+        if run.project == project and (busy(run) or (item.status is not Status.BLOCKED and _resting(run))):
+            return True
+    return any(
+        attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project == project
+        for attempt in state.attempts.values()
+    )
+
+
+def _resting(run: Run) -> bool:
+    return run.index < len(run.phases) and run.phase.state is PhaseState.RUNNING and run.phase.again_us > 0
+
+
+def _unmet_in_words(state: State, dependency: str) -> str:
+    found = state.items.get(dependency) or state.ended.get(dependency)
+    if found is None:
+        return f"{dependency} (which does not exist)"
+    if found.status is Status.CANCELLED:
+        return f"{dependency} (which is cancelled, so it is never met: golemctl edit or reopen)"
+    return f"{dependency} ({str(found.status).replace('_', ' ')})"
+
+
+# --- why ---------------------------------------------------------------------------------------------------------
+
+
+def why(state: State, item: Item, limits: Limits, now_us: int) -> str | None:
+    """One true sentence on why the item is not running, or None when it is or has ended."""
+    if item.status in ENDED:
+        return None
+    gates = state.open_gates(item.id)
+    if gates:
+        return f"{item.id} waits for you: {gates[0].question.splitlines()[0]}"
+    run = state.run_of(item)
+    if run is not None and busy(run):
+        return None
+    reason = _reason(state, item, limits, now_us)
+    return f"{item.id} is {str(item.status).replace('_', ' ')} but does not run: {reason}."
+
+
+def _reason(state: State, item: Item, limits: Limits, now_us: int) -> str:
+    waiting = waits_for(state, item, now_us)
+    if waiting:
+        return waiting
+    project = state.projects[item.project]
+    if not project.dispatch.on:
+        halted = (
+            f" (it ended: {project.dispatch.halt_reason.replace('_', ' ')})" if project.dispatch.halt_reason else ""
+        )
+        return f"nothing is dispatched in {project.name}{halted}; golemctl run starts it"
+    if project.dispatch.used >= project.dispatch.cap:
+        return f"the dispatch has used its cap of {project.dispatch.cap} phases"
+    return _limit_reached(state, item, project, limits)
+
+
+def _limit_reached(state: State, item: Item, project: Project, limits: Limits) -> str:
+    execution = state.config_of(project.name).execution
+    if item.status is Status.READY:
+        wip = sum(counts_as_wip(other) for other in state.items_of(project.name))
+        if wip >= execution.max_wip:
+            return f"{wip} of {execution.max_wip} items are in progress (max_wip)"
+        if _runs_in_progress(state) >= limits.max_concurrent_runs:
+            return f"{limits.max_concurrent_runs} runs are in progress in all projects (max_concurrent_runs)"
+    slots = sum(busy(run) for _, run in state.live_runs() if run.project == project.name)
+    if slots >= execution.max_concurrent:
+        return f"{slots} of {execution.max_concurrent} slots are taken (max_concurrent)"
+    if sum(busy(run) for _, run in state.live_runs()) >= limits.max_agents:
+        return f"{limits.max_agents} agents run in all projects (max_agents)"
+    return "it is next in line"

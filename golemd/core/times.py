@@ -1,0 +1,35 @@
+"""Moments as microseconds since the epoch, and as the RFC 3339 strings that records carry. Pure arithmetic."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_DAY_US: Final = 86_400_000_000
+_FORM: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
+
+
+def micros(stamp: str) -> int:
+    """Microseconds since the epoch of an RFC 3339 UTC time. Raises ValueError for anything else."""
+    match = _FORM.fullmatch(stamp)
+    if match is None:
+        raise ValueError(f"not an RFC 3339 UTC time: {stamp!r}")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = int((match[7] or "0").ljust(6, "0")[:6])
+    return _days(year, month, day) * _DAY_US + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01 in the proleptic Gregorian calendar; years are taken to begin in March."""
+    year -= month <= 2
+    era, of_era = divmod(year, 400)
+    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+
+
+def span(seconds: float) -> str:
+    """A duration for people: 06:12, or 1:02:03 from an hour on."""
+    whole = int(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -1,0 +1,288 @@
+"""The engine: one way for every command, one planner task, one nursery."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+import golemd
+from golemd.adapters.clock import Clock
+from golemd.adapters.journal import Journal
+from golemd.adapters.processes import Runner
+from golemd.adapters.socket import Session
+from golemd.adapters.workspace import Git, ProjectLock
+from golemd.api import calls
+from golemd.api.events import Record
+from golemd.api.faults import Fault, Unavailable
+from golemd.api.model import Actor, AttemptState
+from golemd.core import commands as cmd
+from golemd.core import plan as planning
+from golemd.core import tokens
+from golemd.core.decide import decide
+from golemd.core.decide.common import Decided
+from golemd.core.evolve import fold
+from golemd.core.scheduler import Limits
+from golemd.core.state import State
+from golemd.engine import effects, prepare, queries, streams
+from golemd.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS: Final = 5.0  # for all attempts of an earlier daemon together, before the socket answers
+
+
+class Parts:
+    """What the engine is built from. Disk, clock, dice and processes are given, never reached for."""
+
+    def __init__(
+        self,
+        *,
+        state_dir: Path,
+        socket_path: Path,
+        settings: Settings,
+        clock: Clock,
+        journal: Journal,
+        runner: Runner,
+        git: Git,
+        instance: str,
+        boot_id: str,
+        environ: dict[str, str],
+    ) -> None:
+        self.state_dir = state_dir
+        self.socket_path = socket_path
+        self.settings = settings
+        self.clock = clock
+        self.journal = journal
+        self.runner = runner
+        self.git = git
+        self.instance = instance
+        self.boot_id = boot_id
+        self.environ = environ
+
+
+class Engine:
+    """Turns commands into durable facts, and durable facts into doing."""
+
+    def __init__(self, parts: Parts, state: State) -> None:
+        self.parts = parts
+        self.state = state
+        self.limits = Limits(parts.settings.max_agents, parts.settings.max_concurrent_runs)
+        self.held: dict[str, ProjectLock] = {}
+        self.in_flight: set[str] = set()
+        self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
+        self.stopping = ""
+        self.stop_asked = trio.Event()
+        self.started_at = trio.current_time()
+        self._wake = trio.Event()
+        self._moved = trio.Event()
+
+    # --- the way of a command --------------------------------------------------------------------------------------
+
+    def now_us(self) -> int:
+        """The clock, in microseconds since the epoch."""
+        return self.parts.clock.now_us()
+
+    def apply(self, command: cmd.Command, *, body: str = "", token: str = "") -> tuple[Decided, list[Record]]:
+        """decide → stage → fold, in one step without an await. Raises Fault: a refusal, which changed nothing."""
+        decided = decide(self.state, command, self.now_us())
+        journal = self.parts.journal
+        if decided.fault is not None:
+            body = token = ""
+        records = journal.stage(decided.drafts, body=body, cause=token, essential=decided.essential)
+        for record in records:
+            fold(self.state, record)
+        if records:
+            self._wake.set()
+            moved, self._moved = self._moved, trio.Event()
+            moved.set()
+        return decided, records
+
+    async def settled(self) -> None:
+        """Return when all that the state holds is durable."""
+        journal = self.parts.journal
+        while journal.durable_seq < self.state.seq:
+            await journal.durable(self.state.seq)
+
+    async def report(self, command: cmd.Command) -> None:
+        """Let the daemon's own report take effect, and return when it is durable."""
+        self.apply(command)
+        await self.settled()
+
+    def handle(self, call: calls.Call[Any], session: Session) -> Any:  # noqa: ANN401 - the reply that the call declares
+        """The socket's handler: a plain value when it can be answered at once, otherwise something to await."""
+        agent = session.caller.agent or ""
+        if isinstance(call, calls.Change):
+            return self._change(call, session, agent)
+        prepare.admit(self.state, call, agent)
+        if isinstance(call, calls.Shutdown):
+            return self._shutdown(call)
+        if type(call) in streams.STREAMS:
+            return streams.STREAMS[type(call)](self, call)
+        answer = queries.QUERIES[type(call)]
+        if self.parts.journal.durable_seq >= self.state.seq and type(call) in queries.AT_ONCE:
+            return answer(self, call)
+        return self._look(answer, call)
+
+    async def _look(self, answer: Callable[[Engine, Any], Any], call: calls.Call[Any]) -> Any:  # noqa: ANN401 - as above
+        """Answer a query when what it read is durable."""
+        found = answer(self, call)
+        if isinstance(found, Awaitable):
+            found = await found
+        await self.settled()
+        return found
+
+    async def _change(self, call: calls.Change[Any], session: Session, agent: str) -> Any:  # noqa: ANN401 - as above
+        """The way of a changing call, with all that repeating it safely takes."""
+        if self.stopping:
+            raise Unavailable("stopping", "golemd is stopping.", "Try again when it runs.")
+        prepare.admit(self.state, call, agent)
+        body = tokens.body_of(call)
+        use = tokens.earlier_use(self.state, call, body, self.now_us())
+        if use is None:
+            actor = self._actor(session, call.client)
+            facts = await prepare.facts_for(self, call, actor)
+            use = tokens.earlier_use(self.state, call, body, self.now_us())
+        if use is not None:
+            await self.settled()
+            return queries.answer(self, call, use.project, use.item, repeated=True)
+        command = cmd.Asked(call=call, actor=actor, agent=agent, facts=facts)
+        decided, records = self.apply(command, body=body if call.token else "", token=call.token)
+        first = records[0] if records else None
+        await self.settled()
+        if decided.fault is not None:
+            raise decided.fault
+        project, item = (first.project, first.item) if first else ("", "")
+        return queries.answer(self, call, project, item, note=decided.note)
+
+    def _actor(self, session: Session, client: str) -> Actor:
+        uid = session.caller.uid
+        try:
+            user = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            user = ""
+        return Actor(uid=uid, user=user, host=socket.gethostname(), client=client[:128])
+
+    def _shutdown(self, call: calls.Shutdown) -> Any:  # noqa: ANN401 - as above
+        keep = call.keep_agents or self.parts.settings.on_stop == "keep"
+        answer = queries.shutdown_view(self, keep)
+        self.stop("keep" if keep else "end")
+        return answer
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    async def run(self, whole: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Live until stopped, then cancel the `whole`. Ready (`started`): earlier attempts are adopted or closed."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.parts.journal.run)
+            await self._begin()
+            nursery.start_soon(self._plan_forever, nursery)
+            await self._settle_attempts()
+            task_status.started()
+            await self.stop_asked.wait()
+            await self._end()
+            nursery.cancel_scope.cancel()
+        await self.parts.journal.aclose()
+        whole.cancel()
+
+    async def _begin(self) -> None:
+        cut = self.parts.journal.repaired_tail
+        repaired = None if cut is None else (cut.file, cut.offset, cut.cut_bytes, cut.copy, cut.last_seq)
+        started = cmd.ReportDaemonStarted(
+            version=golemd.__version__, pid=os.getpid(), boot_id=self.parts.boot_id, repaired=repaired
+        )
+        await self.report(started)
+        await effects.clean_up(self)
+        for project in list(self.state.projects.values()):
+            try:
+                prepare.hold(self, project.name, Path(project.common_dir))
+            except Fault as fault:
+                log.error("project %s is not worked on: %s %s", project.name, fault.message, fault.hint)
+
+    async def _settle_attempts(self) -> None:
+        with trio.move_on_after(SETTLE_SECONDS):
+            while any(self._is_unclaimed(attempt.id) for attempt in list(self.state.attempts.values())):
+                await self.moved()
+
+    def _is_unclaimed(self, attempt: str) -> bool:
+        found = self.state.attempts.get(attempt)
+        return found is not None and found.state is AttemptState.SPAWNED and attempt not in self.claimed
+
+    async def moved(self) -> None:
+        """Return when the state, or what is held, has moved."""
+        await self._moved.wait()
+
+    def wake(self) -> None:
+        """The world has changed: plan again."""
+        self._wake.set()
+        moved, self._moved = self._moved, trio.Event()
+        moved.set()
+
+    def stop(self, how: str) -> None:
+        """Begin to stop: "end" ends attempts with grace, "keep" lets them run. Again: no grace."""
+        if self.stopping == "end" and how == "end":
+            for attempt in self._running():
+                self.parts.runner.stop(attempt, grace_now=True)
+        self.stopping = self.stopping if self.stopping == "end" else how
+        self.stop_asked.set()
+        self.wake()
+
+    def _running(self) -> list[str]:
+        return [each.id for each in self.state.attempts.values() if each.state is AttemptState.SPAWNED]
+
+    async def _end(self) -> None:
+        """Wait until what is under way has ended: attempts (unless they are kept) and git commands."""
+        while any(not key.startswith("stop:") for key in self.in_flight if not self._is_kept(key)):
+            await self.moved()
+        await self.report(cmd.ReportDaemonStopped(reason=self.stopping))
+
+    def _is_kept(self, key: str) -> bool:
+        kind, _, attempt = key.partition(":")
+        return self.stopping == "keep" and kind == "attempt" and attempt in self.claimed
+
+    # --- the planner -----------------------------------------------------------------------------------------------
+
+    async def _plan_forever(self, nursery: trio.Nursery) -> None:
+        """Whenever durable state or the world has changed: ask plan, decide its commands, start its effects."""
+        while True:
+            wake = self._wake = trio.Event()
+            await self.settled()
+            now_us = self.now_us()
+            steps = planning.plan(self.state, self._world(now_us), self.limits)
+            for effect in steps.effects:
+                self.in_flight.add(effect.key)
+                nursery.start_soon(effects.carry_out, self, effect)
+            if self._decide_all(steps.commands):
+                continue
+            deadline = trio.current_time() + (steps.wake_at_us - now_us) / 1e6 if steps.wake_at_us else float("inf")
+            with trio.move_on_at(deadline):
+                await wake.wait()
+
+    def _world(self, now_us: int) -> planning.World:
+        return planning.World(
+            now_us=now_us,
+            in_flight=frozenset(self.in_flight),
+            stopping=self.stopping,
+            full=self.parts.journal.degraded,
+            foreign=frozenset(self.state.projects.keys() - self.held.keys()),
+        )
+
+    def _decide_all(self, commands: tuple[cmd.Command, ...]) -> bool:
+        """Decide what plan proposes; whether anything came of it."""
+        progress = False
+        for command in commands:
+            try:
+                _, records = self.apply(command)
+            except Unavailable as fault:
+                log.warning("%s %s", fault.message, fault.hint)
+                return False
+            progress = progress or bool(records)
+            if not records:
+                log.error("plan proposed what decide does not admit: %r", command)
+        return progress

@@ -1,0 +1,195 @@
+"""Facts that an adapter must fetch before a command can be decided: one row per call. Awaits end here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from golemd.adapters import files, workspace
+from golemd.adapters.workspace import Workspace
+from golemd.api import calls
+from golemd.api.faults import Conflict, Fault, Invalid
+from golemd.api.model import Actor, Content, Gate, GateKind, Item, Run
+from golemd.core import commands as cmd
+from golemd.core.configuration import Reading, digest, folder_as_name, read_project, template
+from golemd.core.decide import decide, gates
+from golemd.core.decide.agents import admit
+from golemd.core.evolve import fold
+from golemd.core.state import State
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+__all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "item_from_records", "read_config", "reload"]
+
+CONFIG_FILE: Final = "golem.toml"
+OLD_CONFIG_FILE: Final = "phase-golem.toml"
+
+
+class Unusable(Exception):
+    """An agent's program cannot be started, and trying again cannot help."""
+
+
+async def facts_for(engine: Engine, call: calls.Change[Any], actor: Actor) -> cmd.Facts:
+    """What the call's decision needs to know of the world."""
+    fetch = _FACTS.get(type(call))
+    return await fetch(engine, call, actor) if fetch is not None else cmd.Facts()
+
+
+# --- configuration -----------------------------------------------------------------------------------------------
+
+
+def read_config(engine: Engine, root: Path) -> Reading:
+    """The project's configuration file, read and found good. Raises Invalid `configuration_invalid` with all errors."""
+    text = files.read_text(root / CONFIG_FILE)
+    name = CONFIG_FILE
+    if text is None:
+        text, name = files.read_text(root / OLD_CONFIG_FILE), OLD_CONFIG_FILE
+    if text is None:
+        hint = "golemctl init writes a commented one."
+        raise Invalid("configuration_missing", f"There is no {CONFIG_FILE} in {root}.", hint)
+    return _read(engine, text, root, name)
+
+
+def _read(engine: Engine, text: str, root: Path, name: str) -> Reading:
+    dialect = "golem" if name == CONFIG_FILE else "phase-golem"
+    reading = read_project(
+        text,
+        str(root / name),
+        dialect=dialect,  # type: ignore[arg-type]  # the two literals
+        folder_name=root.name,
+        salt=engine.parts.instance.encode(),
+    )
+    if reading.config is None:
+        problems = [str(problem) for problem in reading.problems]
+        message = f"{name} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:\n" + "\n".join(problems)
+        raise Invalid("configuration_invalid", message, "Mend them all and try again.", problems=problems)
+    return reading
+
+
+def agent_values(engine: Engine, run: Run, agent: str) -> dict[str, str]:
+    """The values of an agent's own variables, read at this moment; only names that the run is pinned to count."""
+    root = Path(engine.state.projects[run.project].root)
+    pinned = engine.state.configs[run.config_digest].agents[agent].env_digests
+    try:
+        values = read_config(engine, root).environment.get(agent, {})
+    except Fault as fault:
+        raise Unusable(f"The values of [agents.{agent}] env cannot be read: {fault.message}") from fault
+    return {name: value for name, value in values.items() if name in pinned}
+
+
+def hold(engine: Engine, project: str, common_dir: Path) -> None:
+    """Hold a project against other daemons. Raises Conflict `project_held`, naming the holder."""
+    if project not in engine.held:
+        engine.held[project] = workspace.hold_project(common_dir, str(engine.parts.state_dir))
+
+
+# --- one row per call --------------------------------------------------------------------------------------------
+
+
+async def _init(engine: Engine, call: calls.ProjectInit, actor: Actor) -> cmd.Facts:
+    """Look at the repository and its configuration; write a commented golem.toml when it has none."""
+    repository = await workspace.inspect_repository(engine.parts.git, Path(call.root))
+    workspace.require_usable(repository)
+    root = repository.root
+    known = next((p for p in engine.state.projects.values() if p.common_dir == str(repository.common_dir)), None)
+    missing = files.read_text(root / CONFIG_FILE) is None and files.read_text(root / OLD_CONFIG_FILE) is None
+    draft = template(folder_as_name(root.name), call.prefix or "WRK", repository.head_branch or "")
+    reading = _read(engine, draft, root, CONFIG_FILE) if missing else read_config(engine, root)
+    assert reading.config is not None
+    facts = cmd.Facts(
+        root=str(root),
+        common_dir=str(repository.common_dir),
+        head_branch=repository.head_branch or "",
+        config=reading.config,
+        config_digest=digest(reading.config),
+        wrote=missing,
+    )
+    decide(
+        engine.state, cmd.Asked(call=call, actor=actor, facts=facts), engine.now_us()
+    )  # refused before it is written
+    hold(engine, known.name if known else reading.config.name, repository.common_dir)
+    if missing:
+        files.write_new(root / CONFIG_FILE, draft)
+    return facts
+
+
+async def _run_start(engine: Engine, call: calls.RunStart, actor: Actor) -> cmd.Facts:
+    """A run that a user starts puts the file's configuration into force."""
+    project = engine.state.project(call.project)
+    hold(engine, project.name, Path(project.common_dir))
+    if project.dispatch.on:
+        return cmd.Facts()
+    config = read_config(engine, Path(project.root)).config
+    return cmd.Facts(config=config, config_digest=digest(config))
+
+
+async def _reload(engine: Engine, call: calls.Reload, actor: Actor) -> cmd.Facts:
+    """All configurations, or a fault that names what is wrong with any of them."""
+    found = []
+    for project in engine.state.projects.values():
+        config = read_config(engine, Path(project.root)).config
+        assert config is not None
+        found.append((project.name, config, digest(config)))
+    return cmd.Facts(configs=tuple(found))
+
+
+async def reload(engine: Engine) -> None:
+    """Put the configurations that have changed into force. Raises a Fault when any of them is bad."""
+    call = calls.Reload()
+    facts = await _reload(engine, call, Actor())
+    engine.apply(cmd.Asked(call=call, facts=facts))
+    await engine.settled()
+
+
+async def _reopen(engine: Engine, call: calls.ItemReopen, actor: Actor) -> cmd.Facts:
+    return cmd.Facts(ended=item_from_records(engine, call.id)) if call.id in engine.state.ended else cmd.Facts()
+
+
+def item_from_records(engine: Engine, item: str) -> Item | None:
+    """An ended item, whole again, from its records."""
+    return history_of(engine, item).items.get(item)
+
+
+def history_of(engine: Engine, item: str) -> State:
+    """A small state of one item alone, folded from its records."""
+    past = State(shrink=False)
+    for record in engine.parts.journal.read(engine.state.trail.get(item, ())):
+        fold(past, record)
+    return past
+
+
+async def _gate_content(engine: Engine, call: calls.GateDecide | calls.ItemUnblock, actor: Actor) -> cmd.Facts:
+    """What an approval is about at this moment: the commit and tree in the workspace."""
+    named = call.gate if isinstance(call, calls.GateDecide) else call.id
+    try:
+        gate = gates.find(engine.state, named)
+    except Fault:
+        return cmd.Facts()  # decide says what is wrong, in its own order
+    return cmd.Facts(content=await _content(engine, gate))
+
+
+async def _content(engine: Engine, gate: Gate) -> Content | None:
+    run = engine.state.runs[gate.run]
+    if gate.kind is not GateKind.APPROVAL or not gate.is_open or not run.workspace:
+        return None
+    place = Workspace(Path(engine.state.projects[run.project].root), Path(run.workspace))
+    if not place.path.exists():
+        message = f"The worktree of {gate.item} is gone: {run.workspace}"
+        hint = f"golemctl request-changes {gate.item} makes it again from its branch"
+        if gate.content.commit != run.head:
+            raise Conflict("workspace_missing", message, hint)
+        return gate.content
+    now = await workspace.current(engine.parts.git, place)
+    return Content(commit=now.head, tree=now.tree)
+
+
+_FACTS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any, Actor], Awaitable[cmd.Facts]]]] = {
+    calls.ProjectInit: _init,
+    calls.RunStart: _run_start,
+    calls.Reload: _reload,
+    calls.ItemReopen: _reopen,
+    calls.GateDecide: _gate_content,
+    calls.ItemUnblock: _gate_content,
+}

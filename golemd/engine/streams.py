@@ -1,0 +1,71 @@
+"""Following: the journal's durable records, and an attempt's output, as notifications on the caller's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from golemd.adapters.socket import Session, Stream
+from golemd.api import calls, views
+from golemd.api.events import as_line
+from golemd.api.wire import encode_notification
+from golemd.engine import queries
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+LOG_LOOK_SECONDS: Final = 0.25  # between looks at a log that somebody follows; nobody looks otherwise
+
+
+def _events(engine: Engine, call: calls.EventsFollow) -> Stream:
+    journal = engine.parts.journal
+    since = journal.durable_seq + 1 if call.since is None else queries.first_seq(engine, call.since)
+
+    async def produce(session: Session, msgid: int) -> None:
+        sent = since - 1
+        while True:
+            until = await journal.wait_past(sent)
+            for record in journal.scan(sent, until):
+                if queries.wanted(record, call.item, call.type):
+                    line = encode_notification("event", {"follow": msgid, "record": as_line(record)})
+                    if not session.offer(line):
+                        lagged = {"follow": msgid, "resume_seq": record.seq}
+                        session.send_last(encode_notification("lagged", lagged))
+                        return
+                sent = record.seq
+                if sent % 256 == 0:
+                    await trio.lowlevel.checkpoint()
+            sent = max(sent, until)
+
+    return Stream(views.FollowStarted(since=since), produce)
+
+
+def _log(engine: Engine, call: calls.LogsFollow) -> Stream:
+    attempt = queries.attempt_for(engine, call.id)
+    first = queries.log_piece(engine, attempt, call.stream, call.offset)
+
+    async def produce(session: Session, msgid: int) -> None:
+        piece = first
+        while True:
+            if piece.text:
+                note = {"follow": msgid, "attempt": attempt.id, "stream": call.stream, "offset": piece.offset}
+                if not session.offer(encode_notification("log", {**note, "text": piece.text})):
+                    lagged = {"follow": msgid, "resume_seq": piece.offset}
+                    session.send_last(encode_notification("lagged", lagged))
+                    return
+            if piece.ended:
+                session.send_last(encode_notification("ended", {"follow": msgid}))
+                return
+            if not piece.text:
+                await trio.sleep(LOG_LOOK_SECONDS)
+            piece = queries.log_piece(engine, attempt, call.stream, piece.next)
+
+    return Stream(views.FollowStarted(since=first.offset, attempt=attempt.id), produce)
+
+
+STREAMS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Stream]]] = {
+    calls.EventsFollow: _events,
+    calls.LogsFollow: _log,
+}

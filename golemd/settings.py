@@ -1,0 +1,127 @@
+"""`golemd.toml`: the daemon's own settings, and every limit by name.
+
+Rules. Without a file, `Settings()` holds. The table of keys is read by the same machinery as a project's file; the
+caller reads the file itself. Sizes called `_mb` and `_gb` are in units of 2**20 and 2**30 bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from msgspec import Struct
+
+from golemd.core.golem_toml import AT_LEAST_ONE, COMMANDS, COUNT, ENVIRONMENT, LONGEST_MINUTES, VARIABLES
+from golemd.core.keys import Keys, Place, Problem, later, number, one_of, ordered, table, text, whole
+from golemd.core.toml import SyntaxProblem, parse
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+
+
+class Limits(Struct, frozen=True):
+    """What clients may ask of the socket, and what the journal holds."""
+
+    # the socket
+    message_bytes: int = MIB  # one message
+    nesting: int = 32  # lists and maps in each other
+    elements: int = 65_536  # values in one message
+    connections: int = 64  # clients at once
+    in_flight: int = 32  # calls of one connection that are not answered yet
+    finish_seconds: float = 5.0  # from a message's first byte to its last
+    follower_bytes: int = MIB  # unread by a follower, before it is cut off
+    # the journal
+    record_bytes: int = MIB  # one line
+    segment_bytes: int = 64 * MIB  # one file, before the next is begun
+    reserve_bytes: int = 4 * MIB  # disk space that the newest file holds in reserve
+    tokens: int = 100_000  # commands that are recognised when they are repeated
+    token_days: int = 7  # and for how long
+    snapshot_events: int = 50_000  # between two snapshots
+
+
+class Notify(Struct, frozen=True):
+    """A program that is run when somebody should know something; none when empty."""
+
+    command: tuple[str, ...] = ()
+
+
+class Environment(Struct, frozen=True):
+    """What every agent's environment has beside the allow-list. `path` replaces the login shell's PATH.
+
+    The values of `variables` (`set` in the file) may be secrets, so its repr has only their names.
+    """
+
+    variables: dict[str, str] = {}
+    pass_env: tuple[str, ...] = ()
+    path: str = ""
+
+    def __repr__(self) -> str:
+        return f"Environment({sorted(self.variables)!r}, pass_env={self.pass_env!r}, path={self.path!r})"
+
+
+class Settings(Struct, frozen=True):
+    """The daemon's settings. `idle_timeout_minutes`: 0 is no limit; an empty `worktree_root` is the state folder."""
+
+    max_agents: int = 4
+    max_concurrent_runs: int = 4
+    on_stop: str = "end"  # end | keep
+    worktree_root: str = ""
+    min_free_gb: float = 5.0
+    min_free_memory_mb: int = 1024
+    max_output_mb: int = 200
+    idle_timeout_minutes: float = 15.0
+    logs_days: int = 30
+    notify: Notify = Notify()
+    environment: Environment = Environment()
+    limits: Limits = Limits()
+
+
+def read_settings(content: str, file: str) -> Settings | list[Problem]:
+    """Read `golemd.toml`: the settings, or everything that is wrong with it. `file` is how messages call it."""
+    document = parse(content)
+    if isinstance(document, SyntaxProblem):
+        return [Problem(file, document.line, "", document.message)]
+    place = Place(file, document, {})
+    settings: Settings = SETTINGS(place, document.data)
+    return list(ordered(place.found.values())) or settings
+
+
+def _environment(**given: Any) -> Environment:  # noqa: ANN401 - values that the table has checked
+    names = {"set": "variables", "pass": "pass_env"}  # one is a builtin's name in Python, the other a keyword
+    return Environment(**{names.get(key, key): value for key, value in given.items()})
+
+
+LIMITS: Final[Keys] = {
+    "message_bytes": whole(4 * KIB, GIB),
+    "nesting": whole(8, 128),
+    "elements": whole(KIB, 1 << 26),
+    "connections": whole(1, 4096),
+    "in_flight": whole(1, 4096),
+    "finish_seconds": number(0.1, 3600.0),
+    "follower_bytes": whole(4 * KIB, GIB),
+    "record_bytes": whole(64 * KIB, GIB),
+    "segment_bytes": whole(64 * KIB, 64 * GIB),
+    "reserve_bytes": whole(64 * KIB, GIB),
+    "tokens": whole(1, 10_000_000),
+    "token_days": whole(1, 365),
+    "snapshot_events": whole(100, 1_000_000_000),
+}
+SETTINGS: Final = table(
+    Settings,
+    {
+        "max_agents": AT_LEAST_ONE,
+        "max_concurrent_runs": AT_LEAST_ONE,
+        "on_stop": one_of("end", "keep"),
+        "worktree_root": text(rule=re.compile(r"(?:/.*)?", re.DOTALL), meaning="an absolute path, or empty"),
+        "min_free_gb": later(number(0.0, 1e6), 5, 0),
+        "min_free_memory_mb": later(COUNT, 1024, 0),
+        "max_output_mb": AT_LEAST_ONE,
+        "idle_timeout_minutes": number(0.0, LONGEST_MINUTES),
+        "logs_days": later(COUNT, 30),
+        "notify": table(Notify, {"command": later(COMMANDS, ())}),
+        "environment": table(_environment, {"set": ENVIRONMENT, "pass": VARIABLES, "path": text()}),
+        "limits": table(Limits, LIMITS),
+    },
+)
+"""The whole file."""

@@ -1,0 +1,531 @@
+"""The open journal: staging, group commit, failure, rotation, a full disk, reading back."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from golemd.adapters.disk import RealDisk
+from golemd.adapters.journal import Journal, JournalDamaged, JournalFailed, Limits, Verified
+from golemd.adapters.journal.line import ZERO_HASH, is_sealed
+from golemd.api.events import AttemptExited, DaemonStopped, Draft, Record
+from golemd.api.faults import Invalid, NotFound, Unavailable
+from tests.adapters.journal.crashdisk import STATE, CrashDisk
+from tests.adapters.journal.kit import (
+    NOON,
+    Clock,
+    drafts,
+    load,
+    opened,
+    reasons,
+    replay,
+    segments,
+    watched,
+    write,
+    writing,
+)
+
+
+def blocked(folder: Path) -> int:
+    """Bytes of disk space that the segments take."""
+    return sum(path.stat().st_blocks * 512 for path in segments(folder))
+
+
+async def test_records_come_back_as_they_were_staged(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        first = journal.stage([Draft(DaemonStopped(reason="ü\u2028\x85\n"), project="p", item="P-1", cause="cli:1")])
+        second = journal.stage([*drafts("x"), Draft(DaemonStopped(), cause="seq:1")], body="b0d4", cause="cli:2")
+        await journal.durable(3)
+    assert await replay(tmp_path) == first + second
+    assert [(r.seq, r.more, r.body, r.cause) for r in first + second] == [
+        (1, False, "", "cli:1"),
+        (2, True, "b0d4", "cli:2"),
+        (3, False, "", "seq:1"),
+    ]
+    assert [r.prev for r in first + second] == [ZERO_HASH, first[0].h, second[0].h]
+
+
+async def test_lines_stand_in_the_file_as_the_contract_says(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        (record,) = journal.stage([Draft(DaemonStopped(reason="é"), project="p", item="P-1", cause="c")])
+        await journal.durable(1)
+    (line,) = segments(tmp_path)[0].read_bytes().splitlines()
+    assert is_sealed(line)
+    assert line.decode() == (
+        '{"v":1,"seq":1,"d":0,"ts":"%s","type":"daemon.stopped","project":"p","item":"P-1","cause":"c",'
+        '"data":{"reason":"é"},"prev":"%s","h":"%s"}' % (record.ts, ZERO_HASH, record.h)
+    )
+    assert segments(tmp_path)[0].name == f"{1:016x}-{1:016x}.jsonl"
+    assert (tmp_path / "journal.jsonl").read_bytes() == line + b"\n"
+    assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o700
+    assert segments(tmp_path)[0].stat().st_mode & 0o777 == 0o600
+
+
+async def test_each_start_makes_a_new_segment_with_its_first_record(tmp_path: Path) -> None:
+    for text in "abc":
+        await write(tmp_path, drafts(text, text))
+    await replay(tmp_path)
+    assert [path.name for path in segments(tmp_path)] == [
+        f"{number:016x}-{first:016x}.jsonl" for number, first in ((1, 1), (2, 3), (3, 5))
+    ]
+    assert os.readlink(tmp_path / "journal.jsonl") == f"journal/{3:016x}-{5:016x}.jsonl"
+
+
+async def test_a_command_with_one_bad_record_stages_nothing(tmp_path: Path) -> None:
+    bad = [
+        DaemonStopped(reason="\ud800"),
+        AttemptExited(attempt="a", duration_s=float("nan")),
+        AttemptExited(attempt="a", status=2**70),
+        DaemonStopped(reason="x" * 1_048_576),
+        DaemonStopped(reason=["not text"]),  # type: ignore[arg-type]  # what a defect elsewhere would hand in
+        DaemonStopped(reason=object()),  # type: ignore[arg-type]  # the same
+    ]
+    async with opened(tmp_path) as journal:
+        for event in bad:
+            with pytest.raises(Invalid, match="cannot be recorded") as caught:
+                journal.stage([*drafts("good"), Draft(event)])
+            assert caught.value.code == "cannot_record"
+        assert journal.seq == 0
+        assert journal.stage([]) == []
+        journal.stage(drafts("good"))
+        await journal.durable(1)
+    assert reasons(await replay(tmp_path)) == ["good"]
+
+
+async def test_the_record_limit_counts_the_whole_line(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        await journal.durable(journal.stage(drafts(""))[0].seq)
+        empty = len(segments(tmp_path)[0].read_bytes()) + len('"reason":""')
+        with pytest.raises(Invalid):
+            journal.stage(drafts("x" * (1_048_576 - empty + 1)))
+        await journal.durable(journal.stage(drafts("x" * (1_048_576 - empty)))[0].seq)
+        assert segments(tmp_path)[0].read_bytes().endswith(b"}\n")
+        assert len(segments(tmp_path)[0].read_bytes().splitlines(keepends=True)[1]) == 1_048_576
+
+
+async def test_time_never_goes_back_not_even_over_a_restart(tmp_path: Path) -> None:
+    clock = Clock()
+
+    async def one() -> str:
+        journal = await Journal.open(tmp_path, RealDisk(), clock, Limits(), lambda record: None)
+        async with writing(journal):
+            return journal.stage(drafts("x"))[0].ts
+
+    first = await one()
+    clock.now -= 10**9
+    second = await one()
+    clock.now += 2 * 10**9
+    assert first == second == "2026-09-21T14:13:20.001000Z"
+    assert await one() > second
+    assert clock.now > NOON
+
+
+async def test_writers_share_syncs_and_each_is_durable_when_it_is_told_so(tmp_path: Path) -> None:
+    count: Counter[str] = Counter()
+    journal, _ = await load(tmp_path, watched(RealDisk(), lambda name: count.update([name])))
+    async with writing(journal):
+        await journal.durable(journal.stage(drafts("first"))[0].seq)
+        count.clear()
+
+        async def writer(number: int) -> None:
+            for _ in range(10):
+                seq = journal.stage(drafts(str(number)))[0].seq
+                await journal.durable(seq)
+                assert journal.durable_seq >= seq
+                head = (tmp_path / "head").read_bytes()
+                assert any(f'"seq":{at},'.encode() in head for at in range(seq, journal.durable_seq + 1))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(64):
+                nursery.start_soon(writer, number)
+        assert journal.durable_seq == 641
+        assert count["fdatasync"] <= 64
+        assert count["append"] == count["fdatasync"] == count["write_at"]
+    assert len(await replay(tmp_path)) == 641
+
+
+async def test_small_quick_flushes_run_in_the_loop_and_others_in_a_thread(tmp_path: Path) -> None:
+    for seconds, expected in ((0.0, {True}), (0.001, {False})):
+        now, inline = 0.0, set()
+
+        def timer(step: float = seconds) -> float:
+            nonlocal now
+            now += step
+            return now
+
+        class Disk(RealDisk):
+            async def fdatasync(self, file: int, *, inline: bool = False, seen: set[bool] = inline) -> None:
+                seen.add(inline)
+                await super().fdatasync(file, inline=inline)
+
+        journal = await Journal.open(tmp_path, Disk(), Clock(), Limits(), lambda record: None, timer=timer)
+        async with writing(journal):
+            for _ in range(12):
+                await journal.durable(journal.stage(drafts("x"))[0].seq)
+            inline.clear()
+            await journal.durable(journal.stage(drafts("x"))[0].seq)
+            assert inline == expected
+            inline.clear()
+            await journal.durable(journal.stage(drafts("x", "y", "z"))[-1].seq)
+            assert inline == {False}
+
+
+async def test_a_cancelled_waiter_cancels_no_flush(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        seq = journal.stage(drafts("x"))[0].seq
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await journal.durable(seq)
+        assert scope.cancelled_caught
+        await journal.durable(seq)
+    assert reasons(await replay(tmp_path)) == ["x"]
+
+
+async def test_what_is_staged_when_the_writer_is_cancelled_is_flushed_at_the_close(tmp_path: Path) -> None:
+    journal, _ = await load(tmp_path)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(journal.run)
+        journal.stage(drafts("x"))
+        nursery.cancel_scope.cancel()
+    await journal.aclose()
+    await journal.aclose()
+    assert journal.durable_seq == 1
+    assert reasons(await replay(tmp_path)) == ["x"]
+    for call in (lambda: journal.stage(drafts("y")), journal.poke):
+        with pytest.raises(JournalFailed, match="closed"):
+            call()
+
+
+async def test_followers_wake_when_the_durable_end_moves_and_when_the_journal_closes(tmp_path: Path) -> None:
+    journal, _ = await load(tmp_path)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(journal.run)
+        passed = trio.Event()
+
+        async def follow() -> None:
+            assert await journal.wait_past(0) == 2
+            passed.set()
+            with pytest.raises(JournalFailed):
+                await journal.wait_past(2)
+
+        nursery.start_soon(follow)
+        await trio.testing.wait_all_tasks_blocked()
+        journal.stage(drafts("a", "b"))
+        await passed.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        await journal.aclose()
+
+
+async def test_waiting_for_a_record_that_was_never_staged_is_an_error(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        with pytest.raises(ValueError, match="never staged"):
+            await journal.durable(1)
+
+
+@pytest.mark.parametrize("operation", ["append", "fdatasync", "write_at", "rename", "sync_folder", "symlink"])
+async def test_one_failed_operation_ends_the_journal_for_everyone_and_for_ever(tmp_path: Path, operation: str) -> None:
+    failing = 0
+
+    def before(name: str) -> None:
+        nonlocal failing
+        if name == operation and failing:
+            failing -= 1
+            raise OSError(errno.EIO, "no luck")
+
+    journal, _ = await load(tmp_path, watched(RealDisk(), before))
+    failing = 1
+    outcomes: list[str] = []
+
+    async def waiter(seq: int) -> None:
+        with pytest.raises(JournalFailed, match="no luck") as caught:
+            await journal.durable(seq)
+        outcomes.append(f"{caught.value.code} {caught.value.exit_status}")
+
+    async def follower() -> None:
+        with pytest.raises(JournalFailed, match="no luck"):
+            await journal.wait_past(0)
+        outcomes.append("follower")
+
+    with pytest.raises(ExceptionGroup) as ended:
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope(shield=True):
+                nursery.start_soon(follower)
+                async with trio.open_nursery() as waiters:
+                    waiters.start_soon(waiter, journal.stage(drafts("a"))[0].seq)
+                    waiters.start_soon(waiter, journal.stage(drafts("b"))[0].seq)
+                    await trio.testing.wait_all_tasks_blocked()
+                    nursery.start_soon(journal.run)
+    assert ended.group_contains(JournalFailed, match="no luck")
+    assert outcomes.count("journal_failed 74") == 2
+    assert journal.failed
+    with pytest.raises(JournalFailed):
+        journal.stage(drafts("c"))
+    with pytest.raises(JournalFailed):
+        await journal.durable(1)
+    with pytest.raises(JournalFailed):
+        await journal.run()
+    before_close = {path: path.stat().st_size for path in (tmp_path / "journal").iterdir()}
+    await journal.aclose()
+    assert {path: path.stat().st_size for path in (tmp_path / "journal").iterdir()} == before_close
+
+
+async def test_a_failure_while_setting_space_aside_is_final(tmp_path: Path) -> None:
+    def before(name: str) -> None:
+        if name in ("reserve", "free_bytes"):
+            raise OSError(errno.EIO, "no luck")
+
+    journal, _ = await load(tmp_path, watched(RealDisk(), before))
+    with pytest.raises(JournalFailed, match="no luck"):
+        journal.stage(drafts("a"))
+    assert journal.failed
+    with pytest.raises(JournalFailed):
+        journal.poke()
+    await journal.aclose()
+
+
+@pytest.mark.parametrize("operation", ["fdatasync", "truncate"])
+async def test_a_failed_close_is_reported_unless_only_space_is_at_stake(tmp_path: Path, operation: str) -> None:
+    failing = False
+
+    def before(name: str) -> None:
+        if name == operation and failing:
+            raise OSError(errno.EIO, "no luck")
+
+    journal, _ = await load(tmp_path, watched(RealDisk(), before))
+    async with trio.open_nursery() as nursery:
+        await nursery.start(journal.run)
+        await journal.durable(journal.stage(drafts("a"))[0].seq)
+        nursery.cancel_scope.cancel()
+    failing = True
+    if operation == "truncate":
+        await journal.aclose()
+    else:
+        with pytest.raises(JournalFailed, match="no luck"):
+            await journal.aclose()
+    assert reasons(await replay(tmp_path)) == ["a"]
+
+
+async def test_a_full_segment_is_followed_by_the_next_and_the_chain_goes_on(tmp_path: Path) -> None:
+    limits = Limits(segment_bytes=2000, reserve_bytes=65536)
+    async with opened(tmp_path, limits=limits) as journal:
+        for number in range(40):
+            await journal.durable(journal.stage(drafts(str(number)))[0].seq)
+        assert len(segments(tmp_path)) > 3
+        assert blocked(tmp_path) >= 65536
+        assert os.readlink(tmp_path / "journal.jsonl").endswith(segments(tmp_path)[-1].name)
+        assert (await journal.verify()).segments == len(segments(tmp_path))
+    assert all(2000 <= path.stat().st_size < 2300 for path in segments(tmp_path)[:-1])
+    assert blocked(tmp_path) < 65536
+    assert reasons(await replay(tmp_path)) == [str(number) for number in range(40)]
+
+
+async def test_the_reserve_of_a_dead_daemon_is_given_back_at_the_next_start(tmp_path: Path) -> None:
+    journal, _ = await load(tmp_path)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(journal.run)
+        await journal.durable(journal.stage(drafts("a"))[0].seq)
+        nursery.cancel_scope.cancel()
+    assert blocked(tmp_path) >= Limits().reserve_bytes
+    assert segments(tmp_path)[0].stat().st_size < 1000
+    assert reasons(await replay(tmp_path)) == ["a"]
+    assert blocked(tmp_path) < Limits().reserve_bytes
+    await journal.aclose()
+
+
+@pytest.mark.parametrize("reserves", [True, False])
+async def test_a_full_disk_refuses_changes_lets_ends_in_and_goes_on_by_itself(reserves: bool) -> None:
+    disk = CrashDisk()
+    disk.reserves = reserves
+    limits = Limits(reserve_bytes=4000)
+    async with opened(STATE, disk, limits) as journal:
+        await journal.durable(journal.stage(drafts("a"))[0].seq)
+        disk.room = 1000
+        accepted = 0
+        with pytest.raises(Unavailable) as caught:
+            while True:
+                journal.stage(drafts("change"))
+                accepted += 1
+        assert caught.value.code == "disk_full"
+        assert accepted < 12
+        assert journal.degraded
+        assert not journal.poke()
+        essential = 0
+        with pytest.raises(Unavailable):
+            while True:
+                journal.stage(drafts("end"), essential=True)
+                essential += 1
+        assert essential >= 8
+        await journal.durable(journal.seq)
+        assert not journal.failed
+        disk.room = None
+        assert journal.poke()
+        assert not journal.degraded
+        journal.stage(drafts("again"))
+    assert reasons(await replay(STATE, disk)) == ["a"] + ["change"] * accepted + ["end"] * essential + ["again"]
+
+
+async def test_a_disk_that_is_full_at_the_start_is_tried_again_with_each_command() -> None:
+    disk = CrashDisk()
+    disk.room = 0
+    async with opened(STATE, disk) as journal:
+        for essential in (False, True):
+            with pytest.raises(Unavailable):
+                journal.stage(drafts("a"), essential=essential)
+        assert not [path for path in disk.names_now if path.parent != STATE]
+        disk.room = None
+        assert journal.poke()
+        journal.stage(drafts("a"))
+        assert not journal.degraded
+    assert reasons(await replay(STATE, disk)) == ["a"]
+
+
+async def test_a_segment_made_ready_and_never_used_leaves_nothing_behind() -> None:
+    disk = CrashDisk()
+    disk.room = 0
+    async with opened(STATE, disk) as journal:
+        with pytest.raises(Unavailable):
+            journal.stage(drafts("a"))
+        disk.room = None
+        assert journal.poke()
+    assert not [path for path in disk.names_now if path.parent != STATE]
+
+
+async def test_without_room_for_the_next_segment_the_old_one_grows_on() -> None:
+    disk = CrashDisk()
+    limits = Limits(segment_bytes=500, reserve_bytes=4000)
+    async with opened(STATE, disk, limits) as journal:
+        await journal.durable(journal.stage(drafts("a" * 500))[0].seq)
+        disk.room = 1000
+        await journal.durable(journal.stage(drafts("b"))[0].seq)
+        assert sum(path.suffix == ".jsonl" and path.parent != STATE for path in disk.names_now) == 1
+        disk.room = None
+        await journal.durable(journal.stage(drafts("c"))[0].seq)
+        assert sum(path.suffix == ".jsonl" and path.parent != STATE for path in disk.names_now) == 2
+    assert reasons(await replay(STATE, disk)) == ["a" * 500, "b", "c"]
+
+
+async def test_no_room_for_the_link_is_no_failure() -> None:
+    disk = CrashDisk()
+
+    def before(name: str) -> None:
+        if name == "symlink":
+            raise OSError(errno.ENOSPC, "full")
+
+    disk.before = before
+    async with opened(STATE, disk) as journal:
+        await journal.durable(journal.stage(drafts("a"))[0].seq)
+    assert reasons(await replay(STATE, disk)) == ["a"]
+
+
+async def test_a_leftover_link_is_replaced(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        (tmp_path / "journal.jsonl.tmp").symlink_to("nowhere")
+        await journal.durable(journal.stage(drafts("a"))[0].seq)
+    assert (tmp_path / "journal.jsonl").exists()
+
+
+async def many(folder: Path) -> list[Record]:
+    """1000 records in several segments of several chunks each."""
+    async with opened(folder, limits=Limits(segment_bytes=80_000)) as journal:
+        for number in range(100):
+            journal.stage(drafts(*(f"{number}.{part}" * 3 for part in range(10))))
+            await journal.durable(journal.seq)
+    return await replay(folder)
+
+
+async def test_records_are_read_back_by_number_and_by_range(tmp_path: Path) -> None:
+    known = await many(tmp_path)
+    journal, _ = await load(tmp_path, limits=Limits(chunk_bytes=5000))
+    wanted = [1, 2, 3, 999, 1000, 256, 255, 257, 512, 700, 701, 11, 11]
+    assert list(journal.read(wanted)) == [known[seq - 1] for seq in wanted]
+    for since, until in ((0, 1000), (0, 5), (7, 7), (9, 3), (255, 257), (300, 900), (998, 5000), (0, 0), (1000, 1001)):
+        assert list(journal.scan(since, until)) == known[since:until]
+    for seq in (0, 1001):
+        with pytest.raises(NotFound):
+            list(journal.read([seq]))
+    await journal.aclose()
+
+
+async def test_records_of_the_running_daemon_are_read_back_once_durable(tmp_path: Path) -> None:
+    async with opened(tmp_path, limits=Limits(segment_bytes=30_000)) as journal:
+        staged: list[Record] = []
+        for number in range(60):
+            staged += journal.stage(drafts(*([str(number)] * 10)))
+            assert list(journal.scan(0, journal.seq)) == staged[:-10]
+            await journal.durable(journal.seq)
+            assert list(journal.read([len(staged), len(staged) // 2 + 1])) == [staged[-1], staged[len(staged) // 2]]
+        assert list(journal.scan(0, 600)) == staged
+
+
+async def test_long_reads_let_others_run(tmp_path: Path) -> None:
+    known = await many(tmp_path)
+    ticks = iter(range(10**6))
+    journal = await Journal.open(
+        tmp_path, RealDisk(), Clock(), Limits(slice_us=100e6), lambda record: None, timer=lambda: float(next(ticks))
+    )
+    seen: list[Record] = []
+    turns: list[int] = []
+
+    async def other() -> None:
+        while len(seen) < 1000:
+            turns.append(len(seen))
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(other)
+        await journal.scan_slices(0, 1000, seen.append)
+    assert seen == known
+    assert 9 <= len(turns) <= 12
+    assert await journal.verify() == Verified(1000, len(segments(tmp_path)), known[-1].h)
+    await journal.aclose()
+
+
+async def test_reading_and_verifying_find_what_changed_under_the_running_daemon(tmp_path: Path) -> None:
+    await many(tmp_path)
+    journal, _ = await load(tmp_path, limits=Limits(chunk_bytes=5000))
+    second = segments(tmp_path)[1]
+    first_seq = int(second.stem.split("-")[1], 16)
+    whole = second.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for at in (0, 40):
+        lines[at] = lines[at].replace(b"reason", b"treason")
+        second.write_bytes(b"".join(lines))
+        with pytest.raises(JournalDamaged):
+            list(journal.read([first_seq + at]))
+        with pytest.raises(JournalDamaged):
+            list(journal.scan(first_seq - 1, first_seq + 100))
+        with pytest.raises(JournalDamaged):
+            await journal.verify()
+        lines = whole.splitlines(keepends=True)
+    second.write_bytes(b"".join([lines[1], *lines[1:]]))
+    with pytest.raises(JournalDamaged):
+        list(journal.read([first_seq]))
+    second.write_bytes(lines[0])
+    for reading in (journal.read([first_seq + 5]), journal.scan(first_seq - 1, first_seq + 5)):
+        with pytest.raises(JournalDamaged):
+            list(reading)
+    await journal.aclose()
+
+
+async def test_verifying_notices_a_journal_that_was_replaced(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+        await write(tmp_path / name, drafts(name.rjust(5)))
+    journal, _ = await load(tmp_path / "mine")
+    segments(tmp_path / "mine")[0].write_bytes(segments(tmp_path / "other")[0].read_bytes())
+    with pytest.raises(JournalDamaged):
+        await journal.verify()
+    await journal.aclose()
+
+
+async def test_an_empty_journal_verifies(tmp_path: Path) -> None:
+    journal, seen = await load(tmp_path)
+    assert seen == []
+    assert await journal.verify() == Verified(0, 0, ZERO_HASH)
+    await journal.aclose()
