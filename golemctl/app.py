@@ -19,6 +19,7 @@ import typer
 from msgspec import Struct
 from typer.core import TyperCommand, TyperGroup
 
+import golemd
 from golemctl.client import CALL_SECONDS, Client, DaemonUnreachable
 from golemctl.output import Output
 from golemd.api import paths
@@ -121,18 +122,8 @@ class Ask:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"golemctl {version()}")
+        print(f"golemctl {golemd.__version__}")
         raise typer.Exit
-
-
-def version() -> str:
-    """The release that is installed."""
-    from importlib import metadata  # only here: it costs as much as a call
-
-    try:
-        return metadata.version("golemd")
-    except metadata.PackageNotFoundError:
-        return "from a source folder"
 
 
 def global_options(

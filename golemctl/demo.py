@@ -28,7 +28,7 @@ from golemctl.app import REFUSED, Ask
 from golemctl.client import Client
 from golemctl.follow import Records
 from golemctl.render.progress import Progress
-from golemctl.render.text import block, cut
+from golemctl.render.text import cut
 from golemd.api import calls
 from golemd.api.faults import Fault, Unavailable
 
@@ -135,7 +135,9 @@ def run_demo(ask: Ask, *, keep: bool) -> int:
         with _ending_on_signals():
             done = _run(ask, place, keep)
     finally:
-        if not keep:
+        if keep:
+            ask.out.aside(f"The demo's files are in {place.root}")
+        else:
             shutil.rmtree(place.root, ignore_errors=True)
     line = f"{done} of {len(_ITEMS)} items done"
     if ask.out.json:
@@ -222,7 +224,7 @@ def _what_to_look_at(ask: Ask, place: Place, keep: bool) -> list[str]:
         "  golemctl events             every fact, as it was recorded",
     ]
     if keep:
-        lines += ["", *block(f"Kept in {place.root}. To look at it again, start there:", ask.out.look(), 0)]
+        lines += ["", "To look at this one again, in two terminals:"]
         lines += [f"  golemd --state-dir {place.state} --socket {place.socket}"]
         lines += [f"  golemctl --socket {place.socket} show DEMO-2"]
     return [*lines, ""]

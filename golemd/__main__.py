@@ -23,7 +23,7 @@ from golemd.adapters.clock import SystemClock, boot_id
 from golemd.adapters.disk import RealDisk
 from golemd.adapters.files import read_text, write_private
 from golemd.adapters.notify import notify
-from golemd.adapters.processes import LocalRunner
+from golemd.adapters.processes.runner import LocalRunner
 from golemd.adapters.socket import SocketLimits, serve
 from golemd.adapters.state_folder import StateFolder
 from golemd.adapters.workspace import Git

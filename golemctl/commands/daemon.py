@@ -8,7 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import REFUSED, Ask, Commands, version
+import golemd
+from golemctl.app import REFUSED, Ask, Commands
 from golemctl.client import DaemonUnreachable
 from golemctl.render.others import pong_lines, problem_lines, reload_lines, shutdown_lines
 from golemd.api import calls
@@ -62,7 +63,7 @@ def _pidfd(pid: int) -> int | None:
 
 def show_version(context: typer.Context) -> None:
     ask = Ask.of(context)
-    found: dict[str, str | None] = {"golemctl": version(), "golemd": None}
+    found: dict[str, str | None] = {"golemctl": golemd.__version__, "golemd": None}
     try:
         found["golemd"] = ask.call(calls.Ping()).version
     except DaemonUnreachable as fault:

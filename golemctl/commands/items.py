@@ -35,10 +35,9 @@ def register(app: Commands) -> None:
 def init(
     context: typer.Context,
     prefix: Annotated[str, typer.Option(help="What its items are called: WRK gives WRK-1.")] = "",
-    name: Annotated[str, typer.Option(help="What the project is called; else as its folder.")] = "",
 ) -> None:
     ask = Ask.of(context)
-    ready = ask.call(calls.ProjectInit(root=ask.project, prefix=prefix, name=name))
+    ready = ask.call(calls.ProjectInit(root=ask.project, prefix=prefix))
     ask.out.reply(ready, ready_lines)
     ask.out.aside(*problem_lines(ready.warnings, ask.out.look()))
 

@@ -103,6 +103,8 @@ def pad(text: str, columns: int) -> str:
 
 def wrap(text: str, columns: int) -> list[str]:
     """A cleaned line broken at spaces into lines of at most so many columns; longer words are broken too."""
+    if width(text) <= columns:
+        return [text]
     lines: list[str] = []
     line = ""
     for word in text.split(" "):

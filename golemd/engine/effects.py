@@ -18,7 +18,7 @@ import trio
 
 from golemd.adapters import agents, files, workspace
 from golemd.adapters.agents.environment import child_environment, masked, secrets
-from golemd.adapters.processes import AttemptSpec, Exit, Identity, Lost, Verdict
+from golemd.adapters.processes.runner import AttemptSpec, Exit, Identity, Lost, Verdict
 from golemd.adapters.workspace import Workspace
 from golemd.api.config import Agent, ProjectConfig
 from golemd.api.faults import Fault
@@ -319,7 +319,7 @@ async def _examine(engine: Engine, effect: plan.Examine) -> None:
         phase.start_tree,
         phase.start_refs,
         own_prefix=f"{config_of(engine, run).branch_prefix}/",
-        busy=[other.branch for _, other in engine.state.live_runs() if other.id != run.id and other.branch],
+        busy=_moving_branches(engine, run),
     )
     report = cmd.ReportExamined(
         attempt=attempt.id,
@@ -332,6 +332,14 @@ async def _examine(engine: Engine, effect: plan.Examine) -> None:
         error=error,
     )
     await engine.report(report)
+
+
+def _moving_branches(engine: Engine, run: Run) -> set[str]:
+    """Branches of other runs that golemd itself may have moved since this run's phase began."""
+    state = engine.state
+    live = {branch_of(config_of(engine, other), other) for other in state.runs.values() if other.id != run.id}
+    since = run.phase.started_at
+    return live | {row.branch for row in state.ended.values() if row.branch and row.updated_at >= since}
 
 
 def _history_trouble(looked: workspace.Examined, run: Run) -> str:

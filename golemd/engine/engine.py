@@ -15,7 +15,7 @@ import trio
 import golemd
 from golemd.adapters.clock import Clock
 from golemd.adapters.journal import Journal
-from golemd.adapters.processes import Runner
+from golemd.adapters.processes.runner import Runner
 from golemd.adapters.socket import Session
 from golemd.adapters.workspace import Git, ProjectLock
 from golemd.api import calls
@@ -82,6 +82,8 @@ class Engine:
         self.started_at = trio.current_time()
         self._wake = trio.Event()
         self._moved = trio.Event()
+        self._broken = trio.Event()
+        self._broken_by: Exception | None = None
 
     # --- the way of a command --------------------------------------------------------------------------------------
 
@@ -96,13 +98,22 @@ class Engine:
         if decided.fault is not None:
             body = token = ""
         records = journal.stage(decided.drafts, body=body, cause=token, essential=decided.essential)
-        for record in records:
-            fold(self.state, record)
+        self._fold(records)
         if records:
             self._wake.set()
             moved, self._moved = self._moved, trio.Event()
             moved.set()
         return decided, records
+
+    def _fold(self, records: list[Record]) -> None:
+        """Let staged records take effect. What is staged has happened, so a fault here ends the daemon."""
+        try:
+            for record in records:
+                fold(self.state, record)
+        except Exception as error:
+            self._broken_by = error
+            self._broken.set()
+            raise
 
     async def settled(self) -> None:
         """Return when all that the state holds is durable."""
@@ -180,6 +191,7 @@ class Engine:
     async def run(self, whole: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Live until stopped, then cancel the `whole`. Ready (`started`): earlier attempts are adopted or closed."""
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_when_broken)
             await nursery.start(self.parts.journal.run)
             await self._begin()
             nursery.start_soon(self._plan_forever, nursery)
@@ -190,6 +202,10 @@ class Engine:
             nursery.cancel_scope.cancel()
         await self.parts.journal.aclose()
         whole.cancel()
+
+    async def _end_when_broken(self) -> None:
+        await self._broken.wait()
+        raise RuntimeError("the state no longer follows from the journal") from self._broken_by
 
     async def _begin(self) -> None:
         cut = self.parts.journal.repaired_tail

@@ -12,6 +12,7 @@ import trio
 
 import golemd
 from golemd.adapters import workspace
+from golemd.adapters.processes.records import Stream
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
@@ -30,7 +31,7 @@ LAST_EVENTS: Final = 20
 MAX_RECORDS: Final = 1000  # of one answer
 MAX_ANSWER_BYTES: Final = 512 * 1024
 LOG_PIECE: Final = 256 * 1024
-STREAMS: Final = ("stdout", "stderr")
+STREAMS: Final[dict[str, Stream]] = {"stdout": "stdout", "stderr": "stderr"}
 
 
 def clock(engine: Engine) -> present.Clock:
@@ -225,7 +226,7 @@ def log_piece(engine: Engine, attempt: Attempt, stream: str, offset: int) -> vie
         raise Invalid("invalid_stream", f"{stream[:40]!r} is no stream.", "One of: stdout, stderr.")
     found = engine.state.attempts.get(attempt.id, attempt)
     ended = found.state in ATTEMPT_OVER or found.state is AttemptState.EXITED
-    data = engine.parts.runner.logs(attempt.id, stream, max(0, offset), LOG_PIECE)
+    data = engine.parts.runner.logs(attempt.id, STREAMS[stream], max(0, offset), LOG_PIECE)
     cut = _whole_characters(data) if len(data) == LOG_PIECE or not ended else data
     following = max(0, offset) + len(cut)
     return views.LogView(

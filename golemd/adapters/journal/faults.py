@@ -18,19 +18,24 @@ class JournalFault(Unavailable):
 
 
 class JournalDamaged(JournalFault):
-    """What was durable is not there, or not what was written. `seq`: the last good record before the damage."""
+    """What was durable is not there, or not what was written.
+
+    `seq`: the last good record before the damage; `whole`: the last good end of a command, which is where to cut.
+    """
 
     exit_status = 65
 
-    def __init__(self, file: str, offset: int, seq: int, what: str) -> None:
+    def __init__(self, file: str, offset: int, seq: int, what: str, whole: int | None = None) -> None:
+        self.whole = seq if whole is None else whole
         super().__init__(
             "journal_damaged",
             f"the journal is damaged: {file}, byte {offset}: {what}; record {seq} is the last good one before it",
-            f"Look for a backup of the file first. `golemd --repair {seq}` keeps a copy of journal and head, "
-            f"then cuts everything after record {seq}.",
+            f"Look for a backup of the file first. `golemd --repair {self.whole}` keeps a copy of journal and head, "
+            f"then cuts everything after record {self.whole}.",
             file=file,
             offset=offset,
             seq=seq,
+            whole=self.whole,
         )
         self.file = file
         self.offset = offset

@@ -109,7 +109,7 @@ class Walk:
         return ""
 
     def _stop(self, segment: Segment, offset: int, what: str, *, torn: bool = False) -> None:
-        self.fault = JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, self.chain.seq, what)
+        self.fault = JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, self.chain.seq, what, self.end.seq)
         self.torn = torn
 
     def _read(self, segment: Segment, last: bool) -> None:

@@ -61,7 +61,6 @@ async def keep(
     """
     dirs = dirs_of(workspace)
     async with git.changing(dirs.common_dir):
-        free_stale_locks(dirs)
         return await keep_dirs(git, dirs, name, base=base, big_bytes=big_bytes)
 
 

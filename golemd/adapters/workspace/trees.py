@@ -30,7 +30,6 @@ ADD_TRIES: Final = 3
 """How often files are gathered when some vanish or change under the reading."""
 
 GITLINK: Final = "160000"
-_ABSENT: Final = "000000"
 _UNSTEADY: Final = (b"No such file or directory", b"file changed before we could read it", b"short read while indexing")
 _numbers = itertools.count()
 
@@ -209,11 +208,10 @@ def _change(head: bytes, path: bytes) -> Change:
 
 
 async def apply(git: Git, dirs: Dirs, index: Path | None, edits: Iterable[Change]) -> None:
-    """Write the new sides of changes into an index (None: the real one), deletions first, so that folders can
-    become files and files folders.
+    """Write the new sides of changes into an index (None: the real one); git lets a new path replace what it
+    collides with, so a file may become a folder.
     """
-    ordered = sorted(edits, key=lambda edit: edit.new_mode != _ABSENT)
-    lines = [f"{edit.new_mode} {edit.new}\t".encode() + edit.path + b"\0" for edit in ordered]
+    lines = [f"{edit.new_mode} {edit.new}\t".encode() + edit.path + b"\0" for edit in edits]
     if lines:
         await git.run(dirs, "update-index", "-z", "--index-info", stdin=b"".join(lines), index=index)
 

@@ -17,7 +17,6 @@ import trio
 
 from golemd.adapters.workspace.git import CHECKOUT_SECONDS, Dirs, Git, trouble
 from golemd.adapters.workspace.kept import keep_commits, keep_dirs, keep_folder, safe
-from golemd.adapters.workspace.leftovers import free_stale_locks
 from golemd.adapters.workspace.repository import (
     check_branch_name,
     commit_of,
@@ -159,7 +158,6 @@ async def _keep_place(
     if not _is_taken(workspace.path):
         return await keep_commits(git, root, keep_as, [*tips, *await _loose_head(git, root, dirs)])
     if dirs is not None:
-        free_stale_locks(dirs)
         return await keep_dirs(git, dirs, keep_as, tips=tips)
     stray = Dirs(root.git_dir, root.common_dir, workspace.path)
     return await keep_folder(git, stray, keep_as, [await tree_of(git, root, base)] if base else [], tips)
@@ -195,7 +193,7 @@ async def _add(git: Git, root: Dirs, workspace: Workspace, ref: str, commit: str
     except OSError as error:
         message = f"cannot make {shown(str(workspace.path.parent))}: {error.strerror}"
         raise Unavailable("worktree_root_unusable", message, "check worktree_root and its free space") from error
-    await git.run(root, "worktree", "add", "--force", "--detach", "--no-checkout", workspace.path, commit)
+    await git.run(root, "worktree", "add", "--detach", "--no-checkout", workspace.path, commit)
     dirs = dirs_of(workspace)
     await git.run(dirs, "symbolic-ref", "-m", "golemd", "HEAD", ref)
     await git.run(dirs, "reset", "-q", "--hard", seconds=CHECKOUT_SECONDS)
@@ -214,7 +212,7 @@ async def _merge_dependencies(git: Git, dirs: Dirs, ref: str, plan: _Plan) -> tu
 async def _merge(git: Git, dirs: Dirs, ref: str, item: str, tip: str) -> None:
     branch = ref.removeprefix("refs/heads/")
     message = f"Merge {item} into {branch}\n\n{PREPARED}: {branch}\n"
-    options = ("--no-ff", "--no-edit", "--no-stat", "--no-autostash", "--no-verify-signatures", "--cleanup=verbatim")
+    options = ("--no-ff", "--no-edit", "--no-stat", "--no-verify-signatures", "--cleanup=verbatim")
     environment = await git.identity(dirs)
     out = await git.run(
         dirs,

@@ -79,7 +79,7 @@ def _attempt_exited(state: State, record: Record, event: ev.AttemptExited) -> No
 _COUNTERS: Final = {"retry": "retries", "fix": "fixes", "transient": "transient_in_row", "lost": "lost_in_row"}
 
 
-def judge(state: State, attempt: Attempt, spends: str, again_us: int, put_back: bool, **changes: Any) -> None:  # noqa: ANN401 - fields of Phase
+def judge(state: State, attempt: Attempt, spends: str, again_us: int, /, put_back: bool, **changes: Any) -> None:  # noqa: ANN401 - fields of Phase
     """An attempt is over: its phase has no live attempt, pays for it, and knows what is next."""
     phase = phase_of(state, attempt.run, attempt.phase)
     changes |= {"live": "", "again_us": again_us}

@@ -199,7 +199,7 @@ def _image(inode: Inode, random: Random) -> bytes:
     how = random.choice(("old", "new", "cut", "sectors"))
     if old == new or how == "old":
         return old
-    if how == "new" or not new.startswith(old) and len(new) != len(old):
+    if how == "new" or (not new.startswith(old) and len(new) != len(old)):
         return new
     if how == "cut" and len(new) > len(old):
         return new[: random.randint(len(old), len(new))]

@@ -13,6 +13,7 @@ import trio
 from golemd.adapters.disk import Disk, RealDisk
 from golemd.adapters.journal import Journal, Limits
 from golemd.api.events import DaemonStopped, Draft, Record
+from golemd.api.faults import Unavailable
 
 NOON = 1_790_000_000_000_000  # µs
 
@@ -92,6 +93,21 @@ def watched(inner: Disk, before: Callable[[str], None]) -> Disk:
             return later if inspect.iscoroutinefunction(operation) else now
 
     return cast("Disk", Watched())
+
+
+def stage_until_full(journal: Journal, text: str, *, essential: bool = False) -> tuple[int, Unavailable]:
+    """Stage commands until one is refused: how many were let in, and the refusal."""
+    for count in range(1_000_000):
+        try:
+            journal.stage(drafts(text), essential=essential)
+        except Unavailable as fault:
+            return count, fault
+    raise AssertionError("never full")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def segments(folder: Path) -> list[Path]:

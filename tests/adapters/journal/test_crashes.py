@@ -119,7 +119,7 @@ def test_a_power_cut_during_recovery_loses_nothing_confirmed() -> None:
     cuts = 0
     for _ in range(20):
         first = disk.crash(random)
-        for number in range(0, 60):
+        for number in range(60):
             second = first.crash(Random(0))
             second.cut_at(number)
             half = Life(second)

@@ -14,17 +14,17 @@ from golemd.adapters.disk import RealDisk
 from golemd.adapters.journal import JournalDamaged, JournalNewer, Limits, check
 from golemd.adapters.journal.head import SLOT_BYTES, Mark, to_slot
 from golemd.adapters.journal.line import ZERO_HASH, is_sealed, seal
-from golemd.api.events import Draft, Record
-from tests.adapters.journal.crashdisk import STATE, CrashDisk
-from tests.adapters.journal.kit import drafts, load, opened, reasons, replay, segments, write
+from golemd.api.events import Draft, JournalRepaired, Record
+from tests.adapters.journal.crashdisk import STATE, CrashDisk, Inode
+from tests.adapters.journal.kit import contents, drafts, load, opened, reasons, replay, segments, write
 
 
 async def refused(folder: Path) -> JournalDamaged:
     """The fault of a start, which has changed nothing."""
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    before = contents(folder)
     with pytest.raises(JournalDamaged) as caught:
         await load(folder)
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert contents(folder) == before
     assert caught.value.exit_status == 65
     return caught.value
 
@@ -236,36 +236,35 @@ async def two_commands(folder: Path) -> tuple[bytes, list[bytes], list[Record]]:
     return head, lines[1:4], first + second
 
 
-async def test_every_torn_length_of_an_unconfirmed_command_is_cut_and_kept_aside(tmp_path: Path) -> None:
-    head, lines, records = await two_commands(tmp_path)
-    segment = segments(tmp_path)[0]
-    kept = segment.read_bytes()
-    tail = b"".join(line + b"\n" for line in lines)
-    broken = segment.with_name(f"{segment.name}.broken")
+async def test_every_torn_length_of_an_unconfirmed_command_is_cut_and_kept_aside() -> None:
+    disk = CrashDisk()
+    async with opened(STATE, disk) as journal:
+        records = journal.stage(drafts("kept"))
+        await journal.durable(1)
+        segment = next(path for path in disk.names_now if path.parent != STATE)
+        head = bytes(disk.names_now[STATE / "head"].data)
+        kept = bytes(disk.names_now[segment].data)
+        records += journal.stage(drafts("lost", "lost \u2028", "lost"))
+        await journal.durable(4)
+    tail = bytes(disk.names_now[segment].data).removeprefix(kept)
     for size in range(1, len(tail)):
-        segment.write_bytes(kept + tail[:size])
-        (tmp_path / "head").write_bytes(head)
-        broken.unlink(missing_ok=True)
-        seen: list[Record] = []
-        report = check(tmp_path, RealDisk())
-        journal, seen = await load(tmp_path)
+        disk = CrashDisk()
+        disk.folders.add(segment.parent)
+        disk.names_now = {segment: Inode(kept + tail[:size]), STATE / "head": Inode(head)}
+        report = check(STATE, disk)
+        journal, seen = await load(STATE, disk)
         await journal.aclose()
+        broken = segment.with_name(f"{segment.name}.broken")
         assert seen == records[:1]
-        assert segment.read_bytes() == kept
-        assert broken.read_bytes() == tail[:size]
-        told = journal.repaired_tail
-        assert told is not None
-        assert (told.file, told.copy, told.offset, told.cut_bytes, told.last_seq) == (
-            segment.name,
-            broken.name,
-            len(kept),
-            size,
-            1,
+        assert disk.names_now[segment].durable == kept
+        assert disk.names_durable[broken].durable == tail[:size]
+        assert journal.repaired_tail == JournalRepaired(
+            file=segment.name, offset=len(kept), cut_bytes=size, copy=broken.name, last_seq=1
         )
         assert report.torn is not None
         assert (report.records, report.torn.offset, report.torn.bytes) == (1, len(kept), size)
-    segment.write_bytes(kept + tail)
-    assert await replay(tmp_path) == records
+    disk.names_now[segment] = Inode(kept + tail)
+    assert await replay(STATE, disk) == records
 
 
 async def test_the_same_cut_below_the_durable_end_is_refused(tmp_path: Path) -> None:

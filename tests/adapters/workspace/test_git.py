@@ -48,6 +48,21 @@ async def test_identity_falls_back_to_golemd_and_respects_the_users(lab: Lab) ->
     assert await lab.git.identity(dirs) == {}
 
 
+async def test_what_a_user_has_configured_does_nothing_behind_our_back(lab: Lab) -> None:
+    monitor = lab.tmp / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch {lab.tmp}/monitor-ran\n")
+    monitor.chmod(0o755)
+    lab.sh("config", "core.fsmonitor", str(monitor))
+    for name in ("rerere.enabled", "submodule.recurse", "core.splitIndex", "core.quotePath", "maintenance.auto"):
+        lab.sh("config", name, "true")
+        assert (await lab.git.run(lab.root, "config", "--get", name)).text == "false"
+    for name, value in {"gc.auto": "0", "i18n.commitEncoding": "UTF-8", "core.pager": "cat"}.items():
+        lab.sh("config", name, "latin-1")
+        assert (await lab.git.run(lab.root, "config", "--get", name)).text == value
+    await lab.git.run(lab.root, "status")
+    assert not (lab.tmp / "monitor-ran").exists()
+
+
 async def test_a_missing_program_says_what_to_install(lab: Lab) -> None:
     with pytest.raises(NotFound) as caught:
         await Git("lab", program=["/no/such/git"]).run(lab.root, "status")

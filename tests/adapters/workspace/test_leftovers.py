@@ -65,10 +65,14 @@ async def test_a_git_that_ends_by_itself_is_waited_for(lab: Lab, gits: Gits, mon
     ours.stdin = None
 
 
-async def test_a_number_that_went_to_another_process_is_left_alone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter([[os.getppid()], []])
+async def test_a_number_that_went_to_another_process_is_left_alone(
+    lab: Lab, gits: Gits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = gits.start(lab.root)
+    answers = iter([[other.pid], []])
     monkeypatch.setattr(leftovers_module, "_ours", lambda _: iter(next(answers)))
     assert await clear_dead_git("dead", [], seconds=0.05) == Cleared()
+    assert other.poll() is None
 
 
 async def test_locks_in_our_worktrees_go_and_others_stay(lab: Lab) -> None:

@@ -103,8 +103,10 @@ async def test_a_broken_git_file_of_a_worktree_does_not_lead_into_another_reposi
     with pytest.raises(NotFound) as caught:
         dirs_of(Workspace(lab.root, lab.tmp / "other"))
     assert caught.value.code == "worktree_missing"
-    with pytest.raises(Invalid):
-        dirs_of_root(lab.home)
+    (lab.home / ".git").mkdir()
+    for no_repository in (lab.home, lab.worktrees):
+        with pytest.raises(Invalid):
+            dirs_of_root(no_repository)
 
 
 def test_a_path_must_stay_inside_the_worktree_root(tmp_path: Path) -> None:

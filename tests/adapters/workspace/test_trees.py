@@ -74,14 +74,14 @@ async def test_links_modes_and_renames_are_seen(lab: Lab, here: Workspace) -> No
 
 async def test_a_change_within_the_same_clock_tick_is_seen(lab: Lab, here: Workspace) -> None:
     target = lab.root / "readme"
+    lab.sh("config", "core.trustctime", "false")
+    stamp = (1_700_000_000_000_000_000,) * 2
+    os.utime(target, ns=stamp)
     lab.sh("update-index", "--refresh")
-    index = lab.root / ".git" / "index"
-    stamp = target.stat().st_mtime_ns
-    os.utime(index, ns=(stamp, stamp))
+    os.utime(lab.root / ".git" / "index", ns=stamp)
     with target.open("r+") as file:
         file.write("HELLO")
-    os.utime(target, ns=(stamp, stamp))
-    lab.sh("config", "core.trustctime", "false")
+    os.utime(target, ns=stamp)
     assert lab.files(await snapshot(lab.git, here))["readme"] == "HELLO"
 
 
