@@ -239,11 +239,6 @@ class Commands(typer.Typer):
             context_settings={"help_option_names": ["-h", "--help"]},
         )
 
-    def add(self, name: str, about: type[Call[Any]] | str) -> Callable[[Callable[..., int | None]], Callable[..., int]]:
-        """Decorator: a function becomes the command `name`. `about`: the call that it makes, or its help text."""
-        text = about if isinstance(about, str) else about.__doc__
-
-        def add(command: Callable[..., int | None]) -> Callable[..., int]:
-            return self.command(name, cls=Command, help=text)(run_command(command))
-
-        return add
+    def add(self, name: str, command: Callable[..., int | None], short: str, about: str | None = None) -> None:
+        """Make a function the command `name`. `short`: for the list; `about`: its help, where it has more."""
+        self.command(name, cls=Command, short_help=short, help=about or short)(run_command(command))

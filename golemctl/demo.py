@@ -99,10 +99,17 @@ _ITEMS: Final = (
     Wanted("Greet the reader", "[[plan: write plan.txt say hello]] [[build: write hello.txt Hello!]]", "plain"),
     Wanted(
         "Write the letter",
-        "[[build.1: write letter.txt a draft of a letter]] [[build.2: write letter.txt Dear reader, all is well.]]",
+        """[[plan: result {"result": "phase_complete", "summary": "The letter is short: no plan is needed."}]]
+[[build.1: write letter.txt a draft of a letter]]
+[[build.2: write letter.txt Dear reader, all is well.]]""",
         "plain",
     ),
-    Wanted("Publish the notice", "[[build: write notice.txt Open from nine to five.]]", "approved"),
+    Wanted(
+        "Publish the notice",
+        """[[build: write notice.txt Open from nine to five.]]
+[[review: result {"result": "phase_complete", "summary": "The notice reads well."}]]""",
+        "approved",
+    ),
 )
 
 
@@ -134,10 +141,12 @@ def run_demo(ask: Ask, *, keep: bool) -> int:
     try:
         with _ending_on_signals():
             done = _run(ask, place, keep)
-    finally:
+    except BaseException:
         if keep:
-            ask.out.aside(f"The demo's files are in {place.root}")
-        else:
+            ask.out.aside(f"What there is of the demo is in {place.root}")
+        raise
+    finally:
+        if not keep:
             shutil.rmtree(place.root, ignore_errors=True)
     line = f"{done} of {len(_ITEMS)} items done"
     if ask.out.json:

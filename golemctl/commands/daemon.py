@@ -19,11 +19,16 @@ END_SECONDS: Final = 30.0
 
 
 def register(app: Commands) -> None:
-    app.add("ping", calls.Ping)(ping)
-    app.add("reload", calls.Reload)(reload)
-    app.add("shutdown", calls.Shutdown)(shutdown)
-    app.add("version", "Print the releases of golemctl and of the daemon that runs.")(show_version)
-    app.add("demo", "Three items through pipelines to done, in a temporary place, with a daemon of its own.")(demo)
+    app.add("ping", ping, "Whether the daemon answers.")
+    app.add("reload", reload, "Read the projects' configuration again.", calls.Reload.__doc__)
+    app.add("shutdown", shutdown, "Stop the daemon.", calls.Shutdown.__doc__)
+    app.add("version", show_version, "The releases of golemctl and of the daemon.")
+    app.add("demo", demo, "See it work, in a temporary place.", _DEMO)
+
+
+_DEMO: Final = (
+    "Bring three items to done through pipelines, in a temporary place, with a daemon of its own. Leaves nothing."
+)
 
 
 def ping(context: typer.Context) -> None:

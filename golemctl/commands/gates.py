@@ -26,14 +26,17 @@ Wanted = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="Wh
 
 
 def register(app: Commands) -> None:
-    app.add("unblock", "Decide the only open gate of an item, or the gate given, in its default way.")(unblock)
-    app.add("approve", "Approve what a gate holds. On a terminal it is shown first.")(approve)
-    app.add("request-changes", "Send the phase of a gate back to its agent, with what is to be changed.")(
-        request_changes
-    )
-    app.add("reject", "Reject what a gate holds: its item is cancelled.")(reject)
-    app.add("abort", "Abort the run of a gate: its item is cancelled.")(abort)
-    app.add("decide", "Decide a gate by one of its options.")(decide)
+    app.add("unblock", unblock, "Answer what blocks an item, in the default way.", _UNBLOCK)
+    app.add("approve", approve, "Approve what waits for it.", _APPROVE)
+    app.add("request-changes", request_changes, "Send work back, with what is to be changed.", _REQUEST_CHANGES)
+    app.add("reject", reject, "Reject the work; its item is cancelled.")
+    app.add("abort", abort, "Abort the run; its item is cancelled.")
+    app.add("decide", decide, "Decide a gate by one of its options.")
+
+
+_UNBLOCK: Final = "Decide the only open gate of an item, or the gate given, in its default way."
+_APPROVE: Final = "Approve what a gate holds. On a terminal it is shown first, and asked for once more."
+_REQUEST_CHANGES: Final = "Send the phase of a gate back to its agent, with what is to be changed."
 
 
 def unblock(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -25,11 +25,17 @@ Reason = Annotated[str, typer.Option("-m", "--message", metavar="REASON", help="
 
 
 def register(app: Commands) -> None:
-    app.add("init", calls.ProjectInit)(init)
-    app.add("add", calls.ItemAdd)(add)
-    app.add("edit", f"{calls.ItemEdit.__doc__} --label and --dep replace all; an empty one removes them.")(edit)
-    app.add("cancel", calls.ItemCancel)(cancel)
-    app.add("reopen", calls.ItemReopen)(reopen)
+    app.add("init", init, "Register the git repository of this folder.", _INIT)
+    app.add("add", add, "Add an item to the backlog; prints its id.")
+    app.add("edit", edit, "Change an item.", _EDIT)
+    app.add("cancel", cancel, "Cancel an item.", calls.ItemCancel.__doc__)
+    app.add("reopen", reopen, "Take up a done or cancelled item again.", calls.ItemReopen.__doc__)
+
+
+_INIT: Final = "Register the git repository around this folder; write a commented golem.toml if it has none."
+_EDIT: Final = (
+    "Change an item; what is left out stays as it is. --label and --dep replace all; an empty one removes them."
+)
 
 
 def init(
@@ -51,6 +57,7 @@ def add(
     dep: Dependencies = None,
     pipeline: PipelineName = None,
     base: Base = None,
+    var: Annotated[list[str] | None, typer.Option(metavar="N=V", help="A variable for its prompts.")] = None,
 ) -> None:
     ask = Ask.of(context)
     call = calls.ItemAdd(
@@ -62,11 +69,20 @@ def add(
         dependencies=tuple(dep or ()),
         pipeline=pipeline or "",
         base=base or "",
+        vars=_vars(var or []),
     )
     item = ask.call(call)
     ask.out.reply(item, lambda item, look: [item.id])
     if item.note:
         ask.out.aside(*problem_lines((item.note,), ask.out.look()))
+
+
+def _vars(given: list[str]) -> dict[str, str]:
+    """`NAME=VALUE` words as a mapping. Raises Usage for a word without `=`."""
+    for word in given:
+        if "=" not in word:
+            raise Usage("bad_variable", f"--var {word} has no value.", "Write it as --var NAME=VALUE.")
+    return dict(word.split("=", 1) for word in given)
 
 
 def edit(

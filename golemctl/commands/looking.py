@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -23,13 +23,16 @@ GateId = Annotated[
 
 
 def register(app: Commands) -> None:
-    app.add("status", calls.Status)(status)
-    app.add("show", calls.ItemShow)(show)
-    app.add("why", calls.ItemWhy)(why)
-    app.add("gates", calls.GateList)(gates)
-    app.add("projects", calls.ProjectList)(projects)
-    app.add("path", "Print the folder in which an item is worked on.")(path)
-    app.add("diff", "Show what an item has changed since its base commit, uncommitted work included.")(diff)
+    app.add("status", status, "What waits for you, what runs, what is next.", calls.Status.__doc__)
+    app.add("show", show, "One item with all that has happened to it.", calls.ItemShow.__doc__)
+    app.add("why", why, "Why an item does not run.", calls.ItemWhy.__doc__)
+    app.add("gates", gates, "What waits for a decision, oldest first.")
+    app.add("projects", projects, "The registered projects.")
+    app.add("path", path, "The folder in which an item is worked on.")
+    app.add("diff", diff, "What an item has changed since its base commit.", _DIFF)
+
+
+_DIFF: Final = "Show what an item has changed since its base commit, uncommitted work included."
 
 
 def status(

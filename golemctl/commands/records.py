@@ -26,12 +26,16 @@ VERIFY_SECONDS: Final = 3600.0
 
 
 def register(app: Commands) -> None:
-    app.add("events", f"Read the journal: the newest {NEWEST} records, or those that are chosen.")(events)
-    app.add("logs", calls.LogsRead)(logs)
+    app.add("events", events, "What has happened, record by record.", _EVENTS)
+    app.add("logs", logs, "What an agent wrote.", _LOGS)
     journal = Commands("The journal itself: verify, path.")
-    journal.add("verify", calls.JournalVerify)(verify)
-    journal.add("path", "Print the journal's file.")(path)
+    journal.add("verify", verify, "Check every line of it.", calls.JournalVerify.__doc__)
+    journal.add("path", path, "Print its file.")
     app.add_typer(journal, name="journal")
+
+
+_EVENTS: Final = f"Read the journal: the newest {NEWEST} records, or those that are chosen."
+_LOGS: Final = "Print an attempt's output. An item or run stands for its newest attempt."
 
 
 def events(
@@ -50,9 +54,6 @@ def events(
         return
     if not start:
         start = 1 if item or type else max(1, ask.call(calls.Ping()).seq - NEWEST + 1)
-    if ask.out.json:
-        ask.out.document(list(_read_all(ask, calls.EventsRead(since=start, item=item, type=type))))
-        return
     for record in _read_all(ask, calls.EventsRead(since=start, item=item, type=type)):
         _print_record(ask, record)
 

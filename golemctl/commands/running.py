@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,8 +12,11 @@ from golemd.api import calls
 
 
 def register(app: Commands) -> None:
-    app.add("run", f"{calls.RunStart.__doc__} Shows what happens until then; Ctrl-C stops launching.")(run)
-    app.add("stop", calls.RunStop)(stop)
+    app.add("run", run, "Work on the backlog, and watch.", _RUN)
+    app.add("stop", stop, "Launch nothing new.", calls.RunStop.__doc__)
+
+
+_RUN: Final = f"{calls.RunStart.__doc__} Shows what happens until then; Ctrl-C stops launching."
 
 
 def run(
@@ -38,4 +41,6 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="End running attempts too.")] = False,
 ) -> None:
     ask = Ask.of(context)
-    ask.out.reply(ask.call(calls.RunStop(project=ask.project, now=now)), stopped_lines)
+    ask.out.reply(
+        ask.call(calls.RunStop(project=ask.project, now=now)), lambda view, look: stopped_lines(view, look, now=now)
+    )

@@ -15,7 +15,7 @@ _COMMANDS: Final = {
     "question": 'golemctl unblock {} --answer "…"',
     "failure": "golemctl unblock {}",
 }
-_VERBS: Final = {"approval": "asks for approval", "question": "asks", "failure": "needs help"}
+_VERBS: Final = {"approval": "asks", "question": "asks", "failure": "needs help"}
 
 
 def answer_command(gate: GateView, alone: bool) -> str:

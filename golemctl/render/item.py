@@ -101,7 +101,7 @@ def _run(run: RunView, look: Look) -> list[str]:
 
 def _phase(phase: PhaseView) -> tuple[str, ...]:
     attempts = count(phase.attempts, "attempt") if phase.attempts else ""
-    return "", phase.name, words(phase.state), attempts, short_hash(phase.commit), first_line(phase.summary)
+    return phase.name, words(phase.state), attempts, short_hash(phase.commit), first_line(phase.summary)
 
 
 def _attempts(attempts: Sequence[AttemptView], look: Look) -> list[str]:
@@ -122,4 +122,4 @@ def _attempt(attempt: AttemptView, look: Look) -> tuple[str, ...]:
     elif attempt.status:
         ended += f", status {attempt.status}"
     said = first_line(attempt.message) or next((first_line(line) for line in reversed(attempt.tail)), "")
-    return "", attempt.id, attempt.command or attempt.agent or "", duration, ended, said
+    return attempt.id, attempt.command or attempt.agent or "", duration, ended, said

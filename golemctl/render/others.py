@@ -49,13 +49,15 @@ def started_lines(view: RunStarted, look: Look) -> list[str]:
     return [f"{clean(view.project)} {state}, {used}. Watch it: golemctl run    or: golemctl status"]
 
 
-def stopped_lines(view: RunStopped, look: Look) -> list[str]:
-    """A dispatch that has ended, and what still runs."""
+def stopped_lines(view: RunStopped, look: Look, *, now: bool = False) -> list[str]:
+    """A dispatch that has ended, and what still runs, or with `now` is being ended."""
     lines = [f"Nothing new is started in {clean(view.project)} ({dispatch_words(view.dispatch)})."]
     if not view.running:
         return [*lines, "Nothing runs."]
-    lines.append("Still running:")
+    lines.append("Being ended:" if now else "Still running:")
     lines += [cut(f"  {_running(attempt, look)}", look.width) for attempt in view.running]
+    if now:
+        return lines
     newest = view.running[0].item
     return [*lines, f"Watch one: golemctl logs {newest} -f    End them: golemctl stop --now"]
 

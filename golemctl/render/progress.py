@@ -6,7 +6,7 @@ One row of the table at the end says what one type of record tells a watcher; a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -32,6 +32,7 @@ _ITEM_COLUMNS: Final = 6
 _PHASE_COLUMNS: Final = 8
 _WORD_COLUMNS: Final = 9
 _PASSED: Final = "passed"
+_ENDED: Final = "it ended with"  # the daemon's own words, behind those of the command
 
 
 class Running(Struct):
@@ -179,12 +180,18 @@ def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told
     outcome = words(data["outcome"])
     if data["outcome"] == _PASSED:
         return Told("verify", f"{data['command']}  passed  (tree {short_hash(data['tree'])})", phase=data["phase"])
-    said = [line for line in map(first_line, data.get("lines") or ()) if line]
-    text = f"{data['command']}  {outcome}" + (f": {said[-1]}" if said else "")
+    text = f"{data['command']}  {outcome}{_said(data.get('lines') or ())}"
     if data.get("spends") == "fix":
         progress._fixes[data["run"], data["phase"]] += 1
         text += f"  → fix {progress._fixes[data['run'], data['phase']]}"
     return Told("verify", text, phase=data["phase"])
+
+
+def _said(lines: Sequence[str]) -> str:
+    """The last line that the command wrote, or else how the daemon says that it ended."""
+    said = [line for line in map(first_line, lines) if line]
+    written = [line for line in said if not line.startswith(_ENDED)]
+    return f": {(written or said)[-1]}" if said else ""
 
 
 def _phase_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
@@ -196,10 +203,6 @@ def _phase_completed(progress: Progress, data: Data, record: Mapping[str, Any]) 
     return Told("completed", first_line(data.get("summary")), phase=data["phase"])
 
 
-def _phase_failed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
-    return Told("failed", first_line(data["reason"]), phase=data["phase"])
-
-
 def _commit(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
     if not data.get("commit"):
         return None
@@ -208,7 +211,7 @@ def _commit(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told |
 
 
 def _kept(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
-    return Told("kept", f"uncommitted work is safe in {data['ref']}") if data.get("ref") else None
+    return Told("kept", data["ref"]) if data.get("ref") else None
 
 
 def _gate_opened(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
@@ -262,7 +265,6 @@ _TELLERS: Final[dict[str, Teller]] = {
     "evidence.recorded": _evidence,
     "phase.started": _phase_started,
     "phase.completed": _phase_completed,
-    "phase.failed": _phase_failed,
     "commit.created": _commit,
     "work.kept": _kept,
     "gate.opened": _gate_opened,

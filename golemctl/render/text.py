@@ -135,7 +135,7 @@ def block(text: str, look: Look, indent: int = 2) -> list[str]:
     return [(" " * indent + line).rstrip() for paragraph in paragraphs(text) for line in wrap(paragraph, columns)]
 
 
-def table(rows: Iterable[Sequence[str]], look: Look, *, right: frozenset[int] = frozenset(), gap: int = 2) -> list[str]:
+def table(rows: Iterable[Sequence[str]], look: Look, *, indent: int = 2) -> list[str]:
     """Rows in columns as wide as their widest cell; the last column takes what is left and is cut."""
     cells = [[clean(cell) for cell in row] for row in rows]
     if not cells:
@@ -143,13 +143,9 @@ def table(rows: Iterable[Sequence[str]], look: Look, *, right: frozenset[int] = 
     widths = [max(width(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
     lines = []
     for row in cells:
-        parts = [_aligned(row[n], columns, n in right) for n, columns in enumerate(widths) if columns]
-        lines.append(cut((" " * gap).join([*parts, row[-1]]).rstrip(), look.width))
+        parts = [pad(cell, columns) for cell, columns in zip(row, widths, strict=False) if columns]
+        lines.append(cut((" " * indent + "  ".join([*parts, row[-1]])).rstrip(), look.width))
     return lines
-
-
-def _aligned(text: str, columns: int, right: bool) -> str:
-    return " " * (columns - width(text)) + text if right else pad(text, columns)
 
 
 def attention(text: str, look: Look) -> str:

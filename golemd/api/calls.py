@@ -175,6 +175,7 @@ class ItemAdd(Change[views.ItemView], frozen=True, kw_only=True):
     dependencies: tuple[str, ...] = ()
     pipeline: str = ""
     base: str = ""
+    vars: dict[str, str] = {}
 
 
 class ItemEdit(Change[views.ItemView], frozen=True, kw_only=True):

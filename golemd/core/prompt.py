@@ -55,6 +55,8 @@ def _item(item: Item) -> str:
     known = {"size": assessed.size, "complexity": assessed.complexity, "risk": assessed.risk, "impact": assessed.impact}
     if any(known.values()):
         lines.append("Assessments: " + ", ".join(f"{name} {value}" for name, value in known.items() if value))
+    if item.vars:
+        lines += ["Variables:", *(f"- {name} = {value}" for name, value in item.vars.items())]
     if item.description.strip():
         lines.append(f"\n{item.description.strip()}")
     return "\n".join(lines)

@@ -31,6 +31,7 @@ from golemd.core.evolve import fold
 from golemd.core.scheduler import Limits
 from golemd.core.state import State
 from golemd.engine import effects, prepare, queries, streams
+from golemd.engine.effects import worktrees
 from golemd.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -214,7 +215,7 @@ class Engine:
             version=golemd.__version__, pid=os.getpid(), boot_id=self.parts.boot_id, repaired=repaired
         )
         await self.report(started)
-        await effects.clean_up(self)
+        await worktrees.clean_up(self)
         for project in list(self.state.projects.values()):
             try:
                 prepare.hold(self, project.name, Path(project.common_dir))

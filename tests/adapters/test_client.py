@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,84 +13,13 @@ import msgspec
 import pytest
 
 from golemctl import client as module
-from golemctl.client import Client, Connection, DaemonUnreachable, Disconnected
-from golemctl.follow import Records
+from golemctl.client import Client, Connection, DaemonUnreachable
 from golemd.api import calls, views, wire
 from golemd.api.faults import Conflict, Fault, Internal, NotFound, Unavailable
+from tests.adapters.wire_server import Behaviour, Peer, Server
 
 PONG = views.Pong(version="0.1.0", pid=1, seq=7, state_dir="/state")
 ITEM = views.ItemView(id="WRK-1", project="demo", title="A", status="new", pipeline="feature")
-
-Behaviour = Callable[["Peer"], None]
-
-
-class Peer:
-    """The server's end of one connection."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.socket = connection
-        self._framer = wire.Framer()
-
-    def request(self) -> tuple[int, str, dict[str, Any]]:
-        """The next request. Raises EOFError when there is none."""
-        while (message := self._framer.next_message()) is None:
-            data = self.socket.recv(65536)
-            if not data:
-                raise EOFError
-            self._framer.feed(data)
-        assert isinstance(message, wire.Request)
-        return message.msgid, message.method, msgspec.msgpack.decode(message.params)
-
-    def answer(self, result: object) -> dict[str, Any]:
-        """Take a request and answer it; its parameters."""
-        msgid, _, params = self.request()
-        self.socket.sendall(wire.encode_response(msgid, result))
-        return params
-
-    def reset(self) -> None:
-        """End the connection so that the other side gets ECONNRESET."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-class Server:
-    """One thread; connection number n gets behaviour n, then is closed. After the last it listens no more."""
-
-    def __init__(self, path: Path, behaviours: list[Behaviour]) -> None:
-        self._listener = socket.socket(socket.AF_UNIX)
-        _bind(self._listener, path)
-        self._listener.listen()
-        self._behaviours = behaviours
-        self.errors: list[BaseException] = []
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        for number, behaviour in enumerate(self._behaviours):
-            connection, _ = self._listener.accept()
-            if number == len(self._behaviours) - 1:
-                self._listener.close()
-            with connection:
-                connection.settimeout(10)
-                try:
-                    behaviour(Peer(connection))
-                except BaseException as error:
-                    self.errors.append(error)
-
-    def end(self) -> None:
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-        self._listener.close()
-        if self.errors:
-            raise self.errors[0]
-
-
-def _bind(listener: socket.socket, path: Path) -> None:
-    """Bind to a path of any length."""
-    folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-    finally:
-        os.close(folder)
 
 
 @pytest.fixture
@@ -116,7 +44,7 @@ Serve = Callable[..., Server]
 
 
 def test_a_reply_has_the_type_that_the_call_declares(serve: Serve, path: Path) -> None:
-    serve(lambda peer: peer.answer(PONG) and None)
+    serve(lambda peer: peer.answer(PONG))
     with Client(path) as client:
         assert client.call(calls.Ping()) == PONG
 
@@ -212,7 +140,7 @@ def test_a_change_whose_connection_breaks_twice_may_have_happened_and_says_with_
 
 
 def test_a_change_whose_daemon_ends_before_the_answer_may_have_happened(serve: Serve, path: Path) -> None:
-    serve(lambda peer: peer.request() and None)  # and then nobody listens any more
+    serve(lambda peer: peer.request())  # and then nobody listens any more
     with Client(path) as client, pytest.raises(DaemonUnreachable) as caught:
         client.call(calls.ItemAdd(title="A"))
     assert caught.value.code == "connection_lost"
@@ -220,7 +148,7 @@ def test_a_change_whose_daemon_ends_before_the_answer_may_have_happened(serve: S
 
 
 def test_a_query_that_is_not_answered_says_that_nothing_was_changed(serve: Serve, path: Path) -> None:
-    serve(lambda peer: peer.request() and None, lambda peer: peer.request() and None)
+    serve(lambda peer: peer.request(), lambda peer: peer.request())
     with Client(path) as client, pytest.raises(DaemonUnreachable) as caught:
         client.call(calls.Ping())
     assert "Nothing was changed" in caught.value.hint
@@ -272,8 +200,8 @@ def test_a_socket_that_nobody_listens_on_is_said_to_be_one(path: Path) -> None:
 
 
 def test_something_else_in_the_place_of_the_socket_is_named(path: Path) -> None:
+    path.write_text("a file")
     with Client(path / "below") as client, pytest.raises(DaemonUnreachable) as caught:
-        path.write_text("a file")
         client.call(calls.Ping())
     assert "Not a directory" in caught.value.message
 
@@ -282,7 +210,7 @@ def test_a_path_that_is_too_long_for_an_address_is_reached(serve: Serve, tmp_pat
     folder = tmp_path / ("d" * 120)
     folder.mkdir()
     before = len(os.listdir("/proc/self/fd"))
-    serve(lambda peer: peer.answer(PONG) and None, at=folder / "s")
+    serve(lambda peer: peer.answer(PONG), at=folder / "s")
     with Client(folder / "s") as client:
         assert client.call(calls.Ping()) == PONG
     with Client(folder / "other") as client, pytest.raises(DaemonUnreachable):
@@ -301,7 +229,7 @@ def test_a_full_backlog_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPat
             waits.append(seconds)
             listener.accept()[0].close()
 
-        monkeypatch.setattr(module.time, "sleep", let_one_in)
+        monkeypatch.setattr("golemctl.client.time.sleep", let_one_in)
         Connection(path).close()
     assert waits
 
@@ -333,7 +261,7 @@ def test_something_that_speaks_another_protocol_is_named_as_that(serve: Serve, p
 
 
 def test_an_answer_of_another_release_that_is_not_understood_says_so(serve: Serve, path: Path) -> None:
-    serve(lambda peer: peer.answer({"version": 3}) and None)
+    serve(lambda peer: peer.answer({"version": 3}))
     with Client(path) as client, pytest.raises(Internal) as caught:
         client.call(calls.Ping())
     assert "golemctl version" in caught.value.hint
@@ -348,104 +276,3 @@ def test_news_and_late_answers_between_are_passed_over(serve: Serve, path: Path)
     serve(behave)
     with Client(path) as client:
         assert client.call(calls.Ping()) == PONG
-
-
-# --- following ---------------------------------------------------------------------------------------------------
-
-
-def _event(msgid: int, seq: int) -> bytes:
-    return wire.encode_notification("event", {"follow": msgid, "record": {"seq": seq, "type": "item.added"}})
-
-
-def _follows(since: int, *seqs: int, then: Behaviour | None = None, asked: list[Any] | None = None) -> Behaviour:
-    """Answer a follow, send records, then do something, else close."""
-
-    def behave(peer: Peer) -> None:
-        msgid, _, params = peer.request()
-        if asked is not None:
-            asked.append(params.get("since"))
-        peer.socket.sendall(wire.encode_response(msgid, views.FollowStarted(since=since)))
-        for seq in seqs:
-            peer.socket.sendall(_event(msgid, seq))
-        if then is not None:
-            then(peer)
-
-    return behave
-
-
-def test_a_follow_gives_its_own_notifications_one_by_one_and_notices_the_end(serve: Serve, path: Path) -> None:
-    def behave(peer: Peer) -> None:
-        msgid, _, _ = peer.request()
-        peer.socket.sendall(
-            wire.encode_response(msgid, views.FollowStarted(since=3)) + _event(99, 1) + _event(msgid, 3)
-        )
-
-    serve(behave)
-    following = Client(path).follow(calls.EventsFollow())
-    assert following.started.since == 3
-    notice = following.take(10)
-    assert notice is not None
-    assert (notice.method, notice.data["record"]["seq"]) == ("event", 3)
-    with pytest.raises(Disconnected):
-        following.take(10)
-    following.close()
-
-
-def test_a_follow_that_hears_nothing_answers_none_in_time(serve: Serve, path: Path) -> None:
-    heard = threading.Event()
-    serve(_follows(1, then=lambda peer: heard.wait(10) and None))
-    following = Client(path).follow(calls.EventsFollow())
-    assert following.take(0.01) is None
-    heard.set()
-    following.close()
-
-
-def test_a_follow_that_is_refused_leaves_no_connection(serve: Serve, path: Path) -> None:
-    def behave(peer: Peer) -> None:
-        msgid, _, _ = peer.request()
-        peer.socket.sendall(wire.encode_error(msgid, NotFound("item_not_found", "There is no WRK-9.")))
-        assert peer.socket.recv(1) == b""
-
-    serve(behave)
-    with pytest.raises(NotFound):
-        Client(path).follow(calls.EventsFollow(item="WRK-9"))
-
-
-def test_records_go_on_where_they_were_when_the_daemon_comes_back(serve: Serve, path: Path) -> None:
-    asked: list[Any] = []
-    told: list[str] = []
-    serve(_follows(5, 5, 6, asked=asked), _follows(7, 7, asked=asked, then=lambda peer: peer.socket.recv(1) and None))
-    records = Records(lambda: Client(path), calls.EventsFollow(), told.append, between_tries=0)
-    stream = iter(records)
-    assert [next(stream)["seq"] for _ in range(3)] == [5, 6, 7]
-    records.close()
-    assert asked == [None, 7]
-    assert [line.split()[1] for line in told] == ["has", "is"]
-
-
-def test_records_after_a_lag_are_asked_for_again(serve: Serve, path: Path) -> None:
-    asked: list[Any] = []
-
-    def lags(peer: Peer) -> None:
-        peer.socket.sendall(wire.encode_notification("lagged", {"follow": 1, "resume_seq": 9}))
-        peer.socket.recv(1)
-
-    serve(
-        _follows(1, 1, asked=asked, then=lags),
-        _follows(9, 9, asked=asked, then=lambda peer: peer.socket.recv(1) and None),
-    )
-    records = Records(lambda: Client(path), calls.EventsFollow(since=1), lambda line: None)
-    stream = iter(records)
-    assert [next(stream)["seq"] for _ in range(2)] == [1, 9]
-    records.close()
-    assert asked == [1, 9]
-
-
-def test_a_daemon_that_stays_away_is_not_waited_for_for_ever(serve: Serve, path: Path) -> None:
-    serve(_follows(1, 1))
-    records = Records(lambda: Client(path), calls.EventsFollow(since=1), lambda line: None, patience=0, between_tries=1)
-    assert records.take() is not None
-    with pytest.raises(DaemonUnreachable) as caught:
-        records.take()
-    assert caught.value.code == "daemon_gone"
-    assert "golemd" in caught.value.hint

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +66,9 @@ class AttemptFiles:
         shown = {name: getattr(spec, name) for name in spec.__struct_fields__}
         record = {"v": 1, **shown, "env": sorted(spec.env)}
         path = self.folder(spec.attempt) / "spec.json"
-        _write_new(path.with_suffix(".json.tmp"), msgspec.json.encode(_printable(record)) + b"\n")
-        os.replace(path.with_suffix(".json.tmp"), path)
+        temporary = path.with_name(f"spec.json.{os.getpid()}-{threading.get_ident()}")
+        _write_new(temporary, msgspec.json.encode(_printable(record)) + b"\n")
+        os.replace(temporary, path)
 
     def observe(self, attempt: str) -> Observation:
         """What the folder says. The order makes it true without holding the lock: `started.json` before the lock and

@@ -242,7 +242,7 @@ class LocalRunner:
             await trio.sleep(ADOPT_SECONDS)
         if self._is_unclear(attempt):
             _log.warning("attempt %s is held by an unknown process and is ended", attempt)
-            if not await self.end_leftovers(attempt):
+            if not await self.end_leftovers(attempt, SWEEP_GRACE_SECONDS):
                 await trio.sleep(ADOPT_SECONDS)  # somebody else's lock; nothing of it can be waited for
 
     def _is_unclear(self, attempt: str) -> bool:

@@ -100,7 +100,7 @@ def open_gate(
 def fail(item: Item, run: Run, key: str, reason: str, attempt: str = "") -> tuple[Event, ...]:
     """The phase cannot go on by itself: a failure gate asks."""
     phase = run.phase
-    question = f"{phase.name} cannot go on: {reason}"
+    question = f"{reason.rstrip('.')}. Try {phase.name} again, skip it, or abort?"
     content = Content(commit=run.head, tree=phase.tree)
     failed = ev.PhaseFailed(run=run.id, phase=phase.name, reason=reason)
     return failed, open_gate(item, run, GateKind.FAILURE, key, question, content, attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from golemd.api import calls
@@ -19,6 +20,8 @@ MAX_DESCRIPTION: Final = 100_000  # characters
 MAX_LABELS: Final = 50
 MAX_DEPENDENCIES: Final = 200
 MAX_PRIORITY: Final = 1_000_000
+MAX_VARS: Final = 100
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 DIMENSIONS: Final = {
     "size": ("small", "medium", "large"),
     "complexity": ("low", "medium", "high"),
@@ -34,6 +37,7 @@ def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
     pipeline = _pipeline(config, call.pipeline or config.default_pipeline)
     _check_words(call.title, call.description, call.priority, call.labels)
     dependencies = _dependencies(state, "", call.dependencies)
+    _check_vars(call.vars)
     number = project.next_number
     while f"{project.prefix}-{number}" in state.items or f"{project.prefix}-{number}" in state.ended:
         number += 1
@@ -47,6 +51,7 @@ def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
         labels=_labels(call.labels),
         dependencies=dependencies,
         base=call.base,
+        vars=call.vars,
         actor=command.actor,
     )
     return Decided((Draft(added, project.name, f"{project.prefix}-{number}"),))
@@ -146,6 +151,14 @@ def _check_words(title: str, description: str, priority: int, labels: tuple[str,
         raise Invalid("invalid_priority", f"A priority is between ±{MAX_PRIORITY}.", "Higher goes first; 0 is usual.")
     if len(labels) > MAX_LABELS or not all(0 < len(label.strip()) <= 64 for label in labels):
         raise Invalid("invalid_labels", f"At most {MAX_LABELS} labels of 1 to 64 characters.", "golemctl add -l ui …")
+
+
+def _check_vars(given: dict[str, str]) -> None:
+    if len(given) > MAX_VARS or not all(_NAME.fullmatch(name) for name in given):
+        message = f"At most {MAX_VARS} variables, with names of letters, digits, _ and - that begin with a letter."
+        raise Invalid("invalid_vars", message, "golemctl add TITLE --var NAME=VALUE")
+    if sum(map(len, given.values())) > MAX_DESCRIPTION:
+        raise Invalid("invalid_vars", f"Variables hold at most {MAX_DESCRIPTION} characters.", "Commit a long text.")
 
 
 def _labels(labels: tuple[str, ...]) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ def committed(state: State, command: cmd.ReportCommitted, now_us: int) -> Decide
         head=command.head,
         tree=command.tree,
         commit=command.commit,
-        message=command.message,
+        message=command.message if command.commit else "",
         files=command.files,
         insertions=command.insertions,
         deletions=command.deletions,
@@ -231,7 +231,7 @@ def next_approval(
     for key in definition_of(run, phase).gate:
         if key not in given:
             named = "" if key == "approval" else f" ({key})"
-            question = f"{phase.name} is done and asks for approval{named}: {phase.summary or item.title}"
+            question = f"Approve{named}? {phase.summary or item.title}"
             return (open_gate(item, run, GateKind.APPROVAL, key, question, about_now, phase.accepted),)
     completed = ev.PhaseCompleted(run=run.id, phase=phase.name, summary=phase.summary, commit=about_now.commit)
     return completed, *after_phase(item, run, about_now.commit)

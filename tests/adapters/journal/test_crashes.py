@@ -110,6 +110,34 @@ def test_a_power_cut_at_any_operation_loses_nothing_confirmed(close: bool) -> No
             assert_nothing_lost(after, again)
 
 
+@pytest.mark.parametrize("more", [[], [drafts("next")]])
+def test_what_a_killed_daemon_left_in_the_caches_is_made_durable_before_it_counts(more: list[list[Draft]]) -> None:
+    for number in range(operations(WORK, CrashDisk())):
+        random = Random(number)
+        disk = CrashDisk()
+        disk.cut_at(number)
+        life = Life(disk)
+        life.run(WORK)
+        disk.before = lambda operation: None  # only the process ended: what it wrote is still there
+        after = Life(disk)
+        after.run(more, close=False)
+        assert_nothing_lost(life, after)
+        for _ in range(8):
+            again = Life(disk.crash(random))
+            again.run([])
+            assert_nothing_lost(after, again)
+
+
+def test_a_start_reads_what_the_device_holds_and_not_what_the_cache_shows() -> None:
+    disk = a_written_disk()
+    disk.operations.clear()
+    Life(disk).run([])
+    first_read = disk.operations.index("read")
+    steps = [name for name in disk.operations if name in ("fdatasync", "drop_cache", "read")]
+    assert steps[:5] == ["fdatasync", "drop_cache", "fdatasync", "drop_cache", "read"]
+    assert disk.operations[:first_read].count("sync_folder") == 2
+
+
 def test_a_power_cut_during_recovery_loses_nothing_confirmed() -> None:
     random = Random(7)
     disk = CrashDisk()
@@ -152,6 +180,8 @@ def test_a_torn_end_is_announced_until_it_is_recorded() -> None:
 
     first = trio.run(told, disk)
     assert first is not None
+    for seed in range(8):
+        assert trio.run(told, disk.crash(Random(seed))) == first
     assert trio.run(told, disk) == first
     trio.run(recorded, disk)
     assert trio.run(told, disk) is None

@@ -1,4 +1,4 @@
-"""What the tests of the processes adapter share: specs, a place that is checked for left processes, and pausable shims."""
+"""What these tests share: specs, a place that is checked for left processes, and shims that pause or fail."""
 
 from __future__ import annotations
 
@@ -52,11 +52,18 @@ def place(state: Path) -> Iterator[Place]:
     assert not left
 
 
-def sh(script: str, attempt: str = "A.1", **fields: Any) -> AttemptSpec:
+def sh(script: str, attempt: str = "A.1", /, **fields: Any) -> AttemptSpec:
     """An attempt that runs a shell script."""
     env = {**BASE_ENV, **fields.pop("env", {})}
     return AttemptSpec(
-        **{"attempt": attempt, "argv": ("/bin/sh", "-c", script), "cwd": "/", "grace_seconds": 5.0, "env": env, **fields}
+        **{
+            "attempt": attempt,
+            "argv": ("/bin/sh", "-c", script),
+            "cwd": "/",
+            "grace_seconds": 5.0,
+            "env": env,
+            **fields,
+        }
     )
 
 
@@ -125,6 +132,11 @@ PAUSE_BEFORE_STARTED = "shim.Folder.write = lambda *args: paused_write(True, *ar
 PAUSE_AFTER_STARTED = "shim.Folder.write = lambda *args: paused_write(False, *args)"
 
 
+def launch_file(file: str, argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
+    """A Launch of another file than the shim."""
+    return launch_plain([*argv[:3], file, *argv[4:]], env, stdin, status)
+
+
 class ChangedShim:
     """A Launch of the real shim with one thing changed: that a system call fails, or that it pauses at a point.
 
@@ -138,7 +150,7 @@ class ChangedShim:
         self.file.write_text(_CHANGED_SHIM.format(shim=str(SHIM), fifo=str(self.fifo), change=change))
 
     def __call__(self, argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
-        return launch_plain([*argv[:3], str(self.file), *argv[4:]], env, stdin, status)
+        return launch_file(str(self.file), argv, env, stdin, status)
 
     def go_on(self) -> None:
         Path(f"{self.fifo}.go").write_text("")

@@ -1,0 +1,88 @@
+"""The effect table: an intent that is durable → an adapter → a report, which is a command like any other.
+
+Every effect can be done again after a crash at any point: an attempt is known by its folder, a commit by its trailer, a
+worktree by its branch. A failure is never swallowed: it becomes a failure gate, a rejected attempt, or is tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from golemd.api.faults import Fault
+from golemd.core import commands as cmd
+from golemd.core import plan
+from golemd.engine.effects import attempts, examine, worktrees
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 30.0  # until an effect that failed, and that no gate can ask about, is tried again
+
+
+async def carry_out(engine: Engine, effect: plan.Effect) -> None:
+    """Do one effect and report what came of it."""
+    try:
+        await _EFFECTS[type(effect)](engine, effect)
+    except Exception as error:
+        if _is_fatal(error):
+            raise
+        if isinstance(error, Fault):
+            log.warning("%s: %s %s", effect.key, error.message, error.hint)
+        else:
+            log.exception("%s failed", effect.key)
+        await _report_failure(engine, effect, error)
+    finally:
+        if not isinstance(effect, plan.Stop):  # asking twice would cut the grace short
+            engine.in_flight.discard(effect.key)
+        engine.wake()
+
+
+def _is_fatal(error: BaseException) -> bool:
+    """Whether the error is the journal's own: then nothing may go on."""
+    return isinstance(error, Fault) and hasattr(error, "exit_status")
+
+
+async def _report_failure(engine: Engine, effect: plan.Effect, error: Exception) -> None:
+    fault = error if isinstance(error, Fault) else Fault("internal", f"{type(error).__name__}: {error}", "See the log.")
+    report = _FAILURES.get(type(effect))
+    if report is None:
+        with trio.move_on_after(RETRY_SECONDS):
+            await engine.stop_asked.wait()
+    else:
+        await engine.report(report(effect, fault))
+
+
+def _trouble(doing: str) -> Callable[[Any, Fault], cmd.Command]:
+    def report(effect: Any, fault: Fault) -> cmd.Command:  # noqa: ANN401 - any effect about a run
+        run = getattr(effect, "run", "") or effect.id
+        return cmd.ReportTrouble(run=run, doing=doing, message=fault.message, hint=fault.hint)
+
+    return report
+
+
+_FAILURES: Final[dict[type[plan.Effect], Callable[[Any, Fault], cmd.Command]]] = {
+    plan.Enter: _trouble("preparing the workspace"),
+    plan.Commit: _trouble("committing"),
+    plan.Keep: _trouble("keeping what a failed attempt left"),
+    plan.Spawn: lambda effect, fault: cmd.ReportNotSpawned(attempt=effect.id, message=f"{fault.message} {fault.hint}"),
+    plan.Examine: lambda effect, fault: cmd.ReportExamined(attempt=effect.id, trouble=f"{fault.message} {fault.hint}"),
+}
+
+
+_EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] = {
+    plan.Spawn: attempts.spawn,
+    plan.Watch: attempts.watch,
+    plan.Stop: attempts.stop,
+    plan.Fence: attempts.fence,
+    plan.Examine: examine.examine,
+    plan.Enter: worktrees.enter,
+    plan.Commit: worktrees.commit,
+    plan.Keep: worktrees.keep,
+    plan.Tidy: worktrees.tidy,
+}

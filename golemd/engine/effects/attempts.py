@@ -1,0 +1,90 @@
+"""Attempts: start, adopt, stop and fence them, and report how they ended."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Final
+
+from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
+from golemd.core import commands as cmd
+from golemd.core import plan
+from golemd.engine import prepare
+from golemd.engine.effects.spec import spec_of
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+_UNUSABLE: Final = frozenset(
+    {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EPERM}
+)
+
+
+async def spawn(engine: Engine, effect: plan.Spawn) -> None:
+    attempt = engine.state.attempts[effect.id]
+    runner = engine.parts.runner
+    adopted = runner.observe(attempt.id).identity is not None
+    try:
+        started = await runner.submit(spec_of(engine, attempt))
+    except prepare.Unusable as unusable:
+        await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
+        return
+    if isinstance(started, Exit):
+        await engine.report(_exit_report(started))
+        return
+    await _claim(engine, started, adopted=adopted)
+    await _see_to_its_end(engine, attempt.id)
+
+
+async def watch(engine: Engine, effect: plan.Watch) -> None:
+    """Adopt an attempt that was started earlier, or learn how it ended."""
+    observed = engine.parts.runner.observe(effect.id)
+    if engine.parts.runner.verdict(effect.id) is Verdict.ADOPT and observed.identity is not None:
+        await _claim(engine, observed.identity, adopted=True)
+    await _see_to_its_end(engine, effect.id)
+
+
+async def _claim(engine: Engine, who: Identity, *, adopted: bool) -> None:
+    engine.claimed.add(who.attempt)
+    report = cmd.ReportSpawned(
+        attempt=who.attempt,
+        pid=who.pid,
+        start=who.start,
+        shim_pid=who.shim_pid,
+        boot_id=who.boot_id,
+        adopted=adopted,
+    )
+    await engine.report(report)
+
+
+async def _see_to_its_end(engine: Engine, attempt: str) -> None:
+    ended = await engine.parts.runner.wait(attempt)
+    if isinstance(ended, Lost):
+        left = await engine.parts.runner.end_leftovers(attempt)
+        more = f"; {len(left)} processes it left were ended" if left else ""
+        reason = f"its process is gone and left no exit record{more}"
+        await engine.report(cmd.ReportLost(attempt=attempt, reason=reason))
+    else:
+        await engine.report(_exit_report(ended))
+
+
+def _exit_report(ended: Exit) -> cmd.ReportExit:
+    unusable = ended.reason == "spawn_failed" and ended.errno in _UNUSABLE and ended.stage in ("exec", "cwd")
+    return cmd.ReportExit(
+        attempt=ended.attempt,
+        status=ended.status,
+        signal=ended.signal,
+        reason="unusable" if unusable else ended.reason,
+        errno=ended.errno,
+        duration_s=round(ended.duration_s, 3),
+        cpu_s=round(ended.cpu_s, 3),
+        max_rss_kb=ended.max_rss_kb,
+        ended_descendants=ended.ended_descendants,
+    )
+
+
+async def stop(engine: Engine, effect: plan.Stop) -> None:
+    engine.parts.runner.stop(effect.id)
+
+
+async def fence(engine: Engine, effect: plan.Fence) -> None:
+    await engine.report(_exit_report(await engine.parts.runner.fence(effect.id)))

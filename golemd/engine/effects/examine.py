@@ -1,0 +1,96 @@
+"""Look at what an ended attempt left: its result file, the tree, the decisive end of its output."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from golemd.adapters import files, workspace
+from golemd.adapters.agents.environment import masked, secrets
+from golemd.api.model import Attempt, AttemptKind, Run, RunState
+from golemd.core import commands as cmd
+from golemd.core import plan
+from golemd.core.results import MAX_RESULT_BYTES
+from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
+from golemd.engine.effects.spec import passed_on
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+EVIDENCE_LINES: Final = 20
+
+
+async def examine(engine: Engine, effect: plan.Examine) -> None:
+    """Look at what an ended attempt left. A run that is over is not looked at: its worktree goes."""
+    attempt = engine.state.attempts[effect.id]
+    run = engine.state.runs[attempt.run]
+    if run.state in (RunState.COMPLETED, RunState.FAILED, RunState.ABORTED):
+        await engine.report(cmd.ReportExamined(attempt=attempt.id))
+        return
+    lines = _last_lines(engine, run, attempt)
+    error = _spawn_error(engine, attempt)
+    if attempt.kind is AttemptKind.VERIFY:
+        await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
+        return
+    found = files.read_bounded(attempt_folder(engine, attempt.id) / "result.json", MAX_RESULT_BYTES)
+    place = workspace_of(engine, run)
+    phase = run.phase
+    looked = await workspace.examine(
+        engine.parts.git,
+        place,
+        run.branch,
+        phase.start_head,
+        phase.start_tree,
+        phase.start_refs,
+        own_prefix=f"{config_of(engine, run).branch_prefix}/",
+        busy=_moving_branches(engine, run),
+    )
+    report = cmd.ReportExamined(
+        attempt=attempt.id,
+        result=found if isinstance(found, bytes) else None,
+        result_problem=found if isinstance(found, str) else "",
+        head=looked.head or "",
+        tree=looked.tree,
+        trouble=_history_trouble(looked, run),
+        lines=lines,
+        error=error,
+    )
+    await engine.report(report)
+
+
+def _moving_branches(engine: Engine, run: Run) -> set[str]:
+    """Branches of other runs that golemd itself may have moved since this run's phase began."""
+    state = engine.state
+    live = {branch_of(config_of(engine, other), other) for other in state.runs.values() if other.id != run.id}
+    since = run.phase.started_at
+    return live | {row.branch for row in state.ended.values() if row.branch and row.updated_at >= since}
+
+
+def _history_trouble(looked: workspace.Examined, run: Run) -> str:
+    if not looked.branch_ok:
+        there = looked.branch or "no branch (a detached HEAD)"
+        mend = f"Check out {run.branch} again in {run.workspace}"
+        return f"the agent left {there} checked out instead of {run.branch}. {mend}"
+    if not looked.holds_start:
+        return f"the agent rewrote history: {run.branch} no longer holds the commit the phase began at"
+    if looked.foreign:
+        moved = ", ".join(f"{change.ref} ({change.what})" for change in looked.foreign[:5])
+        return f"the agent moved refs that are not its own: {moved}"
+    if looked.in_progress:
+        return f"the agent left a {looked.in_progress} unfinished in {run.workspace}"
+    return ""
+
+
+def _last_lines(engine: Engine, run: Run, attempt: Attempt) -> tuple[str, ...]:
+    """The decisive end of an attempt's output, clean and without secrets."""
+    passed, values = passed_on(engine, run, attempt) if attempt.kind is AttemptKind.VERIFY else ((), {})
+    hidden = secrets(engine.parts.environ, passed, values)
+    lines = engine.parts.runner.tail(attempt.id, EVIDENCE_LINES)
+    return tuple(masked(line, hidden) for line in lines)
+
+
+def _spawn_error(engine: Engine, attempt: Attempt) -> str:
+    ended = engine.parts.runner.result(attempt.id)
+    if ended is None or ended.errno is None:
+        return ""
+    return f"the program could not be started ({ended.stage}): {os.strerror(ended.errno)}. See [agents] in golem.toml."

@@ -1,0 +1,41 @@
+"""Where a run's work is: folders, branches, and the configuration it is pinned to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from golemd.adapters.workspace import Workspace
+from golemd.api.config import ProjectConfig
+from golemd.api.model import Run
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+
+def attempt_folder(engine: Engine, attempt: str) -> Path:
+    """Where an attempt's files are."""
+    return engine.parts.state_dir / "attempts" / attempt
+
+
+def worktree_root(engine: Engine) -> Path:
+    """The folder that holds every worktree."""
+    configured = engine.parts.settings.worktree_root
+    return Path(configured) if configured else engine.parts.state_dir / "worktrees"
+
+
+def workspace_of(engine: Engine, run: Run) -> Workspace:
+    """The run's working tree."""
+    path = run.workspace or str(worktree_root(engine) / run.project / run.item)
+    return Workspace(Path(engine.state.projects[run.project].root), Path(path))
+
+
+def branch_of(config: ProjectConfig, run: Run) -> str:
+    """The run's branch: `golem/<item>`, with `.<n>` for later runs."""
+    later = f".{run.number}" if run.number > 1 else ""
+    return f"{config.branch_prefix}/{run.item}{later}"
+
+
+def config_of(engine: Engine, run: Run) -> ProjectConfig:
+    """The configuration that the run is pinned to."""
+    return engine.state.configs[run.config_digest]

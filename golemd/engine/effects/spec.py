@@ -1,0 +1,125 @@
+"""What exactly an attempt runs: program, environment, folder and limits. Secrets are read at this moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from golemd.adapters import agents, files
+from golemd.adapters.agents.environment import child_environment
+from golemd.adapters.processes.runner import AttemptSpec
+from golemd.adapters.workspace import Workspace
+from golemd.api.config import Agent
+from golemd.api.model import Attempt, AttemptKind, Item, Run
+from golemd.core import prompt
+from golemd.core.decide.common import definition_of
+from golemd.engine import prepare
+from golemd.engine.effects.places import attempt_folder, config_of, workspace_of
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+CHANGES_FOLDER: Final = "changes"
+
+
+def spec_of(engine: Engine, attempt: Attempt) -> AttemptSpec:
+    """What exactly to run. Raises Unusable when the program cannot be found."""
+    state, settings = engine.state, engine.parts.settings
+    run, item = state.runs[attempt.run], state.items[attempt.item]
+    config = config_of(engine, run)
+    place = workspace_of(engine, run)
+    folder = attempt_folder(engine, attempt.id)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    environ = _environment(engine, run, item, attempt, folder)
+    if attempt.kind is AttemptKind.VERIFY:
+        argv: tuple[str, ...] = ("/bin/sh", "-c", attempt.command)
+        stdin = None
+    else:
+        argv, stdin = _agent_program(engine, run, item, attempt, place, folder)
+        argv = (_found(argv[0], environ), *argv[1:])
+    definition = definition_of(run, run.phase)
+    minutes = definition.timeout_minutes or config.execution.phase_timeout_minutes
+    return AttemptSpec(
+        attempt=attempt.id,
+        argv=argv,
+        cwd=str(place.path),
+        env=environ,
+        stdin=stdin,
+        wall_seconds=minutes * 60,
+        idle_seconds=settings.idle_timeout_minutes * 60,
+        output_bytes=settings.max_output_mb << 20,
+        grace_seconds=config.execution.grace_seconds,
+    )
+
+
+def _agent_program(
+    engine: Engine, run: Run, item: Item, attempt: Attempt, place: Workspace, folder: Path
+) -> tuple[tuple[str, ...], str | None]:
+    prompt_file = folder / "prompt.md"
+    files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number))
+    request = agents.Request(
+        agent=_agent(engine, run, attempt),
+        item=item.id,
+        phase=attempt.phase,
+        number=attempt.number,
+        description=item.description,
+        prompt_file=str(prompt_file),
+        result_file=str(folder / "result.json"),
+        workspace=str(place.path),
+        project_root=str(place.root),
+    )
+    launch = agents.launch(request)
+    if launch.stdin is None:
+        return launch.argv, None
+    stdin = folder / "stdin"
+    files.write_private(stdin, launch.stdin)
+    return launch.argv, str(stdin)
+
+
+def _agent(engine: Engine, run: Run, attempt: Attempt) -> Agent:
+    return config_of(engine, run).agents[attempt.agent]
+
+
+def _found(program: str, environ: dict[str, str]) -> str:
+    found = shutil.which(program, path=environ.get("PATH", os.defpath))
+    if found is not None:
+        return found
+    if "/" in program:
+        problem = "is not executable" if os.path.exists(program) else "does not exist"
+        raise prepare.Unusable(f"The agent program {program} {problem}. Mend it, or change [agents] in golem.toml.")
+    raise prepare.Unusable(
+        f"The agent program {program} is not on the PATH. Install it, or change its command in golem.toml."
+    )
+
+
+def _environment(engine: Engine, run: Run, item: Item, attempt: Attempt, folder: Path) -> dict[str, str]:
+    """The child's environment; values are read at this moment and recorded nowhere."""
+    parts, place = engine.parts, workspace_of(engine, run)
+    general = parts.settings.environment
+    passed, values = passed_on(engine, run, attempt)
+    golem = {
+        "GOLEM_ITEM": item.id,
+        "GOLEM_RUN": run.id,
+        "GOLEM_PHASE": attempt.phase,
+        "GOLEM_ATTEMPT": attempt.id,
+        "GOLEM_PROMPT": str(folder / "prompt.md"),
+        "GOLEM_RESULT": str(folder / "result.json"),
+        "GOLEM_WORKSPACE": str(place.path),
+        "GOLEM_PROJECT_ROOT": str(place.root),
+        "GOLEM_CHANGES": str(place.path / CHANGES_FOLDER / item.id),
+        "GOLEM_SOCKET": str(parts.socket_path),
+        "GOLEM_INSTANCE": parts.instance,
+    }
+    return child_environment(parts.environ, passed, values, general.path, golem)
+
+
+def passed_on(engine: Engine, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Names passed on from the daemon's environment, and values that are set, for this attempt."""
+    general = engine.parts.settings.environment
+    if attempt.kind is AttemptKind.VERIFY:
+        return general.pass_env, general.variables
+    agent = _agent(engine, run, attempt)
+    own = prepare.agent_values(engine, run, attempt.agent) if agent.env_digests else {}
+    return (*general.pass_env, *agent.pass_env), {**general.variables, **own}

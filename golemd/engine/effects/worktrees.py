@@ -1,0 +1,135 @@
+"""Worktrees: enter, commit, keep and put back, tidy; and what is cleaned up at start."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from golemd.adapters import workspace
+from golemd.api.model import AttemptState, Item, Phase, Run, RunState
+from golemd.core import commands as cmd
+from golemd.core import plan
+from golemd.engine.effects.places import branch_of, config_of, workspace_of, worktree_root
+
+if TYPE_CHECKING:
+    from golemd.engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+SUBJECT_LENGTH: Final = 72
+
+
+async def enter(engine: Engine, effect: plan.Enter) -> None:
+    """Make the workspace ready: a new worktree for a new run, the one that stands for a run that has one."""
+    run = engine.state.runs[effect.id]
+    item = engine.state.items[run.item]
+    config, place, git = config_of(engine, run), workspace_of(engine, run), engine.parts.git
+    root = worktree_root(engine)
+    branch = run.branch or branch_of(config, run)
+    base_branch = run.base_branch or item.base or config.base_branch or engine.state.projects[run.project].base_branch
+    if run.state is RunState.CREATED or _may_rebase(run):
+        dependencies = [(each, branch) for each in item.dependencies if (branch := engine.state.known(each).branch)]
+        ready = await workspace.prepare_worktree(
+            git, place, branch_of(config, run), base_branch, dependencies, worktree_root=root, keep_as=run.id
+        )
+        base, head, tree = ready.base_commit, ready.head, ready.tree
+        branch = branch_of(config, run)
+    else:
+        there = await workspace.reopen_worktree(git, place, branch, worktree_root=root, keep_as=run.id)
+        base, head, tree = run.base_commit, there.head, there.tree
+    refs = await workspace.refs_digest(git, place.root)
+    report = cmd.ReportEntered(
+        run=run.id,
+        base_branch=base_branch,
+        base_commit=base,
+        branch=branch,
+        workspace=str(place.path),
+        head=head,
+        tree=tree,
+        refs=refs,
+        environment=_environment_names(engine),
+    )
+    await engine.report(report)
+
+
+def _may_rebase(run: Run) -> bool:
+    """Whether the item was promoted and nothing is committed yet: then the base is taken afresh."""
+    promoted = run.index == len(run.pipeline.pre_phases) > 0
+    return promoted and run.phase.number == 0 and run.head == run.base_commit
+
+
+def _environment_names(engine: Engine) -> tuple[str, ...]:
+    general = engine.parts.settings.environment
+    return tuple(sorted({*general.pass_env, *general.variables}))
+
+
+async def commit(engine: Engine, effect: plan.Commit) -> None:
+    run = engine.state.runs[effect.id]
+    item, phase, place = engine.state.items[run.item], run.phase, workspace_of(engine, run)
+    message = _message(item, phase)
+    trailers = (("Golem-Run", run.id), ("Golem-Attempt", phase.accepted), ("Golem-Tree", phase.tree))
+    done = await workspace.commit_phase(
+        engine.parts.git, place, run.branch, phase.start_head, phase.base_tree, phase.tree, message, trailers
+    )
+    now = await workspace.current(engine.parts.git, place)
+    report = cmd.ReportCommitted(
+        run=run.id,
+        attempt=phase.accepted,
+        head=now.head,
+        tree=now.tree,
+        commit=done.commit or "",
+        message=message.splitlines()[0],
+        files=done.files,
+        insertions=done.insertions,
+        deletions=done.deletions,
+    )
+    await engine.report(report)
+
+
+def _message(item: Item, phase: Phase) -> str:
+    """`[WRK-42][build] summary`: the subject on one line, the whole summary below when it says more."""
+    prefix = f"[{item.id}][{phase.name}] "
+    text = (phase.commit_summary or phase.summary).removeprefix(prefix).strip() or item.title
+    first = " ".join(text.splitlines()[0].split())
+    room = max(20, SUBJECT_LENGTH - len(prefix))
+    subject = prefix + (first if len(first) <= room else first[: room - 1].rstrip() + "…")
+    whole = phase.summary.strip()
+    return f"{subject}\n\n{whole}" if whole and whole != first else subject
+
+
+async def keep(engine: Engine, effect: plan.Keep) -> None:
+    run = engine.state.runs[effect.run]
+    attempt = engine.state.attempts[effect.id]
+    phase = next(each for each in run.phases if each.name == attempt.phase)
+    place = workspace_of(engine, run)
+    back = await workspace.put_back(
+        engine.parts.git, place, run.branch, phase.start_head, phase.start_tree, name=attempt.id
+    )
+    await engine.report(_kept_report(run.id, "put_back", attempt.id, back.kept))
+
+
+async def tidy(engine: Engine, effect: plan.Tidy) -> None:
+    run = engine.state.runs[effect.id]
+    place = workspace_of(engine, run)
+    kept = await workspace.remove_worktree(engine.parts.git, place, worktree_root=worktree_root(engine), keep_as=run.id)
+    await engine.report(_kept_report(run.id, "removed", "", kept))
+
+
+def _kept_report(run: str, then: str, attempt: str, kept: workspace.Kept) -> cmd.ReportKept:
+    listed = tuple(f"{each.path} ({each.why})" for each in kept.listed[:50])
+    return cmd.ReportKept(
+        run=run, then=then, attempt=attempt, ref=kept.ref or "", commit=kept.commit or "", listed=listed
+    )
+
+
+async def clean_up(engine: Engine) -> None:
+    """Before anything is started: a dead daemon's git ends, and processes of attempts that are over are ended."""
+    places = [workspace_of(engine, run) for run in engine.state.runs.values() if run.workspace]
+    cleared = await workspace.clear_dead_git(engine.parts.instance, places)
+    if cleared.ended or cleared.locks:
+        log.warning("an earlier daemon left git at work: ended %s, removed %s", cleared.ended, cleared.locks)
+    over = (AttemptState.ACCEPTED, AttemptState.REJECTED, AttemptState.LOST)
+    live = {attempt.id for attempt in engine.state.attempts.values() if attempt.state not in over}
+    swept = await engine.parts.runner.sweep(live)
+    if swept:
+        log.warning("ended %d processes that attempts of an earlier daemon had left", len(swept))

@@ -1,0 +1,328 @@
+"""What golemctl shows: views → lines. No daemon; width, colour and the moment are given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from golemctl.output import fault_lines
+from golemctl.render import text
+from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, waiting_lines
+from golemctl.render.item import changed_lines, show_lines, why_lines
+from golemctl.render.others import (
+    pong_lines,
+    problem_lines,
+    ready_lines,
+    reload_lines,
+    shutdown_lines,
+    started_lines,
+    stopped_lines,
+    verify_lines,
+)
+from golemctl.render.status import projects_lines, short_why, status_lines
+from golemctl.render.text import Look
+from golemd.api import views
+from golemd.api.faults import Conflict
+from golemd.api.model import Evidence, GateKind, Status
+from tests.path.golemctl_sample import (
+    BUSY,
+    COLOUR,
+    DISPATCH,
+    EVIL,
+    LOOK,
+    NOW,
+    TREE,
+    assert_fits,
+    attempt,
+    detail,
+    gate,
+    gate_fields,
+    item,
+    project,
+    status,
+)
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+# --- status ------------------------------------------------------------------------------------------------------
+
+
+def test_a_status_shows_what_waits_for_a_human_first_and_then_what_runs() -> None:
+    lines = status_lines(BUSY, LOOK)
+    assert_fits(lines)
+    shown = "\n".join(lines)
+    assert lines[0] == "demo  ~/src/demo   running · 1 of 3 slots · 14 of 100 phases"
+    assert [shown.index(each) for each in ("WRK-5", "WRK-4", "WRK-8", "WRK-9")] == sorted(
+        shown.index(each) for each in ("WRK-5", "WRK-4", "WRK-8", "WRK-9")
+    )
+    assert "! WRK-5  blocked" in shown
+    assert "06:12" in shown
+    assert "now testing" in shown
+    assert "3 of 3 items are in progress (max_wip)" in shown
+    assert "question: Keep the old column" in shown
+    assert "12 done, 1 cancelled  (golemctl status --all)" in shown
+    assert lines[-1] == '! One thing waits for you:  golemctl unblock WRK-5 --answer "…"'
+
+
+def test_colour_is_used_for_what_waits_only_and_never_alone() -> None:
+    coloured = [line for line in status_lines(BUSY, COLOUR) if "\x1b" in line]
+    assert len(coloured) == 2
+    assert all("! " in line.replace(text._PLAIN, "") for line in coloured)
+    assert not any("\x1b" in line for line in status_lines(BUSY, LOOK))
+
+
+def test_on_a_wide_terminal_the_reason_stands_beside_the_title() -> None:
+    beside = [line for line in status_lines(BUSY, Look(160, now=NOW)) if "Rename the flag" in line]
+    assert "max_wip" in beside[0]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_hostile_text_neither_breaks_a_status_nor_passes_through_it(columns: int) -> None:
+    items = tuple(
+        item(f"WRK-{n}", title=EVIL, status=each, why=EVIL, gate="WRK-5.g1", phase="build")
+        for n, each in enumerate(Status)
+    )
+    view = status(
+        items=items,
+        gates=(gate(question=EVIL),),
+        attempts=(attempt(item="WRK-3", tail=(EVIL,)),),
+        projects=(project(root="/home/me/" + "d" * 200),),
+    )
+    assert_fits(status_lines(view, Look(columns, now=NOW), everything=True), columns)
+
+
+def test_every_status_has_its_words_and_ended_items_come_last() -> None:
+    items = tuple(item(f"WRK-{n}", status=each, resolution="rejected") for n, each in enumerate(Status))
+    lines = status_lines(status(items=items), LOOK, everything=True)
+    assert_fits(lines)
+    shown = [line.split()[0].lstrip("!") or line.split()[1] for line in lines if "WRK-" in line]
+    assert shown[0] == "WRK-4"
+    assert shown[-2:] == ["WRK-5", "WRK-6"]
+    assert "in progress" in "\n".join(lines)
+    assert "rejected" in "\n".join(lines)
+
+
+def test_empty_states_say_what_to_do_next() -> None:
+    assert "golemctl init" in status_lines(status(projects=()), LOOK)[-1]
+    nothing = status(projects=(project(counts={}, dispatch=views.DispatchView(state="halted", cap=0, used=0)),))
+    lines = status_lines(nothing, LOOK)
+    assert lines[0] == "demo  ~/src/demo   not running"
+    assert "golemctl add" in lines[-1]
+    assert gates_lines((), LOOK) == ["Nothing waits for you."]
+    assert "golemctl init" in projects_lines((), LOOK)[0]
+
+
+def test_a_daemon_in_trouble_says_so_first() -> None:
+    daemon = views.DaemonView(
+        version="1", pid=1, uptime_s=1, seq=9, durable_seq=9, state_dir="/", degraded="the disk is full", stopping=True
+    )
+    lines = status_lines(status(daemon=daemon), LOOK)
+    assert lines[0] == "! golemd: the disk is full"
+    assert "stopping" in lines[1]
+
+
+def test_several_things_that_wait_are_listed_one_by_one() -> None:
+    gates = (gate(), gate("approval", id="WRK-6.g1", item="WRK-6"), gate("approval", id="WRK-6.g2", item="WRK-6"))
+    lines = status_lines(status(gates=gates), LOOK)
+    assert lines[-4:] == [
+        "! 3 things wait for you:",
+        '    golemctl unblock WRK-5 --answer "…"',
+        "    golemctl approve WRK-6.g1",
+        "    golemctl approve WRK-6.g2",
+    ]
+
+
+def test_a_reason_is_shown_without_what_its_row_says_already() -> None:
+    assert short_why("WRK-9", "WRK-9 is ready but does not run: it is next in line.") == "it is next in line"
+    assert short_why("WRK-9", "Something else: entirely") == "Something else: entirely"
+    assert short_why("WRK-9", None) == ""
+
+
+def test_projects_are_listed_with_their_items() -> None:
+    halted = views.DispatchView(state="halted", cap=100, used=3, halt_reason="all_done_or_blocked")
+    lines = projects_lines((project(dispatch=halted),), LOOK)
+    assert lines == ["demo  ~/src/demo   halted: all done or blocked", "  WRK: 1 blocked, 12 done, 1 cancelled"]
+
+
+# --- gates -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("approval", "golemctl approve WRK-5"),
+        ("question", 'golemctl unblock WRK-5 --answer "…"'),
+        ("failure", "golemctl unblock WRK-5"),
+        ("staleness", "golemctl decide WRK-5.g1 proceed"),
+    ],
+)
+def test_every_kind_of_gate_names_the_command_that_answers_it(kind: str, command: str) -> None:
+    assert answer_command(gate(kind), alone=True) == command
+    for lines in (gates_lines((gate(kind),), LOOK), waiting_lines((gate(kind, question=EVIL),), LOOK)):
+        assert_fits(lines)
+        assert any(command in line for line in lines)
+
+
+def test_the_kinds_above_are_all_there_are() -> None:
+    assert {str(kind) for kind in GateKind} == {"approval", "question", "failure"}
+
+
+def test_a_question_too_long_for_one_line_leaves_its_command_whole() -> None:
+    lines = waiting_lines((gate(question="why " * 40),), LOOK)
+    assert_fits(lines)
+    assert lines[0].endswith("…")
+    assert lines[1] == '    golemctl unblock WRK-5 --answer "…"'
+
+
+def test_a_gate_to_be_approved_shows_the_exact_tree_what_was_checked_what_is_claimed_and_what_happens() -> None:
+    checked = Evidence("WRK-5.1.build.verify_1.1", "pytest -q", "passed", 0, 12.34, TREE)
+    failed = Evidence("WRK-5.1.build.verify_1.2", "ruff check", "failed", 1, 0.5, TREE, lines=("E501 " + EVIL,))
+    detail = views.GateDetail(
+        **gate_fields("approval"),
+        title=EVIL,
+        holds_up=("WRK-6", "WRK-7"),
+        summary="I did it.\n" + EVIL,
+        diffstat=" a.txt | 2 +-",
+        evidence=(checked, failed),
+    )
+    lines = gate_detail_lines(detail, LOOK)
+    assert_fits(lines)
+    shown = "\n".join(lines)
+    for part in (
+        "About exactly: tree 3f9a21c, commit ccccccc",
+        "passed  pytest -q  12.3 s  tree 3f9a21c",
+        "The agent claims:",
+        "a.txt | 2 +-",
+        "Holds up: WRK-6, WRK-7",
+        "abort: The item is cancelled.",
+    ):
+        assert part in shown
+
+
+def test_an_approval_without_checks_says_that_there_were_none() -> None:
+    lines = gate_detail_lines(views.GateDetail(**gate_fields("approval")), LOOK)
+    assert any("checked nothing" in line for line in lines)
+
+
+# --- one item ----------------------------------------------------------------------------------------------------
+
+
+def test_the_whole_story_of_an_item_fits_and_leaves_nothing_out() -> None:
+    lines = show_lines(detail(), LOOK)
+    assert_fits(lines)
+    shown = "\n".join(lines)
+    for part in (
+        "WRK-5  Migrate",
+        "labels a, b",
+        "depends on WRK-1",
+        "size small",
+        "! WRK-5 build asks: Keep the old column",
+        "WRK-5.1",
+        "golem.toml has changed",
+        "8c1d0e2",
+        "warning:",
+        "no result, status 1",
+        "06:12",
+        "Attempts (the last 10 of 12)",
+        "approve:",
+        "by me",
+        "item.added",
+        "Prompt",
+    ):
+        assert part in shown, part
+
+
+def test_an_item_that_nothing_has_happened_to_is_shown_in_a_few_lines() -> None:
+    fresh = views.ItemDetail(
+        id="WRK-1", project="demo", title="A", status="new", pipeline="feature", why="WRK-1 is new but does not run: x."
+    )
+    assert show_lines(fresh, LOOK) == [
+        "WRK-1  A",
+        "new · feature · priority 0",
+        "project demo",
+        "",
+        "WRK-1 is new but does not run: x.",
+    ]
+
+
+def test_a_change_is_told_in_one_line_with_the_note_of_the_daemon_beneath() -> None:
+    lines = changed_lines(
+        item(
+            title=EVIL, status="in_progress", phase="build", repeated=True, note="Nothing is dispatched; golemctl run"
+        ),
+        LOOK,
+    )
+    assert_fits(lines)
+    assert lines[0].startswith("WRK-1 is in progress (build): ")
+    assert lines[1] == "Nothing is dispatched; golemctl run"
+
+
+def test_why_is_told_with_what_comes_next() -> None:
+    view = views.WhyView(
+        id="WRK-9", status="ready", why="WRK-9 is ready but does not run: x.", next="Next in line: WRK-4."
+    )
+    assert why_lines(view, LOOK) == ["WRK-9 is ready but does not run: x.", "Next in line: WRK-4."]
+
+
+# --- the short replies -------------------------------------------------------------------------------------------
+
+
+def test_the_short_replies_fit_and_say_what_is_next() -> None:
+    ready = views.ProjectReady(project=project(), config_file="/home/me/src/demo/golem.toml", written=True)
+    assert ready_lines(ready, LOOK) == [
+        "demo (WRK) is registered: ~/src/demo",
+        "Wrote ~/src/demo/golem.toml",
+        'Next: golemctl add "…", then golemctl run',
+    ]
+    run = views.RunStarted(project="demo", dispatch=DISPATCH, since=1, attached=True)
+    assert "14 of 100 phases" in started_lines(run, LOOK)[0]
+    stopped = views.RunStopped(
+        project="demo",
+        dispatch=views.DispatchView(state="halted", cap=1, used=1, halt_reason="stopped"),
+        running=(attempt(),),
+    )
+    lines = stopped_lines(stopped, LOOK)
+    assert lines[2] == "  WRK-4  build  attempt 1  scripted  06:12"
+    assert "golemctl stop --now" in lines[-1]
+    assert stopped_lines(views.RunStopped(project="demo", dispatch=DISPATCH), LOOK)[-1] == "Nothing runs."
+    assert "kept" not in shutdown_lines(views.ShutdownView(pid=5), LOOK)[0]
+    assert "taken up" in shutdown_lines(views.ShutdownView(pid=5, ending=("a",), kept=True), LOOK)[1]
+    assert pong_lines(views.Pong(version="1", pid=2, seq=3, state_dir="/home/me/s"), LOOK) == [
+        "golemd 1 answers: pid 2, seq 3, state in ~/s"
+    ]
+    reloaded = views.ReloadView(changed=("a",), unchanged=("b",))
+    assert [line.split(":")[0] for line in reload_lines(reloaded, LOOK)] == ["a", "b"]
+    assert "No project" in reload_lines(views.ReloadView(changed=(), unchanged=()), LOOK)[0]
+    assert_fits([*lines, *problem_lines((EVIL,), LOOK)])
+
+
+def test_a_deep_check_prints_both_digests_and_what_they_mean() -> None:
+    view = views.VerifyView(
+        records=9, segments=1, digest="j", deep=True, equal=True, live_digest="l", replayed_digest="r"
+    )
+    assert verify_lines(view, LOOK)[2:4] == ["live      l", "replayed  r"]
+    assert "NOT" not in verify_lines(view, LOOK)[-1]
+    unequal = views.VerifyView(
+        records=9, segments=1, digest="j", deep=True, equal=False, live_digest="l", replayed_digest="r"
+    )
+    assert "NOT" in verify_lines(unequal, LOOK)[-1]
+
+
+def test_an_error_says_what_happened_and_beneath_it_what_to_do() -> None:
+    fault = Conflict("not_blocked", "WRK-9 is not blocked; it is ready.", "See: golemctl why WRK-9")
+    assert fault_lines(fault) == [
+        "golemctl: WRK-9 is not blocked; it is ready. (not_blocked)",
+        "          See: golemctl why WRK-9",
+    ]
+    assert_fits(fault_lines(Conflict("x", EVIL * 5, EVIL), 80))
+    assert fault_lines(Conflict("x", "No.")) == ["golemctl: No. (x)"]
