@@ -10,7 +10,7 @@ import msgspec
 
 from golemctl.client import Client, DaemonUnreachable, Disconnected, Following
 from golemd.api.calls import EventsFollow
-from golemd.api.faults import Unavailable
+from golemd.api.faults import Fault, Internal, Unavailable
 
 PATIENCE_SECONDS: Final = 60.0
 """How long a daemon that went away is waited for."""
@@ -47,10 +47,10 @@ class Records:
 
     def take(self, seconds: float | None = None) -> dict[str, Any] | None:
         """The next record; None when none came within `seconds`. Raises DaemonUnreachable when it stays away."""
+        following = self._following or self._follow()
         try:
-            following = self._following or self._follow()
             notice = following.take(seconds)
-        except Disconnected:
+        except (Disconnected, Unavailable, Internal):  # a daemon that is going may say so before it closes
             self.close()
             self._come_back()
             return None
@@ -85,7 +85,7 @@ class Records:
         while True:
             try:
                 self._follow()
-            except (DaemonUnreachable, Unavailable) as fault:
+            except (Unavailable, Internal) as fault:
                 if time.monotonic() + self._between_tries > deadline:
                     raise _gone(fault) from fault
             else:
@@ -94,6 +94,6 @@ class Records:
             time.sleep(self._between_tries)
 
 
-def _gone(fault: Unavailable) -> DaemonUnreachable:
+def _gone(fault: Fault) -> DaemonUnreachable:
     hint = fault.hint or "Start it in another terminal: golemd"
     return DaemonUnreachable("daemon_gone", f"golemd has not come back. {fault.message}", hint, **fault.data)

@@ -48,5 +48,6 @@ def untracked(folder: str) -> list[str]:
 def _started(arguments: list[str], folder: str, pipe: int | None = None) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(["git", "-C", folder, *arguments], stdout=pipe, stderr=pipe, env=environment())
-    except FileNotFoundError as error:
-        raise Unavailable("git_missing", "git is not installed, or not in PATH.", "Install git first.") from error
+    except OSError as error:
+        message = f"git is not installed, or not in PATH ({os.strerror(error.errno or 0)})."
+        raise Unavailable("git_missing", message, "Install git first.") from error

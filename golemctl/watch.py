@@ -126,7 +126,8 @@ def _interrupted(ask: Ask, project: str) -> int:
     """Ctrl-C: nothing new is launched; what still runs is told. A second one only leaves."""
     ask.close()
     try:
-        stopped = ask.new_client().call(calls.RunStop(project=project))
+        with ask.new_client() as client:
+            stopped = client.call(calls.RunStop(project=project))
         ask.out.aside("", *stopped_lines(stopped, ask.out.look()))
     except Fault as fault:
         ask.out.aside("", "The dispatch could not be stopped; it goes on.")

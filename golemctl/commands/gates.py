@@ -109,7 +109,7 @@ def _shown(ask: Ask, name: str) -> GateDetail | None:
     """Show the gate that is meant. None, where an item has not exactly one: the daemon then says what is wrong."""
     if not _GATE.fullmatch(name):
         item = ask.call(calls.ItemShow(id=name))
-        waiting = [gate.id for gate in item.gate_list if gate.state == "open"]
+        waiting = [gate.id for gate in item.gates if gate.state == "open"]
         if len(waiting) != 1:
             return None
         name = waiting[0]

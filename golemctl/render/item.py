@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from golemctl.render.gates import decided_line, evidence_lines, waiting_lines
-from golemctl.render.records import record_lines
+from golemctl.render.records import item_record_lines
 from golemctl.render.text import (
     Look,
     block,
@@ -21,7 +21,7 @@ from golemctl.render.text import (
     table,
     words,
 )
-from golemd.api.views import AttemptView, ItemDetail, ItemView, PhaseView, RunView, WhyView
+from golemd.api.views import AttemptView, ItemDetail, ItemFields, ItemView, PhaseView, RunView, WhyView
 
 ATTEMPTS_SHOWN: Final = 10
 _UNDER_WAY: Final = ("planned", "spawned")
@@ -42,8 +42,8 @@ def why_lines(view: WhyView, look: Look) -> list[str]:
 
 def show_lines(item: ItemDetail, look: Look) -> list[str]:
     """An item with all that is known of it."""
-    waiting = [gate for gate in item.gate_list if gate.state == "open"]
-    settled = [gate for gate in item.gate_list if gate.state != "open"]
+    waiting = [gate for gate in item.gates if gate.state == "open"]
+    settled = [gate for gate in item.gates if gate.state != "open"]
     lines = [cut(clean(f"{item.id}  {item.title}"), look.width), *_facts(item, look)]
     if item.why and not waiting:
         lines += ["", *block(item.why, look, 0)]
@@ -55,7 +55,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
         lines += ["", *_run(run, look)]
     lines += _attempts(item.attempts, look)
     lines += _titled("Decided", [cut(f"  {decided_line(gate)}", look.width) for gate in settled])
-    lines += _titled("Last events", [cut(f"  {line}", look.width) for line in record_lines(item.events, look)])
+    lines += _titled("Last events", item_record_lines(item.events, look))
     if item.prompt is not None:
         lines += _titled("Prompt", block(item.prompt, look))
     return lines
@@ -75,7 +75,7 @@ def _facts(item: ItemDetail, look: Look) -> list[str]:
     return [line for fact in facts for line in block(fact, look, 0)]
 
 
-def _assessments(item: ItemView) -> tuple[tuple[str, str | None], ...]:
+def _assessments(item: ItemFields) -> tuple[tuple[str, str | None], ...]:
     return ("size", item.size), ("complexity", item.complexity), ("risk", item.risk), ("impact", item.impact)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from golemctl.render.text import Look, clean, cut, moment, pad, short_hash
+from golemctl.render.text import Look, clean, clock, cut, moment, pad, short_hash
 
 MAX_VALUE: Final = 60
 """Columns of one value that are shown."""
@@ -16,23 +16,27 @@ _UNSAID: Final = frozenset({"actor", "token", "run", "number", "index", "boot_id
 _DIGEST: Final = re.compile(r"[0-9a-f]{32,64}")
 
 
-def record_lines(records: Iterable[Mapping[str, Any]], look: Look) -> list[str]:
-    """One line for each record."""
-    return [record_line(record, look) for record in records]
-
-
 def record_line(record: Mapping[str, Any], look: Look) -> str:
     """`seq  local time  type  item  short data`."""
-    kind = pad(clean(str(record.get("type", ""))), _TYPE_COLUMNS)
     item = pad(clean(str(record.get("item") or record.get("project") or "-")), _ITEM_COLUMNS)
-    head = f"{record.get('seq', 0):>6}  {moment(record.get('ts'))}  {kind}  {item}"
+    return _line(record, moment(record.get("ts")), f"  {item}", look)
+
+
+def item_record_lines(records: Iterable[Mapping[str, Any]], look: Look) -> list[str]:
+    """One line for each record of one item, which is not named again."""
+    return [_line(record, clock(record.get("ts")), "", look) for record in records]
+
+
+def _line(record: Mapping[str, Any], when: str, item: str, look: Look) -> str:
+    kind = pad(clean(str(record.get("type", ""))), _TYPE_COLUMNS)
     data = record.get("data")
-    return cut(f"{head}  {short_data(data)}".rstrip() if isinstance(data, Mapping) else head.rstrip(), look.width)
+    said = short_data(data, str(record.get("item"))) if isinstance(data, Mapping) else ""
+    return cut(f"{record.get('seq', 0):>6}  {when}  {kind}{item}  {said}".rstrip(), look.width)
 
 
-def short_data(data: Mapping[str, Any]) -> str:
-    """What an event says, without what is long, nested, or said elsewhere on the line."""
-    pairs = ((name, _value(value)) for name, value in data.items() if name not in _UNSAID)
+def short_data(data: Mapping[str, Any], item: str) -> str:
+    """What an event says, without what is long, nested, or said elsewhere on the line, such as the item in ids."""
+    pairs = ((name, _value(value).removeprefix(f"{item}.")) for name, value in data.items() if name not in _UNSAID)
     return "  ".join(f"{name}={value}" for name, value in pairs if value)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from golemd.api import views
-from golemd.api.faults import Invalid
+from golemd.api.faults import CLASSES, Invalid
 
 ReplyT = TypeVar("ReplyT", covariant=True)
 
@@ -327,7 +327,10 @@ def describe() -> dict[str, Any]:
             for name, view in sorted(vars(views).items())
             if isinstance(view, type) and issubclass(view, Struct) and view is not Struct
         },
-        "errors": {"fields": ["code", "class", "message", "hint", "data"]},
+        "errors": {
+            "fields": ["code", "class", "message", "hint", "data"],
+            "classes": {name: kind.__doc__ or "" for name, kind in CLASSES.items()},
+        },
         "notifications": {
             "event": "{follow, record}",
             "log": "{follow, attempt, stream, offset, text}",

@@ -37,26 +37,38 @@ class Fault(Exception):
 
 
 class Invalid(Fault):
+    """The caller's: malformed, unknown, impossible as asked."""
+
     CLASS = "invalid"
 
 
 class Conflict(Fault):
+    """Right in itself, but not in the present state."""
+
     CLASS = "conflict"
 
 
 class NotFound(Fault):
+    """Names a thing that does not exist."""
+
     CLASS = "not_found"
 
 
 class HumanRequired(Fault):
+    """Only a person may do this."""
+
     CLASS = "human_required"
 
 
 class Unavailable(Fault):
+    """Try again, or mend something outside golemd first."""
+
     CLASS = "unavailable"
 
 
 class Internal(Fault):
+    """A defect of golemd."""
+
     CLASS = "internal"
 
 

@@ -49,7 +49,7 @@ def find_socket(given: str | None = None, environ: Mapping[str, str] = os.enviro
     if chosen:
         return Path(chosen).expanduser().absolute()
     usual = socket_path(environ=environ)
-    if usual.exists():
+    if os.path.exists(usual):  # unlike Path.exists, False for a folder that we may not enter
         return usual
     try:
         left = (state_dir(environ=environ) / ADDRESS_FILE).read_text(encoding="utf-8").strip()

@@ -12,8 +12,8 @@ from msgspec import Struct
 from golemd.api.model import Actor, Content, Evidence, Option
 
 
-class ItemView(Struct, frozen=True, kw_only=True):
-    """An item as every command about one item answers it. `why`: one sentence on why it does not run, or null."""
+class ItemFields(Struct, frozen=True, kw_only=True):
+    """What every view of an item says. `why`: one sentence on why it does not run; `gate`: the oldest open one."""
 
     id: str
     project: str
@@ -29,7 +29,6 @@ class ItemView(Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     gate: str | None = None
-    gates: tuple[str, ...] = ()
     run: str | None = None
     resolution: str | None = None
     why: str | None = None
@@ -38,6 +37,12 @@ class ItemView(Struct, frozen=True, kw_only=True):
     repeated: bool = False
     note: str | None = None
     description: str = ""
+
+
+class ItemView(ItemFields, frozen=True, kw_only=True):
+    """An item as every command about one item answers it. `gates`: the ids of its open gates, oldest first."""
+
+    gates: tuple[str, ...] = ()
 
 
 class OptionView(Option, frozen=True):
@@ -103,6 +108,8 @@ class AttemptView(Struct, frozen=True, kw_only=True):
 class PhaseView(Struct, frozen=True, kw_only=True):
     """One phase of a run."""
 
+    id: str
+    run: str
     name: str
     state: str
     summary: str | None = None
@@ -131,13 +138,14 @@ class RunView(Struct, frozen=True, kw_only=True):
     phases: tuple[PhaseView, ...] = ()
 
 
-class ItemDetail(ItemView, frozen=True, kw_only=True):
-    """An item with its runs, attempts, gates and last records."""
+class ItemDetail(ItemFields, frozen=True, kw_only=True):
+    """An item with its runs, phases, attempts, gates (open and decided) and last records."""
 
     base: str | None = None
     runs: tuple[RunView, ...] = ()
+    phases: tuple[PhaseView, ...] = ()
     attempts: tuple[AttemptView, ...] = ()
-    gate_list: tuple[GateView, ...] = ()
+    gates: tuple[GateView, ...] = ()
     events: tuple[dict[str, Any], ...] = ()
     prompt: str | None = None
 

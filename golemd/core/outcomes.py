@@ -51,7 +51,6 @@ class Verdict(Struct, frozen=True):
     exhausted: bool
     again_us: int
     put_back: bool
-    left: int = 0
 
 
 def judge(outcome: str, phase: Phase, definition: PhaseDefinition, execution: Execution, now_us: int) -> Verdict:
@@ -63,7 +62,7 @@ def judge(outcome: str, phase: Phase, definition: PhaseDefinition, execution: Ex
     exhausted = spent >= bound
     pause = min(BACK_OFF_FIRST_US << min(spent, 16), BACK_OFF_LAST_US) if row.pause else 0
     again_us = 0 if exhausted or not pause else now_us + pause
-    return Verdict(row.budget, exhausted, again_us, row.put_back, left=max(0, bound - spent))
+    return Verdict(row.budget, exhausted, again_us, row.put_back)
 
 
 def _budget(budget: str, phase: Phase, definition: PhaseDefinition, execution: Execution) -> tuple[int, int]:

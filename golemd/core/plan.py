@@ -15,7 +15,7 @@ from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, Ph
 from golemd.core import scheduler
 from golemd.core.commands import Command, Halt, PlanVerify
 from golemd.core.decide.common import is_over
-from golemd.core.scheduler import Limits
+from golemd.core.scheduler import Limits, held_back
 from golemd.core.state import State
 
 
@@ -116,7 +116,7 @@ def _effects(state: State, world: World) -> Iterator[Effect]:
         return
     for run in state.runs.values():
         if run.project not in world.foreign:
-            yield from _run_effects(state, run)
+            yield from _run_effects(state, world, run)
 
 
 def _attempt_effects(state: State, world: World, attempt: Attempt) -> Iterator[Effect]:
@@ -134,15 +134,9 @@ def _attempt_effects(state: State, world: World, attempt: Attempt) -> Iterator[E
         yield Spawn(attempt.id)
 
 
-def held_back(state: State, run: Run) -> bool:
-    """Whether a human wished that the project's attempts end now, and nothing is dispatched since."""
-    dispatch = state.projects[run.project].dispatch
-    return dispatch.stop_now and not dispatch.on
-
-
-def _run_effects(state: State, run: Run) -> Iterator[Effect]:
+def _run_effects(state: State, world: World, run: Run) -> Iterator[Effect]:
     if is_over(run):
-        if run.tidy and not _has_live_attempt(state, run):
+        if run.tidy and not _has_live_attempt(state, run) and not _at_work(world, run):
             yield Tidy(run.id)
         return
     if run.state is RunState.AWAITING or held_back(state, run):
@@ -161,13 +155,19 @@ def _has_live_attempt(state: State, run: Run) -> bool:
     return any(each.run == run.id and each.state not in ATTEMPT_OVER for each in state.attempts.values())
 
 
+def _at_work(world: World, run: Run) -> bool:
+    """Whether an effect still works in the run's worktree, which must not be removed under it."""
+    mine = (f"{Enter.__name__.lower()}:{run.id}", f"{Commit.__name__.lower()}:{run.id}")
+    keeps = f"{Keep.__name__.lower()}:{run.id}."
+    return any(key in mine or key.startswith(keeps) for key in world.in_flight)
+
+
 # --- commands ----------------------------------------------------------------------------------------------------
 
 
 def _verifications(state: State, world: World) -> Iterator[Command]:
     for _, run in state.live_runs():
-        phase = run.phase
-        waiting = phase.state is PhaseState.VERIFYING and phase.stage is Stage.VERIFY and not phase.live
+        waiting = scheduler.may_verify(run.phase, world.now_us)
         if waiting and not held_back(state, run) and run.project not in world.foreign:
             yield PlanVerify(run=run.id)
 
@@ -176,18 +176,19 @@ def _halts(state: State, world: World) -> Iterator[Command]:
     """Dispatches that nothing can move any more: all is done or waits for a human, or the cap is used up."""
     for project in state.projects.values():
         dispatch = project.dispatch
-        if not dispatch.on or project.name in world.foreign or scheduler.under_way(state, project.name):
+        if not dispatch.on or project.name in world.foreign or scheduler.under_way(state, project.name, world.now_us):
             continue
-        could_go_on = _could_go_on(state, project.name, world.now_us)
+        waiting = list(scheduler.candidates(state, project.name, set(), world.now_us))
+        if any(not scheduler.starts_phase(state, item) for item in waiting):
+            continue  # another attempt, which the cap does not count, waits for a slot
+        could_go_on = bool(waiting) or _could_promote(state, project.name)
         if could_go_on and dispatch.used >= dispatch.cap:
             yield Halt(project=project.name, reason=HaltReason.CAP_REACHED)
         elif not could_go_on and not dispatch.continuous:
             yield Halt(project=project.name, reason=HaltReason.ALL_DONE_OR_BLOCKED)
 
 
-def _could_go_on(state: State, project: str, now_us: int) -> bool:
-    if any(True for _ in scheduler.candidates(state, project, set(), now_us)):
-        return True
+def _could_promote(state: State, project: str) -> bool:
     wip = sum(scheduler.counts_as_wip(item) for item in state.items_of(project))
     room = wip < state.config_of(project).execution.max_wip
     ready = (item for item in state.items_of(project) if item.status is Status.READY)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from golemd.api import views
 from golemd.api.model import (
@@ -52,6 +53,7 @@ class Clock(Struct, frozen=True):
 
     now_us: int
     limits: Limits
+    tally: scheduler.Tally | None = None
 
 
 def item_view(
@@ -84,11 +86,15 @@ def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str
         "gates": gates,
         "run": item.run or None,
         "resolution": item.resolution or None,
-        "why": scheduler.why(state, item, clock.limits, clock.now_us) if isinstance(item, Item) else None,
+        "why": _why(state, item, clock) if isinstance(item, Item) else None,
         "created_at": item.created_at,
         "updated_at": item.updated_at,
         "description": item.description if isinstance(item, Item) else "",
     }
+
+
+def _why(state: State, item: Item, clock: Clock) -> str | None:
+    return scheduler.why(state, item, clock.limits, clock.now_us, clock.tally)
 
 
 def gate_view(gate: Gate) -> views.GateView:
@@ -163,9 +169,11 @@ def attempt_view(attempt: Attempt, model: str | None = None, seen: Seen | None =
     )
 
 
-def phase_view(phase: Phase) -> views.PhaseView:
+def phase_view(phase: Phase, run: str) -> views.PhaseView:
     """One phase of a run."""
     return views.PhaseView(
+        id=f"{run}.{phase.name}",
+        run=run,
         name=phase.name,
         state=str(phase.state),
         summary=phase.summary or None,
@@ -193,7 +201,7 @@ def run_view(state: State, run: Run) -> views.RunView:
         pinned_differs=project is not None and project.config_digest != run.config_digest,
         created_at=run.created_at,
         ended_at=run.ended_at or None,
-        phases=tuple(phase_view(phase) for phase in run.phases),
+        phases=tuple(phase_view(phase, run.id) for phase in run.phases),
     )
 
 
@@ -204,12 +212,14 @@ def item_detail(
     children = state.children.get(item.id, ())
     runs = [state.runs[child] for child in children if child in state.runs]
     run = state.run_of(item)
+    fields = _item_fields(state, item, clock)
+    fields["gates"] = tuple(gate_view(state.gates[child]) for child in children if child in state.gates)
     return views.ItemDetail(
-        **_item_fields(state, item, clock),
+        **fields,
         base=item.base or (run.base_branch if run else "") or None,
         runs=tuple(run_view(state, each) for each in runs),
         attempts=tuple(attempt_view(state.attempts[child]) for child in children if child in state.attempts),
-        gate_list=tuple(gate_view(state.gates[child]) for child in children if child in state.gates),
+        phases=tuple(phase_view(phase, each.id) for each in runs for phase in each.phases),
         events=events,
         prompt=prompt,
     )
@@ -265,6 +275,7 @@ def status_view(
 ) -> views.StatusView:
     """Everything at a glance. Ended items are listed only when asked for."""
     shown = tuple(projects)
+    clock = replace(clock, tally=scheduler.Tally.of(state))
     names = {project.name for project in shown}
     items: list[Item | EndedItem] = [each for each in state.items.values() if everything or each.status not in ENDED]
     if everything:
@@ -281,7 +292,7 @@ def status_view(
         attempts=tuple(
             attempt_view(attempt, seen=seen.get(attempt.id))
             for attempt in running_attempts(state)
-            if state.runs[attempt.run].project in names
+            if attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project in names
         ),
     )
 

@@ -31,6 +31,7 @@ def prompt_for(state: State, run: Run, number: int) -> str:
         _item(item),
         *_dependencies(state, item),
         *_position(run, phase),
+        *_remarks(state, run),
         *_notes(phase),
         _task(definition),
         _contract(item, phase),
@@ -80,6 +81,15 @@ def _position(run: Run, phase: Phase) -> Iterator[str]:
         if each.state is PhaseState.COMPLETED and each.summary:
             lines += ["", f"{each.name} ended with: {each.summary[:MAX_DEPENDENCY_SUMMARY]}"]
     yield "\n".join(lines)
+
+
+def _remarks(state: State, run: Run) -> Iterator[str]:
+    """What people said when they approved or skipped something: the phase that they said it of does not run again."""
+    gates = [state.gates[child] for child in state.children[run.item] if child in state.gates]
+    for gate in gates:
+        decision = gate.decision if gate.run == run.id else None
+        if decision is not None and decision.text and decision.option in ("approve", "skip"):
+            yield f"## A human decided {decision.option!r} at {gate.phase} and says:\n\n{decision.text}"
 
 
 def _notes(phase: Phase) -> Iterator[str]:

@@ -13,8 +13,10 @@ from msgspec import Struct
 
 from golemd.api.model import (
     ENDED,
+    RUN_OVER,
     AttemptState,
     Item,
+    Phase,
     PhaseState,
     Project,
     Run,
@@ -35,6 +37,28 @@ class Limits(Struct, frozen=True):
     max_concurrent_runs: int = 4
 
 
+class Tally(Struct, frozen=True):
+    """What is taken just now: items in progress and slots held, by project."""
+
+    wip: dict[str, int]
+    slots: dict[str, int]
+
+    @classmethod
+    def of(cls, state: State) -> Tally:
+        """Count once for many questions."""
+        wip: dict[str, int] = {}
+        slots: dict[str, int] = {}
+        for item in state.items.values():
+            wip[item.project] = wip.get(item.project, 0) + counts_as_wip(item)
+        for _, run in state.live_runs():
+            slots[run.project] = slots.get(run.project, 0) + busy(run)
+        for attempt in state.attempts.values():  # processes that are still ending after their run
+            run = state.runs[attempt.run]
+            if attempt.state is AttemptState.SPAWNED and run.state in RUN_OVER:
+                slots[run.project] = slots.get(run.project, 0) + 1
+        return cls(wip, slots)
+
+
 class Usage(Struct):
     """What is taken while actions are chosen: it starts as it is and grows with each choice."""
 
@@ -45,15 +69,16 @@ class Usage(Struct):
 def select_actions(
     state: State, limits: Limits, now_us: int, foreign: frozenset[str] = frozenset()
 ) -> list[Promote | Launch]:
-    """What to start now, in order. Projects take turns: in each round every project gets one slot filled."""
-    usage = Usage(agents=sum(busy(run) for _, run in state.live_runs()), runs=_runs_in_progress(state))
+    """What to start now, in order. Projects take turns, a slot a round; who started something longest ago begins."""
+    tally = Tally.of(state)
+    usage = Usage(agents=sum(tally.slots.values()), runs=sum(tally.wip.values()))
     actions: list[Promote | Launch] = []
     queues = []
-    for project in state.projects.values():
+    for project in sorted(state.projects.values(), key=lambda project: state.turns.get(project.name, 0)):
         if project.dispatch.on and project.name not in foreign:
-            promoted = list(_promotions(state, project, limits, usage))
+            promoted = list(_promotions(state, project, limits, usage, tally))
             actions += [Promote(item=item.id) for item in promoted]
-            queues.append(_launches(state, project, {item.id for item in promoted}, now_us))
+            queues.append(_launches(state, project, {item.id for item in promoted}, tally, now_us))
     while queues and usage.agents < limits.max_agents:
         for queue in list(queues):
             item = next(queue, None)
@@ -68,9 +93,21 @@ def select_actions(
 def busy(run: Run) -> bool:
     """Whether the run holds a slot: a step of its phase is under way, or follows without anybody's leave."""
     phase = run.phase
-    if run.index >= len(run.phases) or phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
+    if phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
         return False
     return bool(phase.live or phase.put_back) or phase.stage is not Stage.BODY
+
+
+def may_verify(phase: Phase, now_us: int) -> bool:
+    """Whether the phase's next verify command can be started at this moment."""
+    waiting = phase.state is PhaseState.VERIFYING and phase.stage is Stage.VERIFY and not phase.live
+    return waiting and phase.again_us <= now_us
+
+
+def held_back(state: State, run: Run) -> bool:
+    """Whether a human wished that the project's attempts end now, and nothing is dispatched since."""
+    dispatch = state.projects[run.project].dispatch
+    return dispatch.stop_now and not dispatch.on
 
 
 def counts_as_wip(item: Item) -> bool:
@@ -78,12 +115,8 @@ def counts_as_wip(item: Item) -> bool:
     return item.status is Status.IN_PROGRESS
 
 
-def _runs_in_progress(state: State) -> int:
-    return sum(counts_as_wip(item) for item in state.items.values())
-
-
-def _promotions(state: State, project: Project, limits: Limits, usage: Usage) -> Iterator[Item]:
-    wip = sum(counts_as_wip(item) for item in state.items_of(project.name))
+def _promotions(state: State, project: Project, limits: Limits, usage: Usage, tally: Tally) -> Iterator[Item]:
+    wip = tally.wip.get(project.name, 0)
     bound = state.config_of(project.name).execution.max_wip
     for item in sorted(_ready(state, project.name), key=_promotion_order):
         if wip >= bound or usage.runs >= limits.max_concurrent_runs:
@@ -101,16 +134,15 @@ def _promotion_order(item: Item) -> tuple[int, int, int]:
     return -item.priority, _LEVELS.get(item.assessments.impact, 3), item.order
 
 
-def _launches(state: State, project: Project, promoted: set[str], now_us: int) -> Iterator[Item]:
+def _launches(state: State, project: Project, promoted: set[str], tally: Tally, now_us: int) -> Iterator[Item]:
     """The project's next items to launch, as many as its own limits leave room for."""
     execution = state.config_of(project.name).execution
-    mine = [(item, run) for item, run in state.live_runs() if run.project == project.name]
-    free = execution.max_concurrent - sum(busy(run) for _, run in mine)
+    free = execution.max_concurrent - tally.slots.get(project.name, 0)
     starts_left = project.dispatch.cap - project.dispatch.used
     for item in sorted(candidates(state, project.name, promoted, now_us), key=lambda item: launch_order(state, item)):
         if free <= 0:
             return
-        if _starts_phase(state, item):
+        if starts_phase(state, item):
             if starts_left <= 0:
                 continue
             starts_left -= 1
@@ -132,7 +164,7 @@ def waits_for(state: State, item: Item, now_us: int) -> str | None:
     if unmet:
         return "it waits for " + ", ".join(_unmet_in_words(state, dependency) for dependency in unmet)
     run = state.run_of(item)
-    if run is None or run.index >= len(run.phases):
+    if run is None:
         return None
     if busy(run):
         return f"its phase {run.phase.name} is under way"
@@ -148,8 +180,8 @@ def wake_at(state: State, now_us: int) -> int | None:
         run.phase.again_us
         for item, run in state.live_runs()
         if item.status in (Status.IN_PROGRESS, Status.SCOPING)
-        and state.projects[run.project].dispatch.on
         and run.phase.again_us > now_us
+        and (state.projects[run.project].dispatch.on or run.phase.state is PhaseState.VERIFYING)
     ]
     return min(moments, default=None)
 
@@ -161,16 +193,16 @@ def launch_order(state: State, item: Item) -> tuple[int, int, int, int]:
     return item.status is Status.SCOPING, -position, -item.priority, item.order
 
 
-def _starts_phase(state: State, item: Item) -> bool:
+def starts_phase(state: State, item: Item) -> bool:
     """Whether launching it starts a phase (which the cap counts) rather than another attempt of one."""
     run = state.run_of(item)
     return run is None or run.phase.state is PhaseState.PENDING
 
 
-def under_way(state: State, project: str) -> bool:
+def under_way(state: State, project: str, now_us: int) -> bool:
     """Whether anything of the project goes on by itself: a busy run, or one that only waits for time to pass."""
     for item, run in state.live_runs():
-        if run.project == project and (busy(run) or (item.status is not Status.BLOCKED and _resting(run))):
+        if run.project == project and (busy(run) or _rests(state, item, run, now_us)):
             return True
     return any(
         attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project == project
@@ -178,8 +210,9 @@ def under_way(state: State, project: str) -> bool:
     )
 
 
-def _resting(run: Run) -> bool:
-    return run.index < len(run.phases) and run.phase.state is PhaseState.RUNNING and run.phase.again_us > 0
+def _rests(state: State, item: Item, run: Run, now_us: int) -> bool:
+    """Whether its next attempt waits for nothing but time."""
+    return run.phase.state is PhaseState.RUNNING and run.phase.again_us > now_us and not state.unmet(item)
 
 
 def _unmet_in_words(state: State, dependency: str) -> str:
@@ -194,7 +227,7 @@ def _unmet_in_words(state: State, dependency: str) -> str:
 # --- why ---------------------------------------------------------------------------------------------------------
 
 
-def why(state: State, item: Item, limits: Limits, now_us: int) -> str | None:
+def why(state: State, item: Item, limits: Limits, now_us: int, tally: Tally | None = None) -> str | None:
     """One true sentence on why the item is not running, or None when it is or has ended."""
     if item.status in ENDED:
         return None
@@ -202,38 +235,42 @@ def why(state: State, item: Item, limits: Limits, now_us: int) -> str | None:
     if gates:
         return f"{item.id} waits for you: {gates[0].question.splitlines()[0]}"
     run = state.run_of(item)
-    if run is not None and busy(run):
+    if run is not None and busy(run) and not _stands_still(state, run):
         return None
-    reason = _reason(state, item, limits, now_us)
+    reason = _reason(state, item, limits, now_us, tally or Tally.of(state))
     return f"{item.id} is {str(item.status).replace('_', ' ')} but does not run: {reason}."
 
 
-def _reason(state: State, item: Item, limits: Limits, now_us: int) -> str:
-    waiting = waits_for(state, item, now_us)
-    if waiting:
-        return waiting
+def _stands_still(state: State, run: Run) -> bool:
+    """Whether a busy run is held back with no process to end: its next step comes with the next dispatch."""
+    live = state.attempts.get(run.phase.live)
+    return held_back(state, run) and (live is None or live.state is AttemptState.PLANNED)
+
+
+def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally) -> str:
     project = state.projects[item.project]
-    if not project.dispatch.on:
-        halted = (
-            f" (it ended: {project.dispatch.halt_reason.replace('_', ' ')})" if project.dispatch.halt_reason else ""
-        )
+    dispatch = project.dispatch
+    if dispatch.on or not dispatch.stop_now:
+        waiting = waits_for(state, item, now_us)
+        if waiting:
+            return waiting
+    if not dispatch.on:
+        halted = f" (it ended: {dispatch.halt_reason.replace('_', ' ')})" if dispatch.halt_reason else ""
         return f"nothing is dispatched in {project.name}{halted}; golemctl run starts it"
-    if project.dispatch.used >= project.dispatch.cap:
-        return f"the dispatch has used its cap of {project.dispatch.cap} phases"
-    return _limit_reached(state, item, project, limits)
+    if dispatch.used >= dispatch.cap and starts_phase(state, item):
+        return f"the dispatch has used its cap of {dispatch.cap} phases"
+    return _limit_reached(state, item, project, limits, tally)
 
 
-def _limit_reached(state: State, item: Item, project: Project, limits: Limits) -> str:
+def _limit_reached(state: State, item: Item, project: Project, limits: Limits, tally: Tally) -> str:
     execution = state.config_of(project.name).execution
-    if item.status is Status.READY:
-        wip = sum(counts_as_wip(other) for other in state.items_of(project.name))
-        if wip >= execution.max_wip:
-            return f"{wip} of {execution.max_wip} items are in progress (max_wip)"
-        if _runs_in_progress(state) >= limits.max_concurrent_runs:
-            return f"{limits.max_concurrent_runs} runs are in progress in all projects (max_concurrent_runs)"
-    slots = sum(busy(run) for _, run in state.live_runs() if run.project == project.name)
+    wip, slots = tally.wip.get(project.name, 0), tally.slots.get(project.name, 0)
+    if item.status is Status.READY and wip >= execution.max_wip:
+        return f"{wip} of {execution.max_wip} items are in progress (max_wip)"
+    if item.status is Status.READY and sum(tally.wip.values()) >= limits.max_concurrent_runs:
+        return f"{limits.max_concurrent_runs} runs are in progress in all projects (max_concurrent_runs)"
     if slots >= execution.max_concurrent:
         return f"{slots} of {execution.max_concurrent} slots are taken (max_concurrent)"
-    if sum(busy(run) for _, run in state.live_runs()) >= limits.max_agents:
+    if sum(tally.slots.values()) >= limits.max_agents:
         return f"{limits.max_agents} agents run in all projects (max_agents)"
     return "it is next in line"

@@ -47,18 +47,17 @@ class State:
         self.tokens: OrderedDict[str, TokenUse] = OrderedDict()
         self.trail: dict[str, array[int]] = {}
         self.children: dict[str, list[str]] = {}  # item → its runs, attempts and gates, as they were made
+        self.turns: dict[str, int] = {}  # project → the record that last started something there
         self.shrink = shrink
 
     # --- look-ups that refuse ------------------------------------------------------------------------------------
 
     def item(self, item: str) -> Item:
         """The live item of that id, or NotFound `item_not_found`, or Invalid `item_ended`."""
-        if item in self.items:
-            return self.items[item]
-        if item in self.ended:
-            row = self.ended[item]
-            raise Invalid("item_ended", f"{item} is {row.status}.", f"Take it up again: golemctl reopen {item}")
-        raise no_item(item)
+        found = self.known(item)
+        if isinstance(found, EndedItem) or found.status in ENDED:
+            raise Invalid("item_ended", f"{item} is {found.status}.", f"Take it up again: golemctl reopen {item}")
+        return found
 
     def known(self, item: str) -> Item | EndedItem:
         """The item of that id, live or ended, or NotFound `item_not_found`."""

@@ -15,6 +15,8 @@ def micros(stamp: str) -> int:
     if match is None:
         raise ValueError(f"not an RFC 3339 UTC time: {stamp!r}")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60):
+        raise ValueError(f"not a time: {stamp!r}")
     fraction = int((match[7] or "0").ljust(6, "0")[:6])
     return _days(year, month, day) * _DAY_US + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
 

@@ -23,7 +23,7 @@ def body_of(call: Change[object]) -> str:
 
 def earlier_use(state: State, call: Change[object], body: str, now_us: int) -> TokenUse | None:
     """What the call's token stood for before, if it was used. Raises Conflict `token_reused` for another body."""
-    if isinstance(call, GateDecide) and call.gate not in state.items and not gates.is_known(state, call.gate):
+    if isinstance(call, GateDecide) and not gates.is_known(state, call.gate):
         gates.find(state, call.gate)  # gate_not_found comes before all that is said about tokens
     use = state.tokens.get(call.token) if call.token else None
     if use is None or times.micros(use.ts) < now_us - TOKEN_DAYS * _DAY_US:

@@ -211,6 +211,9 @@ class Engine:
     async def _begin(self) -> None:
         cut = self.parts.journal.repaired_tail
         repaired = None if cut is None else (cut.file, cut.offset, cut.cut_bytes, cut.copy, cut.last_seq)
+        if cut is not None:
+            what = "the journal was cut after record %d: %d bytes of %s; they are kept in %s"
+            log.warning(what, cut.last_seq, cut.cut_bytes, cut.file, cut.copy)
         started = cmd.ReportDaemonStarted(
             version=golemd.__version__, pid=os.getpid(), boot_id=self.parts.boot_id, repaired=repaired
         )

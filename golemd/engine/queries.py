@@ -277,7 +277,7 @@ async def _verify(engine: Engine, call: calls.JournalVerify) -> views.VerifyView
 
 def state_digest(state: State) -> str:
     """One hash over all that the state holds."""
-    names = ("seq", "ts", "projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "children")
+    names = ("seq", "ts", "projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "children", "turns")
     whole = {name: getattr(state, name) for name in names}
     whole["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
     return digest(whole)

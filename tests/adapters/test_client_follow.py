@@ -12,7 +12,7 @@ import pytest
 from golemctl.client import Client, DaemonUnreachable, Disconnected
 from golemctl.follow import Records
 from golemd.api import calls, views, wire
-from golemd.api.faults import NotFound
+from golemd.api.faults import NotFound, Unavailable
 from tests.adapters.wire_server import Behaviour, Peer, Server
 
 
@@ -133,3 +133,14 @@ def test_a_daemon_that_stays_away_is_not_waited_for_for_ever(serve: Serve, path:
         records.take()
     assert caught.value.code == "daemon_gone"
     assert "golemd" in caught.value.hint
+
+
+def test_a_daemon_that_says_why_it_ends_a_follow_is_waited_for_too(serve: Serve, path: Path) -> None:
+    def goes(peer: Peer) -> None:
+        peer.socket.sendall(wire.encode_error(None, Unavailable("journal_failed", "The journal is closed.")))
+
+    serve(_follows(1, 1, then=goes), _follows(2, 2, then=lambda peer: peer.socket.recv(1)))
+    records = Records(lambda: Client(path), calls.EventsFollow(since=1), lambda line: None, between_tries=0)
+    stream = iter(records)
+    assert [next(stream)["seq"] for _ in range(2)] == [1, 2]
+    records.close()

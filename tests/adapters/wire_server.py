@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from golemd.api import wire
+from golemd.api.faults import Fault
 
 Behaviour = Callable[["Peer"], object]
 
@@ -84,3 +86,53 @@ def _bind(listener: socket.socket, path: Path) -> None:
         listener.bind(f"/proc/self/fd/{folder}/{path.name}")
     finally:
         os.close(folder)
+
+
+class Desk:
+    """Answers every connection at once, by a table of methods; keeps what was asked.
+
+    A value in the table is the answer, or a Fault, or a function of the parameters. After the answer to a follow the
+    `records` are sent as its events.
+    """
+
+    def __init__(self, path: Path, answers: dict[str, Any], records: list[dict[str, Any]]) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self._answers = answers
+        self._records = records
+        self._listener = socket.socket(socket.AF_UNIX)
+        _bind(self._listener, path)
+        self._listener.listen()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+            self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(EOFError, ConnectionError):
+            peer = Peer(connection)
+            while True:
+                msgid, method, params = peer.request()
+                self.asked.append((method, params))
+                answer = self._answers[method]
+                answer = answer(params) if callable(answer) else answer
+                if isinstance(answer, Fault):
+                    connection.sendall(wire.encode_error(msgid, answer))
+                    continue
+                connection.sendall(wire.encode_response(msgid, answer))
+                for record in self._records if method == "events.follow" else ():
+                    note = {"follow": msgid, "record": record}
+                    connection.sendall(wire.encode_notification("event", note))
+
+    def end(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive()

@@ -122,6 +122,8 @@ def assert_fits(lines: list[str], columns: int = 80) -> None:
 
 def detail(**changes: Any) -> views.ItemDetail:
     phase = views.PhaseView(
+        id="WRK-5.1.build",
+        run="WRK-5.1",
         name="build",
         state="verifying",
         summary=EVIL,
@@ -155,7 +157,7 @@ def detail(**changes: Any) -> views.ItemDetail:
         "description": EVIL,
         "runs": (run,),
         "attempts": (attempt(), ended) * 6,
-        "gate_list": (gate(), gate("approval", id="WRK-5.g0", state="decided", decision=decision)),
+        "gates": (gate(), gate("approval", id="WRK-5.g0", state="decided", decision=decision)),
         "events": ({"seq": 1, "ts": stamp(5), "type": "item.added", "item": "WRK-5", "data": {"title": EVIL}},),
         "prompt": EVIL,
     }

@@ -62,12 +62,13 @@ class AttemptFiles:
         return folder
 
     def write_spec(self, spec: AttemptSpec) -> None:
-        """`spec.json`, for people and for later: of the environment the names only. Raises OSError."""
+        """`spec.json`, for people: of the environment the names only, and not durable. Raises OSError."""
         shown = {name: getattr(spec, name) for name in spec.__struct_fields__}
         record = {"v": 1, **shown, "env": sorted(spec.env)}
         path = self.folder(spec.attempt) / "spec.json"
         temporary = path.with_name(f"spec.json.{os.getpid()}-{threading.get_ident()}")
-        _write_new(temporary, msgspec.json.encode(_printable(record)) + b"\n")
+        with open(_create(temporary), "wb") as file:
+            file.write(msgspec.json.encode(_printable(record)) + b"\n")
         os.replace(temporary, path)
 
     def observe(self, attempt: str) -> Observation:
@@ -173,7 +174,10 @@ def _write_never_started(folder: Path, attempt: str) -> Exit:
     temporary, path = folder / "exit.json.fence", folder / "exit.json"
     with contextlib.suppress(FileNotFoundError):  # not a record, or it would have been returned; kept for a look
         os.rename(path, folder / "exit.json.unreadable")
-    _write_new(temporary, msgspec.json.encode(end) + b"\n")
+    with open(_create(temporary), "wb") as file:
+        file.write(msgspec.json.encode(end) + b"\n")
+        file.flush()
+        os.fdatasync(file.fileno())
     os.link(temporary, path)
     temporary.unlink()
     _sync_folder(folder)
@@ -185,12 +189,8 @@ def rfc3339(when: datetime) -> str:
     return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _write_new(path: Path, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fdatasync(fd)
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _open_folder(folder: Path) -> int:

@@ -9,11 +9,14 @@ hang. Zombies are dead.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 INSTANCE: Final = "GOLEM_INSTANCE"
 ATTEMPT: Final = "GOLEM_ATTEMPT"
+EXEC_LOOKS: Final = 50
+EXEC_LOOK_SECONDS: Final = 0.01
 UNKNOWN: Final = "unknown"
 MAX_DEPTH: Final = 512  # of the tree above a process, which is also a bound on walks through a changing one
 
@@ -87,6 +90,25 @@ def markers(pid: int) -> Markers:
     return Markers(found.get(INSTANCE), found.get(ATTEMPT))
 
 
+def settled_markers(pid: int) -> Markers:
+    """The markers, waiting for a process in the middle of an exec: for a moment it has neither environment nor arguments."""
+    for _ in range(EXEC_LOOKS):
+        found = markers(pid)
+        if found != NONE or _has_arguments(pid):
+            return found
+        time.sleep(EXEC_LOOK_SECONDS)
+    return NONE
+
+
+def _has_arguments(pid: int) -> bool:
+    try:
+        os.readlink(f"/proc/{pid}/exe")  # a kernel thread, which root owns too, has no program and will never have any
+        with open(f"/proc/{pid}/cmdline", "rb", 0) as file:
+            return bool(file.read(1))
+    except OSError:
+        return True  # gone, or nothing to wait for
+
+
 def owned(pid: int) -> bool:
     """Whether the process is of our user."""
     try:
@@ -102,7 +124,7 @@ def choose(instance: str, wanted: Callable[[str], bool], sessions: frozenset[int
     gone, so that a person's terminal, in which a marked process was started by hand, is not ended.
     """
     table = snapshot()
-    carried = {pid: markers(pid) for pid, row in table.items() if row.alive and owned(pid)}
+    carried = {pid: settled_markers(pid) for pid, row in table.items() if row.alive and owned(pid)}
     marked = {pid for pid, marks in carried.items() if _is_wanted(marks, instance, wanted)}
     own = {table[pid].session for pid in marked if table[pid].session in marked or table[pid].session not in table}
     chosen = marked | {pid for pid, row in table.items() if row.session in own | sessions}

@@ -1,4 +1,4 @@
-"""decide(state, command, limits, now) → what happens; or a Fault is raised, and nothing does.
+"""decide(state, command, now) → what happens; or a Fault is raised, and nothing does.
 
 One function per command, in a file by noun; this file joins them. Values in, values out: the facts a decision needs
 are fields of the command. A report that no longer fits, because its run is over or its attempt judged, decides nothing.

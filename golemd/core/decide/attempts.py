@@ -44,6 +44,11 @@ _BY_REASON: Final = {
     "never_started": (Outcome.CANCELLED, "it was interrupted before it began"),
 }
 
+_NOT_STARTED: Final = {
+    "spawn_failed": (Outcome.TRANSIENT, "it could not be started"),
+    "unusable": (Outcome.UNUSABLE, "it cannot be started"),
+}
+
 
 def _decided(state: State, item: Item, *events: Event) -> Decided:
     return Decided(about(item, *events, cause=cause_of(state, item.id)), essential=True)
@@ -104,7 +109,7 @@ def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
 def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
     """Neither the process nor its exit record exists: never success. Its leftovers were ended before this report."""
     found = live_attempt(state, command.attempt)
-    if found is None:
+    if found is None or found[3].state is AttemptState.EXITED:
         return NOTHING
     item, run, phase, attempt = found
     gone = ev.AttemptLost(attempt=attempt.id, reason=command.reason)
@@ -133,7 +138,7 @@ def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
         return _without_result(state, attempt, command, now_us)
     result = read_result(command.result)
     if isinstance(result, str):
-        return _reject(state, attempt, Outcome.BAD_RESULT, result, now_us)
+        return _without_result(state, attempt, command, now_us, problem=result)
     if (result.item_id, result.phase) != (item.id, phase.name):
         told = f"its result is for {result.item_id[:80]!r}, phase {result.phase[:80]!r}"
         return _reject(state, attempt, Outcome.IDENTITY, told, now_us)
@@ -149,19 +154,28 @@ def how_it_ended(attempt: Attempt) -> str:
     return f"it ended with exit status {attempt.status}"
 
 
-def _without_result(state: State, attempt: Attempt, command: cmd.ReportExamined, now_us: int) -> Decided:
-    """A program that failed to start, was ended by a limit or a stop, or ended without a word."""
-    if attempt.reason == "spawn_failed":
-        return _reject(state, attempt, Outcome.TRANSIENT, command.error or "it could not be started", now_us)
-    if attempt.reason == "unusable":
-        return _reject(state, attempt, Outcome.UNUSABLE, command.error or "it cannot be started", now_us)
+def _without_result(
+    state: State, attempt: Attempt, command: cmd.ReportExamined, now_us: int, problem: str = ""
+) -> Decided:
+    """A program that failed to start, was ended by a limit or a stop, or ended without a word or an unreadable one.
+
+    One that was stopped while it wrote its result is interrupted, not at fault.
+    """
+    if attempt.reason in _NOT_STARTED:
+        return _not_started(state, attempt, command, now_us)
     outcome, message = _BY_REASON.get(attempt.reason, (Outcome.NO_RESULT, ""))
-    if command.result_problem:
-        return _reject(state, attempt, Outcome.BAD_RESULT, command.result_problem, now_us)
+    problem = problem or command.result_problem
+    if outcome is Outcome.NO_RESULT and problem:
+        return _reject(state, attempt, Outcome.BAD_RESULT, problem, now_us)
     if outcome is Outcome.NO_RESULT:
         message = f"{how_it_ended(attempt)} and left no result file"
     tail = ("\nIts last lines:\n" + "\n".join(command.lines)) if command.lines else ""
     return _reject(state, attempt, outcome, message + tail, now_us)
+
+
+def _not_started(state: State, attempt: Attempt, report: cmd.ReportExamined, now_us: int) -> Decided:
+    outcome, message = _NOT_STARTED[attempt.reason]
+    return _reject(state, attempt, outcome, report.error or message, now_us)
 
 
 def _reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_us: int) -> Decided:
@@ -235,8 +249,8 @@ def _verified(
     """What a verify command showed. One that was interrupted, or could not be started, is run again."""
     if attempt.reason in ("stopped", "never_started"):
         return _reject(state, attempt, Outcome.CANCELLED, how_it_ended(attempt), now_us)
-    if attempt.reason == "spawn_failed":
-        return _reject(state, attempt, Outcome.TRANSIENT, report.error or "it could not be started", now_us)
+    if attempt.reason in _NOT_STARTED:
+        return _not_started(state, attempt, report, now_us)
     passed = attempt.status == 0 and not attempt.reason
     verdict = outcomes.judge("verify", phase, definition_of(run, phase), config_of(state, run).execution, now_us)
     lines = report.lines if passed else (*report.lines, how_it_ended(attempt))

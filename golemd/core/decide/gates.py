@@ -16,6 +16,7 @@ from golemd.api.faults import Conflict, Invalid, NotFound
 from golemd.api.model import (
     ENDED,
     Content,
+    EndedItem,
     Gate,
     GateKind,
     HaltReason,
@@ -29,7 +30,7 @@ from golemd.core import commands as cmd
 from golemd.core.decide import phases
 from golemd.core.decide.common import Decided, about, is_over
 from golemd.core.decide.items import MAX_DESCRIPTION, closing
-from golemd.core.state import State
+from golemd.core.state import State, no_item
 
 
 def find(state: State, named: str) -> Gate:
@@ -38,15 +39,22 @@ def find(state: State, named: str) -> Gate:
         return state.gates[named]
     if named in state.items:
         return only_open(state, state.items[named])
-    item = named.rpartition(".g")[0] or named
-    if is_known(state, named) or item in state.ended:
-        message = f"{named[:80]}: the run is over; {item} is {state.known(item).status}."
-        raise Conflict("run_over", message, f"golemctl reopen {item}")
+    if is_known(state, named):
+        item = named if named in state.ended else named.rpartition(".g")[0]
+        raise _run_over(named, state.known(item))
     raise NotFound("gate_not_found", f"There is no gate {named[:80]!r}.", "golemctl gates lists the open ones.")
 
 
+def _run_over(named: str, item: Item | EndedItem) -> Conflict:
+    shown = str(item.status).replace("_", " ")
+    hint = f"golemctl reopen {item.id}" if item.status in ENDED else f"golemctl show {item.id}"
+    return Conflict("run_over", f"{named}: the run is over; {item.id} is {shown}.", hint)
+
+
 def is_known(state: State, gate: str) -> bool:
-    """Whether a gate of that id was ever opened, also on an item that has ended since."""
+    """Whether it names an item, or a gate that was ever opened, also on an item that has ended since."""
+    if gate in state.items or gate in state.ended:
+        return True
     item, _, number = gate.rpartition(".g")
     found = state.items.get(item) or state.ended.get(item)
     return found is not None and number.isdecimal() and 1 <= int(number) <= found.gates
@@ -54,6 +62,8 @@ def is_known(state: State, gate: str) -> bool:
 
 def only_open(state: State, item: Item) -> Gate:
     """The item's open gate; a refusal that helps when there is none, or more than one."""
+    if item.status in ENDED:
+        raise _run_over(item.id, item)
     gates = state.open_gates(item.id)
     if not gates:
         shown = str(item.status).replace("_", " ")
@@ -68,13 +78,9 @@ def only_open(state: State, item: Item) -> Gate:
 
 def unblock(state: State, call: calls.ItemUnblock, command: cmd.Asked) -> Decided:
     """Decide an item's only open gate in its default way."""
-    if call.id in state.gates:
-        gate = find(state, call.id)
-    else:
-        known = state.known(call.id)
-        if not isinstance(known, Item):
-            raise Conflict("run_over", f"{call.id} is {known.status}.", f"golemctl reopen {call.id}")
-        gate = only_open(state, known)
+    if not is_known(state, call.id):
+        raise no_item(call.id)
+    gate = find(state, call.id)
     text = call.answer or call.notes
     if not gate.default:
         names = ", ".join(option.id for option in gate.options)

@@ -123,7 +123,7 @@ def reopen(state: State, call: calls.ItemReopen, command: cmd.Asked) -> Decided:
     whole = command.facts.ended
     if whole is None:
         raise no_item(call.id)
-    config = state.config_of(item.project)
+    config = state.config_of(state.project(item.project).name)
     pipeline = _pipeline(config, item.pipeline)
     reopened = ev.ItemReopened(
         status=first_status(config, pipeline, item.assessments),

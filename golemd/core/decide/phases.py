@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from golemd.api import events as ev
+from golemd.api.config import Pipeline
 from golemd.api.events import Event
 from golemd.api.model import (
     AttemptKind,
@@ -59,7 +60,9 @@ def launch(state: State, command: cmd.Launch, now_us: int) -> Decided:
     if scheduler.waits_for(state, item, now_us) is not None:
         return NOTHING
     run = state.run_of(item)
-    if run is None:
+    if run is None and item.status is Status.SCOPING and not _pipeline_of(state, item).pre_phases:
+        events: tuple[Event, ...] = (ev.ItemMoved(to=Status.READY, reason="nothing to scope"),)
+    elif run is None:
         events = _begin(state, item)
     elif run.phase.state is PhaseState.PENDING:
         events = (ev.PhaseStarted(run=run.id, phase=run.phase.name, index=run.index),)
@@ -71,16 +74,20 @@ def launch(state: State, command: cmd.Launch, now_us: int) -> Decided:
 def _begin(state: State, item: Item) -> tuple[Event, ...]:
     """A fresh run, and its first phase; an item that needs no scoping passes over the pre-phases."""
     project = state.projects[item.project]
-    config = state.configs[project.config_digest]
     number = item.runs + 1
-    name = item.pipeline if item.pipeline in config.pipelines else config.default_pipeline
-    pipeline = config.pinned(name)
+    pipeline = _pipeline_of(state, item)
     run = f"{item.id}.{number}"
     created = ev.RunCreated(run=run, number=number, pipeline=pipeline, config_digest=project.config_digest)
     passed = () if item.status is Status.SCOPING else pipeline.pre_phases
     skipped = [ev.PhaseSkipped(run=run, phase=each.name, reason="the item needs no scoping") for each in passed]
     first = pipeline.all_phases[len(passed)]
     return created, *skipped, ev.PhaseStarted(run=run, phase=first.name, index=len(passed))
+
+
+def _pipeline_of(state: State, item: Item) -> Pipeline:
+    """What a run of the item would be pinned to now."""
+    config = state.config_of(item.project)
+    return config.pinned(item.pipeline if item.pipeline in config.pipelines else config.default_pipeline)
 
 
 def plan_attempt(run: Run, phase: Phase, head: str = "", tree: str = "", refs: str = "") -> ev.AttemptPlanned:
@@ -153,11 +160,7 @@ def trouble(state: State, command: cmd.ReportTrouble, now_us: int) -> Decided:
 def verify_or_commit(run: Run, phase: Phase, tree: str) -> tuple[Event, ...]:
     """What follows a tree that is to be taken: the verify commands on it, or at once its commit."""
     commands = definition_of(run, phase).verify or ()
-    if commands:
-        return (ev.PhaseVerifying(run=run.id, phase=phase.name, tree=tree, commands=len(commands)),)
-    if tree == phase.tree and phase.stage is Stage.COMMIT:
-        return ()
-    return (ev.PhaseReset(run=run.id, phase=phase.name, reason="commit", stage=Stage.COMMIT),)
+    return (ev.PhaseVerifying(run=run.id, phase=phase.name, tree=tree, commands=len(commands)),)
 
 
 def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
@@ -166,7 +169,7 @@ def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
     if run is None or is_over(run):
         return NOTHING
     phase = run.phase
-    if phase.stage is not Stage.VERIFY or phase.live or phase.state is not PhaseState.VERIFYING:
+    if not scheduler.may_verify(phase, now_us):
         return NOTHING
     commands = definition_of(run, phase).verify or ()
     number = phase.verified + 1

@@ -35,6 +35,7 @@ def fold(state: State, record: Record) -> None:
         state.trail.setdefault(record.item, array("Q")).append(record.seq)
     if record.body:
         state.tokens[record.cause] = TokenUse(record.body, record.seq, record.ts, record.project, record.item)
+        state.tokens.move_to_end(record.cause)
         while len(state.tokens) > TOKENS_KEPT:
             state.tokens.popitem(last=False)
     EFFECTS[type(record.data)](state, record, record.data)

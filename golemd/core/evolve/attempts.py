@@ -48,8 +48,11 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
         changes |= {"verified": event.number}
     else:
         changes |= {"number": event.number, "state": PhaseState.RUNNING, "stage": Stage.BODY}
+        state.turns[record.project] = record.seq
     if event.start_tree:
-        changes |= {"start_head": event.start_head, "start_tree": event.start_tree, "base_tree": event.start_tree}
+        # What an earlier attempt of the phase left uncommitted is the phase's own work: its next commit holds it too.
+        base = phase_of(state, event.run, event.phase).base_tree or event.start_tree
+        changes |= {"start_head": event.start_head, "start_tree": event.start_tree, "base_tree": base}
         changes |= {"start_refs": event.start_refs}
     set_phase(state, event.run, event.phase, **changes)
 

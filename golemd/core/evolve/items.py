@@ -39,6 +39,7 @@ def _project_configured(state: State, record: Record, event: ev.ProjectConfigure
 
 def _project_removed(state: State, record: Record, event: ev.ProjectRemoved) -> None:
     del state.projects[record.project]
+    state.turns.pop(record.project, None)
 
 
 def _dispatch_started(state: State, record: Record, event: ev.DispatchStarted) -> None:
@@ -96,9 +97,8 @@ def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None
     if row is not None:
         kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
         state.items[record.item] = Item(**kept)
-    set_item(
-        state, record.item, status=event.status, description=event.description, vars=event.vars, resolution="", run=""
-    )
+    afresh = {"came_from": Status.NEW, "resolution": "", "run": ""}
+    set_item(state, record.item, status=event.status, description=event.description, vars=event.vars, **afresh)
 
 
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {

@@ -81,6 +81,7 @@ def _phase_started(state: State, record: Record, event: ev.PhaseStarted) -> None
     changes = {"state": PhaseState.RUNNING, "started_at": phase.started_at or record.ts, "ended_at": ""}
     set_phase(state, event.run, event.phase, **changes)
     set_run(state, event.run, index=event.index)
+    state.turns[record.project] = record.seq
     project = state.projects.get(record.project)
     if project is not None:
         set_dispatch(state, record.project, used=project.dispatch.used + 1)
@@ -92,7 +93,7 @@ def _phase_verifying(state: State, record: Record, event: ev.PhaseVerifying) -> 
         event.run,
         event.phase,
         state=PhaseState.VERIFYING,
-        stage=Stage.VERIFY,
+        stage=Stage.VERIFY if event.commands else Stage.COMMIT,
         tree=event.tree,
         command=0,
         commands=event.commands,

@@ -118,11 +118,14 @@ async def test_an_older_head_does_not_help_when_later_lines_say_what_was_durable
     assert (await refused(tmp_path)).seq == 2
 
 
-async def test_damage_before_the_last_segment_is_refused_whatever_the_head_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[:-9] + b"?" + data[-8:]])
+async def test_damage_before_the_last_segment_is_refused_whatever_the_head_says(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
     await write(tmp_path, drafts("a"))
     await write(tmp_path, drafts("b"))
     (tmp_path / "head").write_bytes(to_slot(Mark(1)) * 2)
-    segments(tmp_path)[0].write_bytes(segments(tmp_path)[0].read_bytes()[:-9])
+    segments(tmp_path)[0].write_bytes(damage(segments(tmp_path)[0].read_bytes()))
     assert (await refused(tmp_path)).seq == 0
 
 

@@ -1,4 +1,4 @@
-"""The open journal: staging, group commit, failure, rotation, a full disk, reading back."""
+"""The open journal: staging, group commit, failure, the close."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import trio
 import trio.testing
 
 from golemd.adapters.disk import RealDisk
-from golemd.adapters.journal import Journal, JournalDamaged, JournalFailed, Limits, Verified
+from golemd.adapters.journal import Journal, JournalFailed, Limits
 from golemd.adapters.journal.line import ZERO_HASH, is_sealed
-from golemd.api.events import AttemptExited, DaemonStopped, Draft, Record
-from golemd.api.faults import Invalid, NotFound, Unavailable
-from tests.adapters.journal.crashdisk import STATE, CrashDisk
+from golemd.api.events import AttemptExited, DaemonStopped, Draft
+from golemd.api.faults import Invalid
 from tests.adapters.journal.kit import (
     NOON,
     Clock,
@@ -26,16 +25,10 @@ from tests.adapters.journal.kit import (
     reasons,
     replay,
     segments,
-    stage_until_full,
     watched,
     write,
     writing,
 )
-
-
-def blocked(folder: Path) -> int:
-    """Bytes of disk space that the segments take."""
-    return sum(path.stat().st_blocks * 512 for path in segments(folder))
 
 
 async def test_records_come_back_as_they_were_staged(tmp_path: Path) -> None:
@@ -190,6 +183,52 @@ async def test_a_cancelled_waiter_cancels_no_flush(tmp_path: Path) -> None:
     assert reasons(await replay(tmp_path)) == ["x"]
 
 
+class Gate(RealDisk):
+    """A disk whose data syncs wait until they are let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = trio.Event()
+        self.passable = trio.Event()
+        self.passable.set()
+
+    def shut(self) -> None:
+        self.reached = trio.Event()
+        self.passable = trio.Event()
+
+    async def fdatasync(self, file: int, *, inline: bool = False) -> None:
+        self.reached.set()
+        await self.passable.wait()
+        await super().fdatasync(file, inline=inline)
+
+
+async def test_who_asks_during_a_flush_waits_for_that_flush_only(tmp_path: Path) -> None:
+    gate = Gate()
+    async with opened(tmp_path, gate) as journal, trio.open_nursery() as nursery:
+        gate.shut()
+        journal.stage(drafts("a"))
+        await gate.reached.wait()
+        nursery.start_soon(journal.durable, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        gate.passable.set()
+
+
+async def test_a_flush_that_has_begun_is_finished_when_the_writer_is_cancelled(tmp_path: Path) -> None:
+    gate = Gate()
+    journal, _ = await load(tmp_path, gate)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(journal.run)
+        gate.shut()
+        journal.stage(drafts("a"))
+        await gate.reached.wait()
+        nursery.cancel_scope.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+            gate.passable.set()
+    assert journal.durable_seq == 1
+    await journal.aclose()
+
+
 async def test_what_is_staged_when_the_writer_is_cancelled_is_flushed_at_the_close(tmp_path: Path) -> None:
     journal, _ = await load(tmp_path)
     async with trio.open_nursery() as nursery:
@@ -312,215 +351,3 @@ async def test_a_failed_close_is_reported_unless_only_space_is_at_stake(tmp_path
         with pytest.raises(JournalFailed, match="no luck"):
             await journal.aclose()
     assert reasons(await replay(tmp_path)) == ["a"]
-
-
-async def test_a_full_segment_is_followed_by_the_next_and_the_chain_goes_on(tmp_path: Path) -> None:
-    limits = Limits(segment_bytes=2000, reserve_bytes=65536)
-    async with opened(tmp_path, limits=limits) as journal:
-        for number in range(40):
-            await journal.durable(journal.stage(drafts(str(number)))[0].seq)
-        assert len(segments(tmp_path)) > 3
-        assert blocked(tmp_path) >= 65536
-        assert os.readlink(tmp_path / "journal.jsonl").endswith(segments(tmp_path)[-1].name)
-        assert (await journal.verify()).segments == len(segments(tmp_path))
-    assert all(2000 <= path.stat().st_size < 2300 for path in segments(tmp_path)[:-1])
-    assert blocked(tmp_path) < 65536
-    assert reasons(await replay(tmp_path)) == [str(number) for number in range(40)]
-
-
-async def test_the_reserve_of_a_dead_daemon_is_given_back_at_the_next_start(tmp_path: Path) -> None:
-    journal, _ = await load(tmp_path)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(journal.run)
-        await journal.durable(journal.stage(drafts("a"))[0].seq)
-        nursery.cancel_scope.cancel()
-    assert blocked(tmp_path) >= Limits().reserve_bytes
-    assert segments(tmp_path)[0].stat().st_size < 1000
-    assert reasons(await replay(tmp_path)) == ["a"]
-    assert blocked(tmp_path) < Limits().reserve_bytes
-    await journal.aclose()
-
-
-@pytest.mark.parametrize("reserves", [True, False])
-async def test_a_full_disk_refuses_changes_lets_ends_in_and_goes_on_by_itself(reserves: bool) -> None:
-    disk = CrashDisk()
-    disk.reserves = reserves
-    limits = Limits(reserve_bytes=4000)
-    async with opened(STATE, disk, limits) as journal:
-        await journal.durable(journal.stage(drafts("a"))[0].seq)
-        disk.room = 1000
-        accepted, fault = stage_until_full(journal, "change")
-        assert fault.code == "disk_full"
-        assert accepted < 12
-        assert journal.degraded
-        assert not journal.poke()
-        essential, _ = stage_until_full(journal, "end", essential=True)
-        assert essential >= 8
-        await journal.durable(journal.seq)
-        assert not journal.failed
-        disk.room = None
-        assert journal.poke()
-        assert not journal.degraded
-        journal.stage(drafts("again"))
-    assert reasons(await replay(STATE, disk)) == ["a"] + ["change"] * accepted + ["end"] * essential + ["again"]
-
-
-async def test_a_disk_that_is_full_at_the_start_is_tried_again_with_each_command() -> None:
-    disk = CrashDisk()
-    disk.room = 0
-    async with opened(STATE, disk) as journal:
-        for essential in (False, True):
-            with pytest.raises(Unavailable):
-                journal.stage(drafts("a"), essential=essential)
-        assert not [path for path in disk.names_now if path.parent != STATE]
-        disk.room = None
-        assert journal.poke()
-        journal.stage(drafts("a"))
-        assert not journal.degraded
-    assert reasons(await replay(STATE, disk)) == ["a"]
-
-
-async def test_a_segment_made_ready_and_never_used_leaves_nothing_behind() -> None:
-    disk = CrashDisk()
-    disk.room = 0
-    async with opened(STATE, disk) as journal:
-        with pytest.raises(Unavailable):
-            journal.stage(drafts("a"))
-        disk.room = None
-        assert journal.poke()
-    assert not [path for path in disk.names_now if path.parent != STATE]
-
-
-async def test_without_room_for_the_next_segment_the_old_one_grows_on() -> None:
-    disk = CrashDisk()
-    limits = Limits(segment_bytes=500, reserve_bytes=4000)
-    async with opened(STATE, disk, limits) as journal:
-        await journal.durable(journal.stage(drafts("a" * 500))[0].seq)
-        disk.room = 1000
-        await journal.durable(journal.stage(drafts("b"))[0].seq)
-        assert sum(path.suffix == ".jsonl" and path.parent != STATE for path in disk.names_now) == 1
-        disk.room = None
-        await journal.durable(journal.stage(drafts("c"))[0].seq)
-        assert sum(path.suffix == ".jsonl" and path.parent != STATE for path in disk.names_now) == 2
-    assert reasons(await replay(STATE, disk)) == ["a" * 500, "b", "c"]
-
-
-async def test_no_room_for_the_link_is_no_failure() -> None:
-    disk = CrashDisk()
-
-    def before(name: str) -> None:
-        if name == "symlink":
-            raise OSError(errno.ENOSPC, "full")
-
-    disk.before = before
-    async with opened(STATE, disk) as journal:
-        await journal.durable(journal.stage(drafts("a"))[0].seq)
-    assert reasons(await replay(STATE, disk)) == ["a"]
-
-
-async def test_a_leftover_link_is_replaced(tmp_path: Path) -> None:
-    async with opened(tmp_path) as journal:
-        (tmp_path / "journal.jsonl.tmp").symlink_to("nowhere")
-        await journal.durable(journal.stage(drafts("a"))[0].seq)
-    assert (tmp_path / "journal.jsonl").exists()
-
-
-async def many(folder: Path) -> list[Record]:
-    """1000 records in several segments of several chunks each."""
-    async with opened(folder, limits=Limits(segment_bytes=80_000)) as journal:
-        for number in range(100):
-            journal.stage(drafts(*(f"{number}.{part}" * 3 for part in range(10))))
-            await journal.durable(journal.seq)
-    return await replay(folder)
-
-
-async def test_records_are_read_back_by_number_and_by_range(tmp_path: Path) -> None:
-    known = await many(tmp_path)
-    journal, _ = await load(tmp_path, limits=Limits(chunk_bytes=5000))
-    wanted = [1, 2, 3, 999, 1000, 256, 255, 257, 512, 700, 701, 11, 11]
-    assert list(journal.read(wanted)) == [known[seq - 1] for seq in wanted]
-    for since, until in ((0, 1000), (0, 5), (7, 7), (9, 3), (255, 257), (300, 900), (998, 5000), (0, 0), (1000, 1001)):
-        assert list(journal.scan(since, until)) == known[since:until]
-    for seq in (0, 1001):
-        with pytest.raises(NotFound):
-            list(journal.read([seq]))
-    await journal.aclose()
-
-
-async def test_records_of_the_running_daemon_are_read_back_once_durable(tmp_path: Path) -> None:
-    async with opened(tmp_path, limits=Limits(segment_bytes=30_000)) as journal:
-        staged: list[Record] = []
-        for number in range(60):
-            staged += journal.stage(drafts(*([str(number)] * 10)))
-            assert list(journal.scan(0, journal.seq)) == staged[:-10]
-            await journal.durable(journal.seq)
-            assert list(journal.read([len(staged), len(staged) // 2 + 1])) == [staged[-1], staged[len(staged) // 2]]
-        assert list(journal.scan(0, 600)) == staged
-
-
-async def test_long_reads_let_others_run(tmp_path: Path) -> None:
-    known = await many(tmp_path)
-    ticks = iter(range(10**6))
-    journal = await Journal.open(
-        tmp_path, RealDisk(), Clock(), Limits(slice_us=100e6), lambda record: None, timer=lambda: float(next(ticks))
-    )
-    seen: list[Record] = []
-    turns: list[int] = []
-
-    async def other() -> None:
-        while len(seen) < 1000:
-            turns.append(len(seen))
-            await trio.lowlevel.checkpoint()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(other)
-        await journal.scan_slices(0, 1000, seen.append)
-    assert seen == known
-    assert len(turns) >= 5
-    assert await journal.verify() == Verified(1000, len(segments(tmp_path)), known[-1].h)
-    await journal.aclose()
-
-
-async def test_reading_and_verifying_find_what_changed_under_the_running_daemon(tmp_path: Path) -> None:
-    await many(tmp_path)
-    journal, _ = await load(tmp_path, limits=Limits(chunk_bytes=5000))
-    second = segments(tmp_path)[1]
-    first_seq = int(second.stem.split("-")[1], 16)
-    whole = second.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    for at in (0, 40):
-        lines[at] = lines[at].replace(b"reason", b"treason")
-        second.write_bytes(b"".join(lines))
-        with pytest.raises(JournalDamaged):
-            list(journal.read([first_seq + at]))
-        with pytest.raises(JournalDamaged):
-            list(journal.scan(first_seq - 1, first_seq + 100))
-        with pytest.raises(JournalDamaged):
-            await journal.verify()
-        lines = whole.splitlines(keepends=True)
-    second.write_bytes(b"".join([lines[1], *lines[1:]]))
-    with pytest.raises(JournalDamaged):
-        list(journal.read([first_seq]))
-    second.write_bytes(lines[0])
-    for reading in (journal.read([first_seq + 5]), journal.scan(first_seq - 1, first_seq + 5)):
-        with pytest.raises(JournalDamaged):
-            list(reading)
-    await journal.aclose()
-
-
-async def test_verifying_notices_a_journal_that_was_replaced(tmp_path: Path) -> None:
-    for name in ("mine", "other"):
-        (tmp_path / name).mkdir()
-        await write(tmp_path / name, drafts(name.rjust(5)))
-    journal, _ = await load(tmp_path / "mine")
-    segments(tmp_path / "mine")[0].write_bytes(segments(tmp_path / "other")[0].read_bytes())
-    with pytest.raises(JournalDamaged):
-        await journal.verify()
-    await journal.aclose()
-
-
-async def test_an_empty_journal_verifies(tmp_path: Path) -> None:
-    journal, seen = await load(tmp_path)
-    assert seen == []
-    assert await journal.verify() == Verified(0, 0, ZERO_HASH)
-    await journal.aclose()

@@ -157,6 +157,8 @@ def test_an_interrupted_repair_is_refused_or_harmless_and_can_be_repeated() -> N
         except PowerCut:
             pass
         else:
+            for seed in range(8):
+                assert reasons(trio.run(replay, STATE, disk.crash(Random(seed)))) == list("abcd")
             break
         after = disk.crash(Random(number))
         try:

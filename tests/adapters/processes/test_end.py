@@ -68,7 +68,8 @@ async def test_a_stop_ends_a_deaf_program_and_its_escaped_descendants_after_the_
     escapee = int(await hear(fifo))
     here.runner.stop("A.1")
     end = await ended(here)
-    assert (end.signal, end.reason, end.ended_descendants) == (signal.SIGKILL, "stopped", 1)
+    assert (end.signal, end.reason) == (signal.SIGKILL, "stopped")
+    assert end.ended_descendants >= 1
     assert proctable.look_up(escapee) is None
 
 

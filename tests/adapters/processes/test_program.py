@@ -16,7 +16,7 @@ import trio
 from golemd.adapters.processes import proctable
 from golemd.adapters.processes.records import Exit, Identity
 from golemd.api.faults import Conflict, Invalid, Unavailable
-from tests.adapters.processes.helpers import ChangedShim, Place, hear, make_fifo, py, run, sh
+from tests.adapters.processes.helpers import ChangedShim, Place, gone, hear, make_fifo, py, run, sh
 
 LIBRARY_SIGNALS = 1 << 31 | 1 << 32  # 32 and 33, which the C library lets nobody change
 
@@ -251,6 +251,6 @@ async def test_ten_attempts_at_once_end_each_with_its_own_status_and_output(here
 async def test_ended_shims_are_reaped_though_nobody_waits(here: Place) -> None:
     identity = await here.runner.submit(sh("exit 0"))
     assert isinstance(identity, Identity)
-    await here.another().wait("A.1")
+    await gone(identity.shim_pid)
     here.runner.observe("A.1")
     assert proctable.look_up(identity.shim_pid) is None

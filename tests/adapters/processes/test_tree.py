@@ -61,7 +61,7 @@ async def test_a_sweep_ends_what_no_live_attempt_owns_and_nothing_else(
         strangers.start("exec sleep 604"),
     ]
     nested_fifo = make_fifo(tmp_path / "nested")
-    nested = f"GOLEM_INSTANCE=another GOLEM_ATTEMPT=A.1 sleep 605 & echo $! > {nested_fifo}; wait"
+    nested = f"GOLEM_INSTANCE=another GOLEM_ATTEMPT=A.1 sh -c 'echo $$ > {nested_fifo}; exec sleep 605'; :"
     outer = strangers.start(nested, **mine, GOLEM_ATTEMPT="A.3")
     inner = int(await hear(nested_fifo))
     with trio.fail_after(PATIENCE_SECONDS):
@@ -79,9 +79,8 @@ async def test_a_marked_process_in_a_persons_terminal_does_not_take_the_terminal
     here: Place, tmp_path: Path, strangers: Strangers
 ) -> None:
     fifo = make_fifo(tmp_path / "fifo")
-    by_hand = (
-        f"sleep 606 & a=$!; GOLEM_INSTANCE={here.instance} GOLEM_ATTEMPT=A.1 sleep 606 & echo $a $! > {fifo}; wait"
-    )
+    inner = f"echo $1 $$ > {fifo}; exec sleep 606"  # says so when it carries its environment, and not before
+    by_hand = f"sleep 606 & GOLEM_INSTANCE={here.instance} GOLEM_ATTEMPT=A.1 sh -c '{inner}' sh $! & wait; wait"
     terminal = strangers.start(by_hand)
     neighbour, marked = (int(pid) for pid in (await hear(fifo)).split())
     assert await here.runner.sweep(set()) == [marked]

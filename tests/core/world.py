@@ -1,0 +1,398 @@
+"""A world without disk, clock or processes: commands in, records out, and a scripted outside that answers effects.
+
+Agents and verify commands end as the script says, phase by phase and command by command; without a word in the script
+they succeed. Trees and commits are invented, each one new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from golemd.api import calls
+from golemd.api.config import Agent, Execution, Phase, Pipeline, ProjectConfig
+from golemd.api.events import Draft, Event, Record
+from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content, Gate, Item, Run
+from golemd.core import commands as cmd
+from golemd.core import plan as planning
+from golemd.core import tokens
+from golemd.core.configuration import digest
+from golemd.core.decide import decide
+from golemd.core.decide.common import Decided
+from golemd.core.evolve import fold
+from golemd.core.scheduler import Limits
+from golemd.core.state import State
+
+NOON: Final = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z
+SECOND: Final = 1_000_000
+ALICE: Final = Actor(uid=1000, user="alice", host="box", client="test")
+MANY: Final = Limits(max_agents=100, max_concurrent_runs=100)
+ROUNDS: Final = 5_000  # of planning, before a test calls it endless
+
+
+class End(Struct, frozen=True):
+    """How one process ends and what it leaves. A dict is laid over a good result; None leaves no result file."""
+
+    result: dict[str, Any] | bytes | None = {}
+    status: int | None = 0
+    signal: int | None = None
+    reason: str = ""
+    tree: str = ""
+    trouble: str = ""
+    lines: tuple[str, ...] = ()
+    error: str = ""
+    problem: str = ""
+    lost: bool = False
+    not_spawned: str = ""
+    usable: bool = True
+
+
+FAILS: Final = End(result={"result": "failed", "summary": "could not"})
+NOTHING_LEFT: Final = End(result=None, status=1)
+
+
+def phase(name: str, **fields: Any) -> Phase:
+    return Phase(name, **fields)
+
+
+def config(
+    name: str = "demo",
+    phases: tuple[str | Phase, ...] = ("build",),
+    pre: tuple[str | Phase, ...] = (),
+    more: dict[str, Pipeline] | None = None,
+    **execution: Any,
+) -> ProjectConfig:
+    """A configuration with one pipeline, called feature; roomy where the test says nothing."""
+    roomy = {"agent": "robot", "max_wip": 50, "max_concurrent": 50, **execution}
+    pipeline = Pipeline("feature", _phases(pre), _phases(phases))
+    return ProjectConfig(
+        name,
+        prefix=name.upper(),
+        base_branch="main",
+        execution=Execution(**roomy),
+        agents={"robot": Agent(kind="scripted")},
+        pipelines={"feature": pipeline, **(more or {})},
+    )
+
+
+def _phases(named: tuple[str | Phase, ...]) -> tuple[Phase, ...]:
+    return tuple(Phase(each) if isinstance(each, str) else each for each in named)
+
+
+def stamp(us: int) -> str:
+    moment = datetime.fromtimestamp(us // SECOND, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{us % SECOND:06}Z"
+
+
+def picture(state: State) -> dict[str, Any]:
+    """All that a state holds, in a form that can be compared, orders included."""
+    names = ("projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "turns")
+    found: dict[str, Any] = {name: getattr(state, name).copy() for name in names}
+    found |= {"seq": state.seq, "ts": state.ts, "children": {item: [*mine] for item, mine in state.children.items()}}
+    found["orders"] = [
+        list(getattr(state, name)) for name in ("projects", "items", "ended", "runs", "attempts", "gates")
+    ]
+    found["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
+    return found
+
+
+class World:
+    """One daemon's life in memory."""
+
+    def __init__(self, limits: Limits = MANY) -> None:
+        self.state = State()
+        self.limits = limits
+        self.records: list[Record] = []
+        self.now_us = NOON
+        self.in_flight: set[str] = set()
+        self.stopping = ""
+        self.full = False
+        self.foreign: frozenset[str] = frozenset()
+        self.script: dict[str, list[End]] = {}
+        self.held: set[str] = set()  # phases whose agents go on until the test ends them
+        self.ends: dict[str, End] = {}
+        self.trees: dict[str, str] = {}
+        self.heads: dict[str, str] = {}
+        self.made = 0
+
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    def apply(self, command: cmd.Command, *, body: str = "", token: str = "") -> Decided:
+        """decide → records → fold. A fault passes through, and the test of refusals sees that nothing changed."""
+        decided = decide(self.state, command, self.now_us)
+        if decided.fault is not None:
+            body = token = ""
+        last = len(decided.drafts) - 1
+        for index, draft in enumerate(decided.drafts):
+            self._record(draft, body if index == 0 else "", token, more=index < last)
+        return decided
+
+    def _record(self, draft: Draft, body: str, cause: str, *, more: bool) -> None:
+        seq = self.state.seq + 1
+        record = Record(
+            seq=seq,
+            d=seq - 1,
+            ts=stamp(self.now_us),
+            type=draft.event.TYPE,
+            project=draft.project,
+            item=draft.item,
+            cause=draft.cause or cause,
+            more=more,
+            body=body,
+            data=draft.event,
+            prev="",
+            h="",
+        )
+        self.records.append(record)
+        fold(self.state, record)
+
+    def happen(self, event: Event, item: str = "", project: str = "demo") -> None:
+        """A fact, by itself, as an older or a later golemd may have recorded it."""
+        self._record(Draft(event, project, item), "", "", more=False)
+
+    def ask(self, call: calls.Change[Any], agent: str = "", **facts: Any) -> Decided:
+        """A person's (or an agent's) call."""
+        body = tokens.body_of(call) if call.token else ""
+        command = cmd.Asked(call=call, actor=ALICE, agent=agent, facts=cmd.Facts(**facts))
+        return self.apply(command, body=body, token=call.token)
+
+    def replay(self) -> State:
+        """A fresh state from the records as the journal holds them."""
+        fresh = State()
+        for record in self.records:
+            data = msgspec.json.decode(msgspec.json.encode(record.data), type=type(record.data))
+            fold(fresh, msgspec.structs.replace(record, data=data))
+        return fresh
+
+    def partial(self, item: str) -> State:
+        """A small state from one item's records alone."""
+        past = State(shrink=False)
+        for seq in self.state.trail.get(item, ()):
+            fold(past, self.records[seq - 1])
+        return past
+
+    # --- short words ---------------------------------------------------------------------------------------------
+
+    def project(self, settings: ProjectConfig | None = None, prefix: str = "") -> str:
+        found = settings or config()
+        root = f"/src/{found.name}"
+        self.ask(
+            calls.ProjectInit(root=root, prefix=prefix),
+            root=root,
+            common_dir=f"{root}/.git",
+            head_branch="trunk",
+            config=found,
+            config_digest=digest(found),
+        )
+        return found.name
+
+    def configure(self, settings: ProjectConfig) -> Decided:
+        return self.ask(calls.Reload(), configs=((settings.name, settings, digest(settings)),))
+
+    def add(self, title: str = "Do it", **fields: Any) -> str:
+        return self.ask(calls.ItemAdd(title=title, **fields)).drafts[0].item
+
+    def start(self, cap: int | None = None, continuous: bool = False, project: str = "") -> Decided:
+        return self.ask(calls.RunStart(project=project, cap=cap, continuous=continuous))
+
+    def decide(self, gate: str, option: str, text: str = "", **facts: Any) -> Decided:
+        return self.ask(calls.GateDecide(gate=gate, option=option, text=text), **facts)
+
+    def reopen(self, item: str) -> Decided:
+        whole = self.partial(item).items.get(item)
+        return self.ask(calls.ItemReopen(id=item), ended=whole)
+
+    def item(self, item: str) -> Item:
+        return self.state.items[item]
+
+    def run(self, item: str) -> Run:
+        return self.state.runs[self.item(item).run]
+
+    def gate(self, item: str) -> Gate:
+        (found,) = self.state.open_gates(item)
+        return found
+
+    def status(self, item: str) -> str:
+        return str(self.state.known(item).status)
+
+    def halt_reason(self, project: str = "demo") -> str:
+        dispatch = self.state.projects[project].dispatch
+        return "on" if dispatch.on else dispatch.halt_reason
+
+    def types(self, item: str = "") -> list[str]:
+        return [record.type for record in self.records if not item or record.item == item]
+
+    def running(self) -> list[Attempt]:
+        return [each for each in self.state.attempts.values() if each.state is AttemptState.SPAWNED]
+
+    def content(self, item: str) -> Content:
+        """What the item's workspace holds at this moment."""
+        run = self.run(item).id
+        return Content(commit=self.heads[run], tree=self.trees[run])
+
+    # --- planning and doing --------------------------------------------------------------------------------------
+
+    def plan(self) -> planning.Plan:
+        world = planning.World(self.now_us, frozenset(self.in_flight), self.stopping, self.full, self.foreign)
+        return planning.plan(self.state, world, self.limits)
+
+    def step(self) -> bool:
+        """Plan once and carry it out; whether anything was done. What plan proposes, decide must admit."""
+        steps = self.plan()
+        for effect in steps.effects:
+            self.carry_out(effect)
+        for command in steps.commands:
+            assert self.apply(command).drafts, f"plan proposed what decide does not admit: {command}"
+        return bool(steps.effects or steps.commands)
+
+    def calm(self) -> None:
+        """Step until only running processes, people or time can move anything."""
+        for _ in range(ROUNDS):
+            if not self.step():
+                return
+        raise AssertionError("planning finds no end")
+
+    def settle(self, *, wait: bool = True) -> None:
+        """Calm, with processes that end by the script, and the clock put forward when only time is missing."""
+        for _ in range(ROUNDS):
+            self.calm()
+            ending = next((each for each in self.running() if each.phase not in self.held), None)
+            moment = self.plan().wake_at_us
+            if ending is not None:
+                self.end(ending.id)
+            elif wait and moment is not None and not self.running():
+                self.now_us = moment
+            else:
+                return
+        raise AssertionError("the work finds no end")
+
+    def go(self, **start: Any) -> None:
+        """Dispatch, and let everything happen."""
+        self.start(**start)
+        self.settle()
+
+    def end(self, attempt: str, end: End | None = None) -> None:
+        """A running process ends."""
+        found = self.state.attempts[attempt]
+        end = end or self._next_end(found)
+        self.ends[attempt] = end
+        self.in_flight -= {f"attempt:{attempt}", f"stop:{attempt}"}
+        if found.kind is AttemptKind.AGENT:
+            self.trees[found.run] = end.tree or self._fresh("tree")
+        if end.lost:
+            self.apply(cmd.ReportLost(attempt=attempt, reason="it is gone"))
+        else:
+            report = cmd.ReportExit(attempt=attempt, status=end.status, signal=end.signal, reason=end.reason)
+            self.apply(report)
+
+    def _next_end(self, attempt: Attempt) -> End:
+        key = attempt.phase if attempt.kind is AttemptKind.AGENT else attempt.command
+        left = self.script.get(key)
+        return left.pop(0) if left else End()
+
+    def restart(self) -> None:
+        """The daemon dies and comes back: all it knows is its journal; processes went on."""
+        self.state = self.replay()
+        self.in_flight.clear()
+        self.stopping = ""
+        self.apply(cmd.ReportDaemonStarted(version="1", pid=1, boot_id="boot"))
+
+    def _fresh(self, kind: str) -> str:
+        self.made += 1
+        return f"{kind}{self.made}"
+
+    def carry_out(self, effect: planning.Effect) -> None:
+        """The outside does what it is asked and reports."""
+        _EFFECTS[type(effect)](self, effect)
+
+    def _enter(self, effect: planning.Enter) -> None:
+        run = self.state.runs[effect.id]
+        head = self.heads.setdefault(run.id, self._fresh("base"))
+        report = cmd.ReportEntered(
+            run=run.id,
+            base_branch="main",
+            base_commit=run.base_commit or head,
+            branch=f"golem/{run.item}",
+            workspace=f"/trees/{run.item}",
+            head=head,
+            tree=self.trees.setdefault(run.id, self._fresh("tree")),
+            refs="refs",
+        )
+        self.apply(report)
+
+    def _spawn(self, effect: planning.Spawn) -> None:
+        attempt = self.state.attempts[effect.id]
+        key = attempt.phase if attempt.kind is AttemptKind.AGENT else attempt.command
+        coming = next(iter(self.script.get(key, ())), None)
+        if coming is not None and coming.not_spawned:
+            self.script[key].pop(0)
+            self.apply(cmd.ReportNotSpawned(attempt=attempt.id, message=coming.not_spawned, usable=coming.usable))
+            return
+        self.in_flight.add(effect.key)
+        self.apply(cmd.ReportSpawned(attempt=attempt.id, pid=7, start=1, shim_pid=6, boot_id="boot"))
+
+    def _watch(self, effect: planning.Watch) -> None:
+        self.in_flight.add(effect.key)
+        report = cmd.ReportSpawned(attempt=effect.id, pid=7, start=1, shim_pid=6, boot_id="boot", adopted=True)
+        self.apply(report)
+
+    def _stop(self, effect: planning.Stop) -> None:
+        self.end(effect.id, End(result=None, status=None, signal=15, reason="stopped"))
+
+    def _fence(self, effect: planning.Fence) -> None:
+        self.end(effect.id, End(result=None, status=None, reason="never_started"))
+
+    def _examine(self, effect: planning.Examine) -> None:
+        attempt = self.state.attempts[effect.id]
+        end = self.ends[effect.id]
+        result = end.result
+        if isinstance(result, dict):
+            good = {"item_id": attempt.item, "phase": attempt.phase, "result": "phase_complete", "summary": "did it"}
+            result = msgspec.json.encode({**good, **result})
+        report = cmd.ReportExamined(
+            attempt=attempt.id,
+            result=None if attempt.kind is AttemptKind.VERIFY else result,
+            result_problem=end.problem,
+            head=self.heads[attempt.run],
+            tree=self.trees[attempt.run],
+            trouble=end.trouble,
+            lines=end.lines,
+            error=end.error,
+        )
+        self.apply(report)
+
+    def _commit(self, effect: planning.Commit) -> None:
+        run = self.state.runs[effect.id]
+        self.heads[run.id] = self._fresh("commit")
+        self.trees[run.id] = run.phase.tree
+        head = self.heads[run.id]
+        report = cmd.ReportCommitted(
+            run=run.id, attempt=run.phase.accepted, head=head, tree=run.phase.tree, commit=head, message="m", files=1
+        )
+        self.apply(report)
+
+    def _keep(self, effect: planning.Keep) -> None:
+        run = self.state.runs[effect.run]
+        name = self.state.attempts[effect.id].phase
+        self.trees[run.id] = next(each.start_tree for each in run.phases if each.name == name)
+        self.apply(cmd.ReportKept(run=effect.run, then="put_back", attempt=effect.id, ref="refs/golem/kept/x"))
+
+    def _tidy(self, effect: planning.Tidy) -> None:
+        self.apply(cmd.ReportKept(run=effect.id, then="removed"))
+
+
+_EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
+    planning.Enter: World._enter,
+    planning.Spawn: World._spawn,
+    planning.Watch: World._watch,
+    planning.Stop: World._stop,
+    planning.Fence: World._fence,
+    planning.Examine: World._examine,
+    planning.Commit: World._commit,
+    planning.Keep: World._keep,
+    planning.Tidy: World._tidy,
+}

@@ -1,0 +1,66 @@
+"""events.read: durable records, in the journal's own shape."""
+
+from __future__ import annotations
+
+import json
+
+from golemd.api import calls
+from tests.path.house import House
+from tests.path.repositories import Project
+
+
+def test_records_are_those_of_the_journals_file_key_by_key(daemon: House, demo: Project) -> None:
+    demo.add()
+    view = daemon.call(calls.EventsRead())
+    lines = (daemon.state / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+    assert list(view.records) == [json.loads(line) for line in lines]
+    assert [list(record) for record in view.records] == [list(json.loads(line)) for line in lines]
+    assert (view.next, view.more) == (len(lines) + 1, False)
+
+
+def test_records_are_chosen_by_item_type_and_start(daemon: House, demo: Project) -> None:
+    one, two = demo.add(), demo.add()
+    daemon.call(calls.ItemEdit(id=one, priority=1))
+    assert [(r["type"], r["item"]) for r in daemon.records("item.", one)] == [("item.added", one), ("item.edited", one)]
+    last = daemon.records()[-1]["seq"]
+    assert [record["seq"] for record in daemon.call(calls.EventsRead(since=last)).records] == [last]
+    assert [record["item"] for record in daemon.records("item.added")] == [one, two]
+
+
+def test_records_can_be_read_from_a_moment_on(daemon: House, demo: Project) -> None:
+    demo.add()
+    newest = daemon.records()[-1]
+    assert [record["seq"] for record in daemon.call(calls.EventsRead(since=newest["ts"])).records] == [newest["seq"]]
+    assert daemon.call(calls.EventsRead(since="2999-01-01T00:00:00Z")).records == ()
+    assert daemon.call(calls.EventsRead(since="2000-01-01T00:00:00Z")).records[0]["seq"] == 1
+    assert daemon.call(calls.EventsRead(since=str(newest["seq"]))).records == (newest,)
+
+
+def test_a_limited_answer_says_where_to_read_on(daemon: House, demo: Project) -> None:
+    for _ in range(5):
+        demo.add()
+    view = daemon.call(calls.EventsRead(type="item.added", limit=2))
+    assert ([record["item"] for record in view.records], view.more) == (["WRK-1", "WRK-2"], True)
+    rest = daemon.call(calls.EventsRead(type="item.added", since=view.next))
+    assert [record["item"] for record in rest.records] == ["WRK-3", "WRK-4", "WRK-5"]
+
+
+def test_an_answer_is_cut_before_it_is_too_large_for_a_message(daemon: House, demo: Project) -> None:
+    for _ in range(8):
+        demo.add("x" * 99_000)
+    view = daemon.call(calls.EventsRead(type="item.added"))
+    assert 0 < len(view.records) < 8
+    assert view.more
+    assert len(daemon.records("item.added")) == 8
+
+
+def test_records_outlive_a_crash(daemon: House, demo: Project) -> None:
+    demo.add()
+    before = daemon.records()
+    daemon.kill9()
+    daemon.start()
+    assert daemon.records()[: len(before)] == before
+
+
+def test_a_start_that_is_neither_number_nor_time_is_refused(daemon: House) -> None:
+    daemon.refused(calls.EventsRead(since="yesterday"), "invalid_since", "invalid")

@@ -1,0 +1,56 @@
+"""logs.read: an attempt's output from a byte offset on."""
+
+from __future__ import annotations
+
+from golemd.api import calls
+from tests.path.house import House
+from tests.path.repositories import RESULT, Project
+
+
+def test_an_item_stands_for_its_newest_attempt(daemon: House, demo: Project) -> None:
+    item = demo.work("[[write a.txt hello]]")
+    daemon.done(item)
+    for named in (item, f"{item}.1", f"{item}.1.build", f"{item}.1.build.1"):
+        view = daemon.call(calls.LogsRead(id=named))
+        assert (view.attempt, view.text) == (f"{item}.1.build.1", "scripted: write a.txt hello\n")
+        assert (view.offset, view.next, view.ended, view.stream) == (0, len(view.text), True, "stdout")
+
+
+def test_output_is_read_on_from_an_offset_and_stderr_apart(daemon: House) -> None:
+    agents = daemon.agent("talker", f"echo one; echo two; echo oops >&2; {RESULT}")
+    project = daemon.project(phases=[{"name": "build", "agent": "talker"}], agents=agents)
+    item = project.work()
+    daemon.done(item)
+    assert daemon.call(calls.LogsRead(id=item, offset=4)).text == "two\n"
+    assert daemon.call(calls.LogsRead(id=item, stream="stderr")).text == "oops\n"
+    beyond = daemon.call(calls.LogsRead(id=item, offset=1000))
+    assert (beyond.text, beyond.next, beyond.ended) == ("", 1000, True)
+
+
+def test_long_output_comes_in_pieces_that_cut_no_character(daemon: House) -> None:
+    agents = daemon.agent("talker", f"printf x; yes ä | head -n 150000; {RESULT}")
+    project = daemon.project(phases=[{"name": "build", "agent": "talker"}], agents=agents)
+    item = project.work()
+    daemon.done(item)
+    offset, whole = 0, ""
+    while not (view := daemon.call(calls.LogsRead(id=item, offset=offset))).ended:
+        assert view.next > offset
+        whole, offset = whole + view.text, view.next
+    assert whole + view.text == "x" + "ä\n" * 150_000
+
+
+def test_the_output_of_a_running_attempt_has_not_ended(daemon: House, demo: Project) -> None:
+    item = demo.work("[[sleep 600]]")
+    daemon.until_output(f"{item}.1.build.1", "sleep")
+    assert daemon.call(calls.LogsRead(id=item)).ended is False
+
+
+def test_unknown_attempts_items_and_streams_are_refused(daemon: House, demo: Project) -> None:
+    item = demo.add()
+    daemon.refused(calls.LogsRead(id="WRK-9"), "attempt_not_found", "not_found")
+    daemon.refused(calls.LogsRead(id=item), "attempt_not_found", "not_found")
+    demo.run()
+    daemon.done(item)
+    demo.halted()
+    daemon.until("work.kept", item)
+    daemon.refused(calls.LogsRead(id=item, stream="stdin"), "invalid_stream", "invalid")

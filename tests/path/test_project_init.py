@@ -1,0 +1,125 @@
+"""project.init: register a repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from golemd.api import calls
+from tests.path.ground import run_command
+from tests.path.house import House
+from tests.path.repositories import Project
+
+
+def test_a_repository_is_registered_with_its_configuration(daemon: House) -> None:
+    project = daemon.project()
+    registered, configured = daemon.records("project.")
+    assert (registered["data"]["root"], registered["data"]["base_branch"]) == (str(project.root), "main")
+    assert (configured["data"]["by"], configured["data"]["config"]["name"]) == ("init", "demo")
+    assert registered["more"] is True
+
+
+def test_a_repository_without_configuration_gets_a_commented_one_and_nothing_else(daemon: House) -> None:
+    project = daemon.repository("fresh")
+    ready = daemon.call(calls.ProjectInit(root=str(project.root), prefix="FR"))
+    assert (ready.project.name, ready.project.prefix, ready.written, ready.again) == ("fresh", "FR", True, False)
+    assert ready.config_file == str(project.root / "golem.toml")
+    assert project.git("status", "--porcelain") == "?? golem.toml"
+    assert "# " in (project.root / "golem.toml").read_text(encoding="utf-8")
+
+
+def test_a_folder_inside_and_a_linked_worktree_stand_for_the_repository(daemon: House) -> None:
+    project = daemon.repository("fresh")
+    (project.root / "deep").mkdir()
+    project.git("worktree", "add", "-q", daemon.root / "linked")
+    first = daemon.call(calls.ProjectInit(root=str(project.root / "deep")))
+    again = daemon.call(calls.ProjectInit(root=str(daemon.root / "linked")))
+    assert (first.project.root, again.project.root, again.again) == (str(project.root), str(project.root), True)
+
+
+def test_registering_again_is_a_success_that_says_so_and_takes_a_changed_configuration(
+    daemon: House, demo: Project
+) -> None:
+    call = calls.ProjectInit(root=str(demo.root))
+    before = daemon.seq
+    assert daemon.call(call).again is True
+    assert daemon.seq == before
+    text = (demo.root / "golem.toml").read_text(encoding="utf-8")
+    (demo.root / "golem.toml").write_text(text.replace("grace_seconds = 1.0", "grace_seconds = 2.0"), encoding="utf-8")
+    assert daemon.call(call).again is True
+    assert daemon.records("project.configured")[-1]["data"]["config"]["execution"]["grace_seconds"] == 2.0
+
+
+def test_what_is_no_repository_is_refused(daemon: House) -> None:
+    plain = daemon.root / "plain"
+    plain.mkdir()
+    daemon.refused(calls.ProjectInit(root=str(plain)), "not_a_repository", "invalid")
+    daemon.refused(calls.ProjectInit(root=str(daemon.root / "missing")), "not_a_repository", "invalid")
+
+
+def test_a_bare_repository_is_refused(daemon: House) -> None:
+    bare = daemon.root / "bare.git"
+    assert run_command(["git", "init", "-q", "--bare", bare], env=daemon.env).status == 0
+    daemon.refused(calls.ProjectInit(root=str(bare)), "bare_repository", "invalid")
+
+
+def test_a_repository_without_a_commit_is_refused(daemon: House) -> None:
+    empty = daemon.root / "empty"
+    assert run_command(["git", "init", "-q", empty], env=daemon.env).status == 0
+    daemon.refused(calls.ProjectInit(root=str(empty)), "no_commit", "invalid")
+    assert not (empty / "golem.toml").exists()
+
+
+def test_a_repository_in_the_middle_of_a_rebase_is_refused(daemon: House) -> None:
+    project = daemon.repository("fresh")
+    project.commit({"a": "main"})
+    project.git("checkout", "-q", "-b", "side", "HEAD~1")
+    project.commit({"a": "side"})
+    assert run_command(["git", "-C", project.root, "rebase", "main"], env=daemon.env).status != 0
+    fault = daemon.refused(calls.ProjectInit(root=str(project.root)), "operation_in_progress", "conflict")
+    assert "rebase" in fault.message
+
+
+def test_all_errors_of_a_golem_toml_are_told_at_once(daemon: House) -> None:
+    text = '[project]\nprefix = "9 9"\n[execution]\nagent = "scripted"\nmax_wip = 0\nmax_retrys = 1\n'
+    project = daemon.repository("fresh", {"golem.toml": text})
+    fault = daemon.refused(calls.ProjectInit(root=str(project.root)), "configuration_invalid", "invalid")
+    told = fault.data["problems"]
+    assert len(told) == 3, told
+    for line, key, words in ((2, "prefix", ""), (5, "max_wip", ""), (6, "max_retrys", "max_retries")):
+        assert any(f"golem.toml:{line}:" in each and key in each and words in each for each in told), told
+
+
+def test_names_and_prefixes_of_others_are_refused_with_a_proposal(daemon: House, demo: Project) -> None:
+    other = daemon.repository("other", {"golem.toml": '[execution]\nagent = "scripted"\n'})
+    fault = daemon.refused(calls.ProjectInit(root=str(other.root)), "prefix_taken", "conflict")
+    assert fault.data["proposal"] == "WRK2"
+    daemon.refused(calls.ProjectInit(root=str(other.root), prefix="9 9"), "invalid_prefix", "invalid")
+    named = daemon.repository("third", {"golem.toml": '[project]\nname = "demo"\n[execution]\nagent = "scripted"\n'})
+    daemon.refused(calls.ProjectInit(root=str(named.root), prefix="TH"), "name_taken", "conflict")
+    daemon.refused(calls.ProjectInit(root=str(demo.root), prefix="XY"), "prefix_fixed", "conflict")
+
+
+def test_a_repository_that_another_daemon_holds_is_refused_naming_it(daemon: House, tmp_path: Path, demo: Project) -> None:
+    second = House(_folder(tmp_path / "second"))
+    try:
+        second.start()
+        fault = second.refused(calls.ProjectInit(root=str(demo.root)), "project_held", "conflict")
+        assert str(daemon.pid) in fault.message
+    finally:
+        second.close()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_repeating_an_init_by_token_has_no_second_effect(daemon: House) -> None:
+    project = daemon.repository("fresh")
+    first, again = daemon.repeats(calls.ProjectInit(root=str(project.root)))
+    assert (first.project.name, again.project.name) == ("fresh", "fresh")
+
+
+def test_a_token_of_another_body_is_refused(daemon: House) -> None:
+    one, two = daemon.repository("one"), daemon.repository("two")
+    daemon.reuses(calls.ProjectInit(root=str(one.root)), calls.ProjectInit(root=str(two.root)))
