@@ -34,7 +34,8 @@ from golemd.api.wire import WireLimits
 from golemd.core.evolve import fold
 from golemd.core.state import State
 from golemd.engine import prepare
-from golemd.engine.engine import Engine, Parts
+from golemd.engine.context import Parts
+from golemd.engine.engine import Engine
 from golemd.logs import set_up_logging
 from golemd.settings import Settings, read_settings
 
@@ -109,6 +110,8 @@ def _judge(group: BaseExceptionGroup[BaseException]) -> int:
             return _refuse(error)
     if all(isinstance(error, KeyboardInterrupt) for error in leaves):
         return 0
+    if len(leaves) == 1 and isinstance(leaves[0], Unavailable):  # such as a disk that is full at the start
+        return _refuse(leaves[0])
     log.error("internal error; please report it", exc_info=group)
     return INTERNAL_ERROR
 

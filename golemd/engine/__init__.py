@@ -1,6 +1,6 @@
 """The heart: prepare → decide → stage → fold → durable → reply, and the planner that turns durable state into doing.
 
-Reading order: `engine` (the one way of every command, and the planner), `prepare` (facts a command needs first),
+Reading order: `context` (the one way of every command), `engine` (calls, life, the planner), `prepare` (facts a command needs first),
 `effects` (intent → adapter → report), `queries` and `streams` (looking).
 
 The order of durability: staged → folded → durable → answered, shown, acted upon. Nothing outside the process (a reply,

@@ -13,119 +13,26 @@ from typing import Any, Final
 import trio
 
 import golemd
-from golemd.adapters.clock import Clock
-from golemd.adapters.journal import Journal
-from golemd.adapters.processes.runner import Runner
 from golemd.adapters.socket import Session
-from golemd.adapters.workspace import Git, ProjectLock
 from golemd.api import calls
-from golemd.api.events import Record
 from golemd.api.faults import Fault, Unavailable
 from golemd.api.model import Actor, AttemptState
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import tokens
-from golemd.core.decide import decide
-from golemd.core.decide.common import Decided
-from golemd.core.evolve import fold
-from golemd.core.scheduler import Limits
-from golemd.core.state import State
 from golemd.engine import effects, prepare, queries, streams
+from golemd.engine.context import Context
 from golemd.engine.effects import worktrees
-from golemd.settings import Settings
 
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 5.0  # for all attempts of an earlier daemon together, before the socket answers
 
 
-class Parts:
-    """What the engine is built from. Disk, clock, dice and processes are given, never reached for."""
-
-    def __init__(
-        self,
-        *,
-        state_dir: Path,
-        socket_path: Path,
-        settings: Settings,
-        clock: Clock,
-        journal: Journal,
-        runner: Runner,
-        git: Git,
-        instance: str,
-        boot_id: str,
-        environ: dict[str, str],
-    ) -> None:
-        self.state_dir = state_dir
-        self.socket_path = socket_path
-        self.settings = settings
-        self.clock = clock
-        self.journal = journal
-        self.runner = runner
-        self.git = git
-        self.instance = instance
-        self.boot_id = boot_id
-        self.environ = environ
-
-
-class Engine:
+class Engine(Context):
     """Turns commands into durable facts, and durable facts into doing."""
 
-    def __init__(self, parts: Parts, state: State) -> None:
-        self.parts = parts
-        self.state = state
-        self.limits = Limits(parts.settings.max_agents, parts.settings.max_concurrent_runs)
-        self.held: dict[str, ProjectLock] = {}
-        self.in_flight: set[str] = set()
-        self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
-        self.stopping = ""
-        self.stop_asked = trio.Event()
-        self.started_at = trio.current_time()
-        self._wake = trio.Event()
-        self._moved = trio.Event()
-        self._broken = trio.Event()
-        self._broken_by: Exception | None = None
-
-    # --- the way of a command --------------------------------------------------------------------------------------
-
-    def now_us(self) -> int:
-        """The clock, in microseconds since the epoch."""
-        return self.parts.clock.now_us()
-
-    def apply(self, command: cmd.Command, *, body: str = "", token: str = "") -> tuple[Decided, list[Record]]:
-        """decide → stage → fold, in one step without an await. Raises Fault: a refusal, which changed nothing."""
-        decided = decide(self.state, command, self.now_us())
-        journal = self.parts.journal
-        if decided.fault is not None:
-            body = token = ""
-        records = journal.stage(decided.drafts, body=body, cause=token, essential=decided.essential)
-        self._fold(records)
-        if records:
-            self._wake.set()
-            moved, self._moved = self._moved, trio.Event()
-            moved.set()
-        return decided, records
-
-    def _fold(self, records: list[Record]) -> None:
-        """Let staged records take effect. What is staged has happened, so a fault here ends the daemon."""
-        try:
-            for record in records:
-                fold(self.state, record)
-        except Exception as error:
-            self._broken_by = error
-            self._broken.set()
-            raise
-
-    async def settled(self) -> None:
-        """Return when all that the state holds is durable."""
-        journal = self.parts.journal
-        while journal.durable_seq < self.state.seq:
-            await journal.durable(self.state.seq)
-
-    async def report(self, command: cmd.Command) -> None:
-        """Let the daemon's own report take effect, and return when it is durable."""
-        self.apply(command)
-        await self.settled()
+    # --- the way of a call -----------------------------------------------------------------------------------------
 
     def handle(self, call: calls.Call[Any], session: Session) -> Any:  # noqa: ANN401 - the reply that the call declares
         """The socket's handler: a plain value when it can be answered at once, otherwise something to await."""
@@ -170,8 +77,12 @@ class Engine:
         await self.settled()
         if decided.fault is not None:
             raise decided.fault
-        project, item = (first.project, first.item) if first else ("", "")
+        project, item = (first.project, first.item) if first else (self._project_at(facts.common_dir), "")
         return queries.answer(self, call, project, item, note=decided.note)
+
+    def _project_at(self, common_dir: str) -> str:
+        """The name of the project with this git folder, or an empty text."""
+        return next((each.name for each in self.state.projects.values() if each.common_dir == common_dir), "")
 
     def _actor(self, session: Session, client: str) -> Actor:
         uid = session.caller.uid
@@ -191,18 +102,19 @@ class Engine:
 
     async def run(self, whole: trio.CancelScope, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Live until stopped, then cancel the `whole`. Ready (`started`): earlier attempts are adopted or closed."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._end_when_broken)
-            await nursery.start(self.parts.journal.run)
-            await self._begin()
-            nursery.start_soon(self._plan_forever, nursery)
-            await self._settle_attempts()
-            task_status.started()
-            await self.stop_asked.wait()
-            await self._end()
-            nursery.cancel_scope.cancel()
-        await self.parts.journal.aclose()
-        whole.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end_when_broken)
+                await nursery.start(self.parts.journal.run)
+                await self._begin()
+                nursery.start_soon(self._plan_forever, nursery)
+                await self._settle_attempts()
+                task_status.started()
+                await self.stop_asked.wait()
+                await self._end()
+                whole.cancel()  # connections end before the journal that they read is closed
+        finally:
+            await self.parts.journal.aclose()
 
     async def _end_when_broken(self) -> None:
         await self._broken.wait()
@@ -233,16 +145,6 @@ class Engine:
     def _is_unclaimed(self, attempt: str) -> bool:
         found = self.state.attempts.get(attempt)
         return found is not None and found.state is AttemptState.SPAWNED and attempt not in self.claimed
-
-    async def moved(self) -> None:
-        """Return when the state, or what is held, has moved."""
-        await self._moved.wait()
-
-    def wake(self) -> None:
-        """The world has changed: plan again."""
-        self._wake.set()
-        moved, self._moved = self._moved, trio.Event()
-        moved.set()
 
     def stop(self, how: str) -> None:
         """Begin to stop: "end" ends attempts with grace, "keep" lets them run. Again: no grace."""
@@ -281,8 +183,11 @@ class Engine:
             if self._decide_all(steps.commands):
                 continue
             deadline = trio.current_time() + (steps.wake_at_us - now_us) / 1e6 if steps.wake_at_us else float("inf")
+            if self.parts.journal.degraded:
+                deadline = trio.current_time() + ROOM_SECONDS
             with trio.move_on_at(deadline):
                 await wake.wait()
+            self.parts.journal.poke()
 
     def _world(self, now_us: int) -> planning.World:
         return planning.World(

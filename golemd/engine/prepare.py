@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from golemd.adapters import files, workspace
 from golemd.adapters.workspace import Workspace
@@ -17,9 +17,7 @@ from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
 from golemd.core.evolve import fold
 from golemd.core.state import State
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
+from golemd.engine.context import Context
 
 __all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "item_from_records", "read_config", "reload"]
 
@@ -31,7 +29,7 @@ class Unusable(Exception):
     """An agent's program cannot be started, and trying again cannot help."""
 
 
-async def facts_for(engine: Engine, call: calls.Change[Any], actor: Actor) -> cmd.Facts:
+async def facts_for(engine: Context, call: calls.Change[Any], actor: Actor) -> cmd.Facts:
     """What the call's decision needs to know of the world."""
     fetch = _FACTS.get(type(call))
     return await fetch(engine, call, actor) if fetch is not None else cmd.Facts()
@@ -40,7 +38,7 @@ async def facts_for(engine: Engine, call: calls.Change[Any], actor: Actor) -> cm
 # --- configuration -----------------------------------------------------------------------------------------------
 
 
-def read_config(engine: Engine, root: Path) -> Reading:
+def read_config(engine: Context, root: Path) -> Reading:
     """The project's configuration file, read and found good. Raises Invalid `configuration_invalid` with all errors."""
     text = files.read_text(root / CONFIG_FILE)
     name = CONFIG_FILE
@@ -52,7 +50,7 @@ def read_config(engine: Engine, root: Path) -> Reading:
     return _read(engine, text, root, name)
 
 
-def _read(engine: Engine, text: str, root: Path, name: str) -> Reading:
+def _read(engine: Context, text: str, root: Path, name: str) -> Reading:
     dialect = "golem" if name == CONFIG_FILE else "phase-golem"
     reading = read_project(
         text,
@@ -68,7 +66,7 @@ def _read(engine: Engine, text: str, root: Path, name: str) -> Reading:
     return reading
 
 
-def agent_values(engine: Engine, run: Run, agent: str) -> dict[str, str]:
+def agent_values(engine: Context, run: Run, agent: str) -> dict[str, str]:
     """The values of an agent's own variables, read at this moment; only names that the run is pinned to count."""
     root = Path(engine.state.projects[run.project].root)
     pinned = engine.state.configs[run.config_digest].agents[agent].env_digests
@@ -79,7 +77,7 @@ def agent_values(engine: Engine, run: Run, agent: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if name in pinned}
 
 
-def hold(engine: Engine, project: str, common_dir: Path) -> None:
+def hold(engine: Context, project: str, common_dir: Path) -> None:
     """Hold a project against other daemons. Raises Conflict `project_held`, naming the holder."""
     if project not in engine.held:
         engine.held[project] = workspace.hold_project(common_dir, str(engine.parts.state_dir))
@@ -88,7 +86,7 @@ def hold(engine: Engine, project: str, common_dir: Path) -> None:
 # --- one row per call --------------------------------------------------------------------------------------------
 
 
-async def _init(engine: Engine, call: calls.ProjectInit, actor: Actor) -> cmd.Facts:
+async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.Facts:
     """Look at the repository and its configuration; write a commented golem.toml when it has none."""
     repository = await workspace.inspect_repository(engine.parts.git, Path(call.root))
     workspace.require_usable(repository)
@@ -115,7 +113,7 @@ async def _init(engine: Engine, call: calls.ProjectInit, actor: Actor) -> cmd.Fa
     return facts
 
 
-async def _run_start(engine: Engine, call: calls.RunStart, actor: Actor) -> cmd.Facts:
+async def _run_start(engine: Context, call: calls.RunStart, actor: Actor) -> cmd.Facts:
     """A run that a user starts puts the file's configuration into force."""
     project = engine.state.project(call.project)
     hold(engine, project.name, Path(project.common_dir))
@@ -125,7 +123,7 @@ async def _run_start(engine: Engine, call: calls.RunStart, actor: Actor) -> cmd.
     return cmd.Facts(config=config, config_digest=digest(config))
 
 
-async def _reload(engine: Engine, call: calls.Reload, actor: Actor) -> cmd.Facts:
+async def _reload(engine: Context, call: calls.Reload, actor: Actor) -> cmd.Facts:
     """All configurations, or a fault that names what is wrong with any of them."""
     found = []
     for project in engine.state.projects.values():
@@ -135,7 +133,7 @@ async def _reload(engine: Engine, call: calls.Reload, actor: Actor) -> cmd.Facts
     return cmd.Facts(configs=tuple(found))
 
 
-async def reload(engine: Engine) -> None:
+async def reload(engine: Context) -> None:
     """Put the configurations that have changed into force. Raises a Fault when any of them is bad."""
     call = calls.Reload()
     facts = await _reload(engine, call, Actor())
@@ -143,16 +141,16 @@ async def reload(engine: Engine) -> None:
     await engine.settled()
 
 
-async def _reopen(engine: Engine, call: calls.ItemReopen, actor: Actor) -> cmd.Facts:
+async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.Facts:
     return cmd.Facts(ended=item_from_records(engine, call.id)) if call.id in engine.state.ended else cmd.Facts()
 
 
-def item_from_records(engine: Engine, item: str) -> Item | None:
+def item_from_records(engine: Context, item: str) -> Item | None:
     """An ended item, whole again, from its records."""
     return history_of(engine, item).items.get(item)
 
 
-def history_of(engine: Engine, item: str) -> State:
+def history_of(engine: Context, item: str) -> State:
     """A small state of one item alone, folded from its records."""
     past = State(shrink=False)
     for record in engine.parts.journal.read(engine.state.trail.get(item, ())):
@@ -160,7 +158,7 @@ def history_of(engine: Engine, item: str) -> State:
     return past
 
 
-async def _gate_content(engine: Engine, call: calls.GateDecide | calls.ItemUnblock, actor: Actor) -> cmd.Facts:
+async def _gate_content(engine: Context, call: calls.GateDecide | calls.ItemUnblock, actor: Actor) -> cmd.Facts:
     """What an approval is about at this moment: the commit and tree in the workspace."""
     named = call.gate if isinstance(call, calls.GateDecide) else call.id
     try:
@@ -170,7 +168,7 @@ async def _gate_content(engine: Engine, call: calls.GateDecide | calls.ItemUnblo
     return cmd.Facts(content=await _content(engine, gate))
 
 
-async def _content(engine: Engine, gate: Gate) -> Content | None:
+async def _content(engine: Context, gate: Gate) -> Content | None:
     run = engine.state.runs[gate.run]
     if gate.kind is not GateKind.APPROVAL or not gate.is_open or not run.workspace:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import trio
@@ -23,9 +23,7 @@ from golemd.core.decide import gates
 from golemd.core.evolve import fold
 from golemd.core.state import State
 from golemd.engine import prepare
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
+from golemd.engine.context import Context
 
 LAST_EVENTS: Final = 20
 MAX_RECORDS: Final = 1000  # of one answer
@@ -34,7 +32,7 @@ LOG_PIECE: Final = 256 * 1024
 STREAMS: Final[dict[str, Stream]] = {"stdout": "stdout", "stderr": "stderr"}
 
 
-def clock(engine: Engine) -> present.Clock:
+def clock(engine: Context) -> present.Clock:
     """The moment and limits that views are made with."""
     return present.Clock(engine.now_us(), engine.limits)
 
@@ -42,17 +40,17 @@ def clock(engine: Engine) -> present.Clock:
 # --- the daemon --------------------------------------------------------------------------------------------------
 
 
-def _ping(engine: Engine, call: calls.Ping) -> views.Pong:
+def _ping(engine: Context, call: calls.Ping) -> views.Pong:
     return views.Pong(
         version=golemd.__version__, pid=os.getpid(), seq=engine.state.seq, state_dir=str(engine.parts.state_dir)
     )
 
 
-def _describe(engine: Engine, call: calls.Describe) -> dict[str, Any]:
+def _describe(engine: Context, call: calls.Describe) -> dict[str, Any]:
     return calls.describe()
 
 
-def daemon_view(engine: Engine) -> views.DaemonView:
+def daemon_view(engine: Context) -> views.DaemonView:
     """The daemon itself."""
     journal = engine.parts.journal
     full = "the disk is full: nothing is launched and changing calls are refused until there is room"
@@ -69,13 +67,13 @@ def daemon_view(engine: Engine) -> views.DaemonView:
     )
 
 
-def shutdown_view(engine: Engine, keep: bool) -> views.ShutdownView:
+def shutdown_view(engine: Context, keep: bool) -> views.ShutdownView:
     """What a stop will do to running attempts."""
     running = tuple(each.id for each in engine.state.attempts.values() if each.state is AttemptState.SPAWNED)
     return views.ShutdownView(pid=os.getpid(), ending=running, kept=keep)
 
 
-def _status(engine: Engine, call: calls.Status) -> views.StatusView:
+def _status(engine: Context, call: calls.Status) -> views.StatusView:
     state = engine.state
     engine.parts.journal.poke()
     projects = [state.project(call.project)] if call.project else list(state.projects.values())
@@ -83,20 +81,20 @@ def _status(engine: Engine, call: calls.Status) -> views.StatusView:
     return present.status_view(state, projects, call.all, clock(engine), daemon_view(engine), seen)
 
 
-def seen_of(engine: Engine, attempt: Attempt) -> present.Seen:
+def seen_of(engine: Context, attempt: Attempt) -> present.Seen:
     """The end of an attempt's output."""
     runner = engine.parts.runner
     return present.Seen(runner.last_output_at(attempt.id), tuple(runner.tail(attempt.id)))
 
 
-def _projects(engine: Engine, call: calls.ProjectList) -> tuple[views.ProjectView, ...]:
+def _projects(engine: Context, call: calls.ProjectList) -> tuple[views.ProjectView, ...]:
     return tuple(present.project_view(engine.state, project) for project in engine.state.projects.values())
 
 
 # --- items and gates ---------------------------------------------------------------------------------------------
 
 
-def _show(engine: Engine, call: calls.ItemShow) -> views.ItemDetail:
+def _show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     state, item = engine.state, engine.state.known(call.id)
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
     if isinstance(item, EndedItem):
@@ -111,17 +109,17 @@ def _show(engine: Engine, call: calls.ItemShow) -> views.ItemDetail:
     return present.item_detail(state, item, clock(engine), events, text)
 
 
-def _last_records(engine: Engine, item: str) -> list[Record]:
+def _last_records(engine: Context, item: str) -> list[Record]:
     durable = engine.parts.journal.durable_seq
     seqs = [seq for seq in engine.state.trail.get(item, ())[-LAST_EVENTS:] if seq <= durable]
     return list(engine.parts.journal.read(seqs))
 
 
-def _why(engine: Engine, call: calls.ItemWhy) -> views.WhyView:
+def _why(engine: Context, call: calls.ItemWhy) -> views.WhyView:
     return present.why_view(engine.state, engine.state.known(call.id), clock(engine))
 
 
-def _gates(engine: Engine, call: calls.GateList) -> tuple[views.GateView, ...]:
+def _gates(engine: Context, call: calls.GateList) -> tuple[views.GateView, ...]:
     state = engine.state
     project = state.project(call.project).name if call.project else ""
     return tuple(
@@ -131,7 +129,7 @@ def _gates(engine: Engine, call: calls.GateList) -> tuple[views.GateView, ...]:
     )
 
 
-async def _gate(engine: Engine, call: calls.GateShow) -> views.GateDetail:
+async def _gate(engine: Context, call: calls.GateShow) -> views.GateDetail:
     gate = gates.find(engine.state, call.gate)
     run = engine.state.runs[gate.run]
     if not run.base_commit or not gate.content.commit:
@@ -147,7 +145,7 @@ async def _gate(engine: Engine, call: calls.GateShow) -> views.GateDetail:
 # --- the journal and the logs ------------------------------------------------------------------------------------
 
 
-def first_seq(engine: Engine, since: int | str) -> int:
+def first_seq(engine: Context, since: int | str) -> int:
     """The first record at or after a sequence number or an RFC 3339 UTC time."""
     if isinstance(since, int):
         return max(1, since)
@@ -171,7 +169,7 @@ def wanted(record: Record, item: str, kind: str) -> bool:
     return (not item or record.item == item) and record.type.startswith(kind)
 
 
-def _events(engine: Engine, call: calls.EventsRead) -> views.RecordsView:
+def _events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
     journal = engine.parts.journal
     seq = first_seq(engine, call.since)
     limit = max(1, min(call.limit, MAX_RECORDS))
@@ -187,7 +185,7 @@ def _events(engine: Engine, call: calls.EventsRead) -> views.RecordsView:
     return views.RecordsView(records=tuple(found), next=journal.durable_seq + 1)
 
 
-def attempt_for(engine: Engine, named: str) -> Attempt:
+def attempt_for(engine: Context, named: str) -> Attempt:
     """The attempt of that id; an item, run or phase stands for its newest one that has begun."""
     if named in engine.state.attempts:
         return engine.state.attempts[named]
@@ -215,17 +213,17 @@ def _prefixes(named: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
 
 
-def _log(engine: Engine, call: calls.LogsRead) -> views.LogView:
+def _log(engine: Context, call: calls.LogsRead) -> views.LogView:
     attempt = attempt_for(engine, call.id)
     return log_piece(engine, attempt, call.stream, call.offset)
 
 
-def log_piece(engine: Engine, attempt: Attempt, stream: str, offset: int) -> views.LogView:
+def log_piece(engine: Context, attempt: Attempt, stream: str, offset: int) -> views.LogView:
     """A piece of an attempt's output from a byte offset on."""
     if stream not in STREAMS:
         raise Invalid("invalid_stream", f"{stream[:40]!r} is no stream.", "One of: stdout, stderr.")
-    found = engine.state.attempts.get(attempt.id, attempt)
-    ended = found.state in ATTEMPT_OVER or found.state is AttemptState.EXITED
+    found = engine.state.attempts.get(attempt.id)  # None when its item has ended, and been put away, since
+    ended = found is None or found.state in ATTEMPT_OVER or found.state is AttemptState.EXITED
     data = engine.parts.runner.logs(attempt.id, STREAMS[stream], max(0, offset), LOG_PIECE)
     cut = _whole_characters(data) if len(data) == LOG_PIECE or not ended else data
     following = max(0, offset) + len(cut)
@@ -251,7 +249,7 @@ def _whole_characters(data: bytes) -> bytes:
     return data
 
 
-async def _verify(engine: Engine, call: calls.JournalVerify) -> views.VerifyView:
+async def _verify(engine: Context, call: calls.JournalVerify) -> views.VerifyView:
     """Check every line; deep: fold all durable records anew and compare with the live state at that record."""
     journal = engine.parts.journal
     verified = await journal.verify()
@@ -277,8 +275,7 @@ async def _verify(engine: Engine, call: calls.JournalVerify) -> views.VerifyView
 
 def state_digest(state: State) -> str:
     """One hash over all that the state holds."""
-    names = ("seq", "ts", "projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "children", "turns")
-    whole = {name: getattr(state, name) for name in names}
+    whole = {name: value for name, value in vars(state).items() if name not in ("trail", "shrink")}
     whole["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
     return digest(whole)
 
@@ -287,14 +284,14 @@ def state_digest(state: State) -> str:
 
 
 def answer(
-    engine: Engine, call: calls.Change[Any], project: str, item: str, note: str = "", repeated: bool = False
+    engine: Context, call: calls.Change[Any], project: str, item: str, note: str = "", repeated: bool = False
 ) -> Any:  # noqa: ANN401 - the reply that the call declares
     """What a changing call is told, from the ids of its first record (none, when nothing had to be changed)."""
     make: Callable[..., Any] = _ANSWERS.get(type(call), _about_item)
     return make(engine, call, project, item, note, repeated)
 
 
-def _about_item(engine: Engine, call: Any, project: str, item: str, note: str, repeated: bool) -> views.ItemView:  # noqa: ANN401
+def _about_item(engine: Context, call: Any, project: str, item: str, note: str, repeated: bool) -> views.ItemView:  # noqa: ANN401
     state = engine.state
     named = item or getattr(call, "id", "") or state.gates[call.gate].item
     found: Item | EndedItem = state.known(named)
@@ -310,7 +307,7 @@ def _dispatch_note(state: State, item: Item | EndedItem) -> str:
 
 
 def _run_started(
-    engine: Engine, call: calls.RunStart, project: str, item: str, note: str, repeated: bool
+    engine: Context, call: calls.RunStart, project: str, item: str, note: str, repeated: bool
 ) -> views.RunStarted:
     found = engine.state.projects[project] if project else engine.state.project(call.project)
     return views.RunStarted(
@@ -323,7 +320,7 @@ def _run_started(
 
 
 def _run_stopped(
-    engine: Engine, call: calls.RunStop, project: str, item: str, note: str, repeated: bool
+    engine: Context, call: calls.RunStop, project: str, item: str, note: str, repeated: bool
 ) -> views.RunStopped:
     found = engine.state.projects[project] if project else engine.state.project(call.project)
     running = present.running_attempts(engine.state, found.name)
@@ -336,7 +333,7 @@ def _run_stopped(
 
 
 def _project_ready(
-    engine: Engine, call: calls.ProjectInit, project: str, item: str, note: str, repeated: bool
+    engine: Context, call: calls.ProjectInit, project: str, item: str, note: str, repeated: bool
 ) -> views.ProjectReady:
     found = engine.state.projects[project] if project else engine.state.project(call.root)
     root = Path(found.root)
@@ -345,13 +342,14 @@ def _project_ready(
     return views.ProjectReady(
         project=present.project_view(engine.state, found),
         config_file=str(file),
-        again=bool(note) or repeated,
+        written=note == "written",
+        again=bool(note and note != "written") or repeated,
         repeated=repeated,
     )
 
 
 def _removed(
-    engine: Engine, call: calls.ProjectRemove, project: str, item: str, note: str, repeated: bool
+    engine: Context, call: calls.ProjectRemove, project: str, item: str, note: str, repeated: bool
 ) -> tuple[views.ProjectView, ...]:
     lock = engine.held.pop(project, None) if project not in engine.state.projects else None
     if lock is not None:
@@ -360,10 +358,10 @@ def _removed(
 
 
 def _reloaded(
-    engine: Engine, call: calls.Reload, project: str, item: str, note: str, repeated: bool
+    engine: Context, call: calls.Reload, project: str, item: str, note: str, repeated: bool
 ) -> views.ReloadView:
     names = tuple(engine.state.projects)
-    changed = tuple(name for name in names if name == project)
+    changed = tuple(name for name in names if name in (project, *note.split()))
     return views.ReloadView(changed=changed, unchanged=tuple(name for name in names if name not in changed))
 
 

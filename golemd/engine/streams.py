@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import trio
 
@@ -12,14 +12,12 @@ from golemd.api import calls, views
 from golemd.api.events import as_line
 from golemd.api.wire import encode_notification
 from golemd.engine import queries
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
+from golemd.engine.context import Context
 
 LOG_LOOK_SECONDS: Final = 0.25  # between looks at a log that somebody follows; nobody looks otherwise
 
 
-def _events(engine: Engine, call: calls.EventsFollow) -> Stream:
+def _events(engine: Context, call: calls.EventsFollow) -> Stream:
     journal = engine.parts.journal
     since = journal.durable_seq + 1 if call.since is None else queries.first_seq(engine, call.since)
 
@@ -42,7 +40,7 @@ def _events(engine: Engine, call: calls.EventsFollow) -> Stream:
     return Stream(views.FollowStarted(since=since), produce)
 
 
-def _log(engine: Engine, call: calls.LogsFollow) -> Stream:
+def _log(engine: Context, call: calls.LogsFollow) -> Stream:
     attempt = queries.attempt_for(engine, call.id)
     first = queries.log_piece(engine, attempt, call.stream, call.offset)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
 from msgspec import Struct
 
+from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.model import AttemptState, NoteKind, Outcome, Phase, PhaseState, ResultCode
 from golemd.core import commands as cmd
@@ -14,6 +16,7 @@ from golemd.core import outcomes, prompt
 from golemd.core.decide import decide
 from golemd.core.decide.common import NOTHING
 from golemd.core.outcomes import MAX_LOST_IN_ROW, MAX_TRANSIENT_IN_ROW
+from golemd.core.times import micros
 from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
 
 BUDGETS: Final = ("retries", "fixes", "rounds", "lost_in_row", "transient_in_row")
@@ -161,14 +164,8 @@ def test_the_pause_doubles_up_to_five_minutes() -> None:
     rejected = [each.data for each in world.records if isinstance(each.data, ev.AttemptRejected)]
     moments = [each for each in world.records if isinstance(each.data, ev.AttemptPlanned)]
     assert len(rejected) == 10
-    waited = [datetime_gap(a.ts, b.ts) for a, b in zip(moments, moments[1:], strict=False)]
+    waited = [(micros(later.ts) - micros(earlier.ts)) // SECOND for earlier, later in pairwise(moments)]
     assert waited == [5, 10, 20, 40, 80, 160, 300, 300, 300, 300]
-
-
-def datetime_gap(earlier: str, later: str) -> int:
-    from golemd.core.times import micros
-
-    return (micros(later) - micros(earlier)) // SECOND
 
 
 def test_lost_and_transient_are_counted_in_a_row_only() -> None:
@@ -317,8 +314,6 @@ def test_ends_of_attempts_are_essential_to_record() -> None:
 
 @pytest.mark.parametrize("at", ["planned", "running", "ended"])
 def test_an_attempt_whose_run_is_over_is_put_away_without_a_judgement(at: str) -> None:
-    from golemd.api import calls
-
     world, item = at_work()
     attempt = f"{item}.1.build.1"
     if at == "planned":
@@ -343,8 +338,6 @@ def test_an_attempt_whose_run_is_over_is_put_away_without_a_judgement(at: str) -
 
 @pytest.mark.parametrize("report", ["not spawned", "lost", "spawned"])
 def test_other_reports_after_the_run_open_no_gate(report: str) -> None:
-    from golemd.api import calls
-
     world = World()
     world.project()
     item = world.add()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from golemd.api import calls
 from golemd.api import events as ev
-from golemd.api.config import Pipeline
+from golemd.api.config import Pipeline, ProjectConfig
 from golemd.api.model import PhaseState, RunState, Stage, Status
 from golemd.core import commands as cmd
 from golemd.core import prompt
@@ -18,12 +20,12 @@ from tests.core.world import NOON, End, World, config, phase, picture
 RED = End(status=1, lines=("E assert 1 == 2",))
 
 
-def made(world: World, *settings: object) -> str:
-    world.project(*settings)  # type: ignore[arg-type]  # one configuration, or none
+def made(world: World, settings: ProjectConfig | None = None) -> str:
+    world.project(settings)
     return world.add()
 
 
-def verified(*ends: End, **execution: int) -> tuple[World, str]:
+def verified(*ends: End, **execution: Any) -> tuple[World, str]:
     world = World()
     item = made(world, config(phases=(phase("build", verify=("make", "lint")),), **execution))
     world.script["make"] = list(ends)

@@ -260,7 +260,7 @@ class World:
         """Calm, with processes that end by the script, and the clock put forward when only time is missing."""
         for _ in range(ROUNDS):
             self.calm()
-            ending = next((each for each in self.running() if each.phase not in self.held), None)
+            ending = next((each for each in self.running() if not self._holds(each)), None)
             moment = self.plan().wake_at_us
             if ending is not None:
                 self.end(ending.id)
@@ -269,6 +269,9 @@ class World:
             else:
                 return
         raise AssertionError("the work finds no end")
+
+    def _holds(self, attempt: Attempt) -> bool:
+        return attempt.kind is AttemptKind.AGENT and attempt.phase in self.held
 
     def go(self, **start: Any) -> None:
         """Dispatch, and let everything happen."""

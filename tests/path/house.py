@@ -298,7 +298,7 @@ class House:
         finally:
             records.close()
 
-    def until(self, kind: str, item: str = "", *, since: int = 1, count: int = 1, **fields: Any) -> Record:
+    def until(self, kind: str, item: str = "", /, *, since: int = 1, count: int = 1, **fields: Any) -> Record:
         """Wait for a record by its type, item, project and data; the count-th of them."""
         seen = 0
 

@@ -48,7 +48,7 @@ def test_a_changed_byte_in_the_past_is_found(daemon: House, demo: Project) -> No
         file.seek(whole.index(b"innocent"))
         file.write(b"I")
     try:
-        fault = daemon.refused(calls.JournalVerify(), "journal_damaged", "internal")
+        fault = daemon.refused(calls.JournalVerify(), "journal_damaged", "unavailable")
         assert segment.name in fault.message
     finally:
         segment.write_bytes(whole)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 INSTANCE: Final = "GOLEM_INSTANCE"
 ATTEMPT: Final = "GOLEM_ATTEMPT"
+PF_KTHREAD: Final = 0x00200000
 EXEC_LOOKS: Final = 50
 EXEC_LOOK_SECONDS: Final = 0.01
 UNKNOWN: Final = "unknown"
@@ -29,10 +30,12 @@ class Process(NamedTuple):
     parent: int
     session: int
     start: int
+    flags: int
 
     @property
     def alive(self) -> bool:
-        return self.state not in "ZX"
+        """It runs, and is neither a zombie nor a thread of the kernel."""
+        return self.state not in "ZX" and not self.flags & PF_KTHREAD
 
 
 class Markers(NamedTuple):
@@ -60,7 +63,7 @@ def look_up(pid: int) -> Process | None:
     except OSError:
         return None
     fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
-    return Process(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]))
+    return Process(pid, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[19]), int(fields[6]))
 
 
 def is_running(pid: int, start: int) -> bool:
@@ -91,7 +94,7 @@ def markers(pid: int) -> Markers:
 
 
 def settled_markers(pid: int) -> Markers:
-    """The markers, waiting for a process in the middle of an exec: for a moment it has neither environment nor arguments."""
+    """The markers, after waiting for an exec to be done: in its middle there is neither environment nor argument."""
     for _ in range(EXEC_LOOKS):
         found = markers(pid)
         if found != NONE or _has_arguments(pid):

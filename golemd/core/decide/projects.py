@@ -42,7 +42,7 @@ def init(state: State, call: calls.ProjectInit, command: cmd.Asked) -> Decided:
         base_branch=config.base_branch or facts.head_branch,
     )
     configured = ev.ProjectConfigured(config=config, digest=facts.config_digest, by="init")
-    return Decided((Draft(registered, config.name), Draft(configured, config.name)))
+    return Decided((Draft(registered, config.name), Draft(configured, config.name)), note="written" * facts.wrote)
 
 
 def _registered_already(project: Project, call: calls.ProjectInit, config: ProjectConfig, digest: str) -> Decided:
@@ -83,7 +83,7 @@ def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:
         for name, config, digest in command.facts.configs
         if state.projects[name].config_digest != digest
     ]
-    return Decided(tuple(drafts))
+    return Decided(tuple(drafts), note=" ".join(draft.project for draft in drafts))
 
 
 def run_start(state: State, call: calls.RunStart, command: cmd.Asked) -> Decided:

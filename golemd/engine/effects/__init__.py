@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import trio
 
 from golemd.api.faults import Fault
 from golemd.core import commands as cmd
 from golemd.core import plan
+from golemd.engine.context import Context
 from golemd.engine.effects import attempts, examine, worktrees
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
+DISK_FULL: Final = "disk_full"  # the code of the journal's refusal
 RETRY_SECONDS: Final = 30.0  # until an effect that failed, and that no gate can ask about, is tried again
 
 
-async def carry_out(engine: Engine, effect: plan.Effect) -> None:
+async def carry_out(engine: Context, effect: plan.Effect) -> None:
     """Do one effect and report what came of it."""
     try:
         await _EFFECTS[type(effect)](engine, effect)
@@ -48,14 +47,22 @@ def _is_fatal(error: BaseException) -> bool:
     return isinstance(error, Fault) and hasattr(error, "exit_status")
 
 
-async def _report_failure(engine: Engine, effect: plan.Effect, error: Exception) -> None:
+async def _report_failure(engine: Context, effect: plan.Effect, error: Exception) -> None:
+    """Record a failure. What a full disk leaves unrecorded is done again when there is room."""
     fault = error if isinstance(error, Fault) else Fault("internal", f"{type(error).__name__}: {error}", "See the log.")
     report = _FAILURES.get(type(effect))
-    if report is None:
+    try:
+        if fault.code == DISK_FULL:
+            raise fault
+        if report is not None:
+            await engine.report(report(effect, fault))
+            return
         with trio.move_on_after(RETRY_SECONDS):
             await engine.stop_asked.wait()
-    else:
-        await engine.report(report(effect, fault))
+    except Fault as refused:
+        if refused.code != DISK_FULL:
+            raise
+        await engine.room()
 
 
 def _trouble(doing: str) -> Callable[[Any, Fault], cmd.Command]:

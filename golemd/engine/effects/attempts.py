@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine import prepare
+from golemd.engine.context import Context
 from golemd.engine.effects.spec import spec_of
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
 
 _UNUSABLE: Final = frozenset(
     {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EPERM}
 )
 
 
-async def spawn(engine: Engine, effect: plan.Spawn) -> None:
+async def spawn(engine: Context, effect: plan.Spawn) -> None:
     attempt = engine.state.attempts[effect.id]
     runner = engine.parts.runner
     adopted = runner.observe(attempt.id).identity is not None
@@ -35,7 +33,7 @@ async def spawn(engine: Engine, effect: plan.Spawn) -> None:
     await _see_to_its_end(engine, attempt.id)
 
 
-async def watch(engine: Engine, effect: plan.Watch) -> None:
+async def watch(engine: Context, effect: plan.Watch) -> None:
     """Adopt an attempt that was started earlier, or learn how it ended."""
     observed = engine.parts.runner.observe(effect.id)
     if engine.parts.runner.verdict(effect.id) is Verdict.ADOPT and observed.identity is not None:
@@ -43,7 +41,7 @@ async def watch(engine: Engine, effect: plan.Watch) -> None:
     await _see_to_its_end(engine, effect.id)
 
 
-async def _claim(engine: Engine, who: Identity, *, adopted: bool) -> None:
+async def _claim(engine: Context, who: Identity, *, adopted: bool) -> None:
     engine.claimed.add(who.attempt)
     report = cmd.ReportSpawned(
         attempt=who.attempt,
@@ -56,7 +54,7 @@ async def _claim(engine: Engine, who: Identity, *, adopted: bool) -> None:
     await engine.report(report)
 
 
-async def _see_to_its_end(engine: Engine, attempt: str) -> None:
+async def _see_to_its_end(engine: Context, attempt: str) -> None:
     ended = await engine.parts.runner.wait(attempt)
     if isinstance(ended, Lost):
         left = await engine.parts.runner.end_leftovers(attempt)
@@ -82,9 +80,9 @@ def _exit_report(ended: Exit) -> cmd.ReportExit:
     )
 
 
-async def stop(engine: Engine, effect: plan.Stop) -> None:
+async def stop(engine: Context, effect: plan.Stop) -> None:
     engine.parts.runner.stop(effect.id)
 
 
-async def fence(engine: Engine, effect: plan.Fence) -> None:
+async def fence(engine: Context, effect: plan.Fence) -> None:
     await engine.report(_exit_report(await engine.parts.runner.fence(effect.id)))

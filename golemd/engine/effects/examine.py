@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from golemd.adapters import files, workspace
 from golemd.adapters.agents.environment import masked, secrets
@@ -11,16 +11,14 @@ from golemd.api.model import Attempt, AttemptKind, Run, RunState
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.core.results import MAX_RESULT_BYTES
+from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
 from golemd.engine.effects.spec import passed_on
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
 
 EVIDENCE_LINES: Final = 20
 
 
-async def examine(engine: Engine, effect: plan.Examine) -> None:
+async def examine(engine: Context, effect: plan.Examine) -> None:
     """Look at what an ended attempt left. A run that is over is not looked at: its worktree goes."""
     attempt = engine.state.attempts[effect.id]
     run = engine.state.runs[attempt.run]
@@ -58,7 +56,7 @@ async def examine(engine: Engine, effect: plan.Examine) -> None:
     await engine.report(report)
 
 
-def _moving_branches(engine: Engine, run: Run) -> set[str]:
+def _moving_branches(engine: Context, run: Run) -> set[str]:
     """Branches of other runs that golemd itself may have moved since this run's phase began."""
     state = engine.state
     live = {branch_of(config_of(engine, other), other) for other in state.runs.values() if other.id != run.id}
@@ -81,7 +79,7 @@ def _history_trouble(looked: workspace.Examined, run: Run) -> str:
     return ""
 
 
-def _last_lines(engine: Engine, run: Run, attempt: Attempt) -> tuple[str, ...]:
+def _last_lines(engine: Context, run: Run, attempt: Attempt) -> tuple[str, ...]:
     """The decisive end of an attempt's output, clean and without secrets."""
     passed, values = passed_on(engine, run, attempt) if attempt.kind is AttemptKind.VERIFY else ((), {})
     hidden = secrets(engine.parts.environ, passed, values)
@@ -89,7 +87,7 @@ def _last_lines(engine: Engine, run: Run, attempt: Attempt) -> tuple[str, ...]:
     return tuple(masked(line, hidden) for line in lines)
 
 
-def _spawn_error(engine: Engine, attempt: Attempt) -> str:
+def _spawn_error(engine: Context, attempt: Attempt) -> str:
     ended = engine.parts.runner.result(attempt.id)
     if ended is None or ended.errno is None:
         return ""

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from golemd.adapters.workspace import Workspace
 from golemd.api.config import ProjectConfig
 from golemd.api.model import Run
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
+from golemd.engine.context import Context
 
 
-def attempt_folder(engine: Engine, attempt: str) -> Path:
+def attempt_folder(engine: Context, attempt: str) -> Path:
     """Where an attempt's files are."""
     return engine.parts.state_dir / "attempts" / attempt
 
 
-def worktree_root(engine: Engine) -> Path:
+def worktree_root(engine: Context) -> Path:
     """The folder that holds every worktree."""
     configured = engine.parts.settings.worktree_root
     return Path(configured) if configured else engine.parts.state_dir / "worktrees"
 
 
-def workspace_of(engine: Engine, run: Run) -> Workspace:
+def workspace_of(engine: Context, run: Run) -> Workspace:
     """The run's working tree."""
     path = run.workspace or str(worktree_root(engine) / run.project / run.item)
     return Workspace(Path(engine.state.projects[run.project].root), Path(path))
@@ -36,6 +33,6 @@ def branch_of(config: ProjectConfig, run: Run) -> str:
     return f"{config.branch_prefix}/{run.item}{later}"
 
 
-def config_of(engine: Engine, run: Run) -> ProjectConfig:
+def config_of(engine: Context, run: Run) -> ProjectConfig:
     """The configuration that the run is pinned to."""
     return engine.state.configs[run.config_digest]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from golemd.adapters import agents, files
 from golemd.adapters.agents.environment import child_environment
@@ -16,15 +16,13 @@ from golemd.api.model import Attempt, AttemptKind, Item, Run
 from golemd.core import prompt
 from golemd.core.decide.common import definition_of
 from golemd.engine import prepare
+from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, config_of, workspace_of
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
 
 CHANGES_FOLDER: Final = "changes"
 
 
-def spec_of(engine: Engine, attempt: Attempt) -> AttemptSpec:
+def spec_of(engine: Context, attempt: Attempt) -> AttemptSpec:
     """What exactly to run. Raises Unusable when the program cannot be found."""
     state, settings = engine.state, engine.parts.settings
     run, item = state.runs[attempt.run], state.items[attempt.item]
@@ -55,7 +53,7 @@ def spec_of(engine: Engine, attempt: Attempt) -> AttemptSpec:
 
 
 def _agent_program(
-    engine: Engine, run: Run, item: Item, attempt: Attempt, place: Workspace, folder: Path
+    engine: Context, run: Run, item: Item, attempt: Attempt, place: Workspace, folder: Path
 ) -> tuple[tuple[str, ...], str | None]:
     prompt_file = folder / "prompt.md"
     files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number))
@@ -78,7 +76,7 @@ def _agent_program(
     return launch.argv, str(stdin)
 
 
-def _agent(engine: Engine, run: Run, attempt: Attempt) -> Agent:
+def _agent(engine: Context, run: Run, attempt: Attempt) -> Agent:
     return config_of(engine, run).agents[attempt.agent]
 
 
@@ -94,7 +92,7 @@ def _found(program: str, environ: dict[str, str]) -> str:
     )
 
 
-def _environment(engine: Engine, run: Run, item: Item, attempt: Attempt, folder: Path) -> dict[str, str]:
+def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder: Path) -> dict[str, str]:
     """The child's environment; values are read at this moment and recorded nowhere."""
     parts, place = engine.parts, workspace_of(engine, run)
     general = parts.settings.environment
@@ -115,7 +113,7 @@ def _environment(engine: Engine, run: Run, item: Item, attempt: Attempt, folder:
     return child_environment(parts.environ, passed, values, general.path, golem)
 
 
-def passed_on(engine: Engine, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:
+def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:
     """Names passed on from the daemon's environment, and values that are set, for this attempt."""
     general = engine.parts.settings.environment
     if attempt.kind is AttemptKind.VERIFY:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from golemd.adapters import workspace
 from golemd.api.model import AttemptState, Item, Phase, Run, RunState
 from golemd.core import commands as cmd
 from golemd.core import plan
+from golemd.engine.context import Context
 from golemd.engine.effects.places import branch_of, config_of, workspace_of, worktree_root
-
-if TYPE_CHECKING:
-    from golemd.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
 SUBJECT_LENGTH: Final = 72
 
 
-async def enter(engine: Engine, effect: plan.Enter) -> None:
+async def enter(engine: Context, effect: plan.Enter) -> None:
     """Make the workspace ready: a new worktree for a new run, the one that stands for a run that has one."""
     run = engine.state.runs[effect.id]
     item = engine.state.items[run.item]
@@ -58,12 +56,12 @@ def _may_rebase(run: Run) -> bool:
     return promoted and run.phase.number == 0 and run.head == run.base_commit
 
 
-def _environment_names(engine: Engine) -> tuple[str, ...]:
+def _environment_names(engine: Context) -> tuple[str, ...]:
     general = engine.parts.settings.environment
     return tuple(sorted({*general.pass_env, *general.variables}))
 
 
-async def commit(engine: Engine, effect: plan.Commit) -> None:
+async def commit(engine: Context, effect: plan.Commit) -> None:
     run = engine.state.runs[effect.id]
     item, phase, place = engine.state.items[run.item], run.phase, workspace_of(engine, run)
     message = _message(item, phase)
@@ -97,7 +95,7 @@ def _message(item: Item, phase: Phase) -> str:
     return f"{subject}\n\n{whole}" if whole and whole != first else subject
 
 
-async def keep(engine: Engine, effect: plan.Keep) -> None:
+async def keep(engine: Context, effect: plan.Keep) -> None:
     run = engine.state.runs[effect.run]
     attempt = engine.state.attempts[effect.id]
     phase = next(each for each in run.phases if each.name == attempt.phase)
@@ -108,7 +106,7 @@ async def keep(engine: Engine, effect: plan.Keep) -> None:
     await engine.report(_kept_report(run.id, "put_back", attempt.id, back.kept))
 
 
-async def tidy(engine: Engine, effect: plan.Tidy) -> None:
+async def tidy(engine: Context, effect: plan.Tidy) -> None:
     run = engine.state.runs[effect.id]
     place = workspace_of(engine, run)
     kept = await workspace.remove_worktree(engine.parts.git, place, worktree_root=worktree_root(engine), keep_as=run.id)
@@ -122,7 +120,7 @@ def _kept_report(run: str, then: str, attempt: str, kept: workspace.Kept) -> cmd
     )
 
 
-async def clean_up(engine: Engine) -> None:
+async def clean_up(engine: Context) -> None:
     """Before anything is started: a dead daemon's git ends, and processes of attempts that are over are ended."""
     places = [workspace_of(engine, run) for run in engine.state.runs.values() if run.workspace]
     cleared = await workspace.clear_dead_git(engine.parts.instance, places)

@@ -1,0 +1,128 @@
+"""What all of the engine shares: the state, the adapters, and the way of a command: decide → stage → fold → durable.
+
+Effects, queries and streams are given a Context and nothing else, so none of them knows the planner.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import trio
+
+from golemd.adapters.clock import Clock
+from golemd.adapters.journal import Journal
+from golemd.adapters.processes.runner import Runner
+from golemd.adapters.workspace import Git, ProjectLock
+from golemd.api.events import Record
+from golemd.core import commands as cmd
+from golemd.core.decide import decide
+from golemd.core.decide.common import Decided
+from golemd.core.evolve import fold
+from golemd.core.scheduler import Limits
+from golemd.core.state import State
+from golemd.settings import Settings
+
+ROOM_SECONDS: Final = 1.0  # between two looks whether a full disk has room again
+
+
+class Parts:
+    """What the engine is built from. Disk, clock, dice and processes are given, never reached for."""
+
+    def __init__(
+        self,
+        *,
+        state_dir: Path,
+        socket_path: Path,
+        settings: Settings,
+        clock: Clock,
+        journal: Journal,
+        runner: Runner,
+        git: Git,
+        instance: str,
+        boot_id: str,
+        environ: dict[str, str],
+    ) -> None:
+        self.state_dir = state_dir
+        self.socket_path = socket_path
+        self.settings = settings
+        self.clock = clock
+        self.journal = journal
+        self.runner = runner
+        self.git = git
+        self.instance = instance
+        self.boot_id = boot_id
+        self.environ = environ
+
+
+class Context:
+    """The state, the parts it stands on, and the one way in which commands become durable facts."""
+
+    def __init__(self, parts: Parts, state: State) -> None:
+        self.parts = parts
+        self.state = state
+        self.limits = Limits(parts.settings.max_agents, parts.settings.max_concurrent_runs)
+        self.held: dict[str, ProjectLock] = {}
+        self.in_flight: set[str] = set()
+        self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
+        self.stopping = ""
+        self.stop_asked = trio.Event()
+        self.started_at = trio.current_time()
+        self._wake = trio.Event()
+        self._moved = trio.Event()
+        self._broken = trio.Event()
+        self._broken_by: Exception | None = None
+
+    def now_us(self) -> int:
+        """The clock, in microseconds since the epoch."""
+        return self.parts.clock.now_us()
+
+    def apply(self, command: cmd.Command, *, body: str = "", token: str = "") -> tuple[Decided, list[Record]]:
+        """decide → stage → fold, in one step without an await. Raises Fault: a refusal, which changed nothing."""
+        decided = decide(self.state, command, self.now_us())
+        journal = self.parts.journal
+        if decided.fault is not None:
+            body = token = ""
+        records = journal.stage(decided.drafts, body=body, cause=token, essential=decided.essential)
+        self._fold(records)
+        if records:
+            self._wake.set()
+            moved, self._moved = self._moved, trio.Event()
+            moved.set()
+        return decided, records
+
+    def _fold(self, records: list[Record]) -> None:
+        """Let staged records take effect. What is staged has happened, so a fault here ends the daemon."""
+        try:
+            for record in records:
+                fold(self.state, record)
+        except Exception as error:
+            self._broken_by = error
+            self._broken.set()
+            raise
+
+    async def settled(self) -> None:
+        """Return when all that the state holds is durable."""
+        journal = self.parts.journal
+        while journal.durable_seq < self.state.seq:
+            await journal.durable(self.state.seq)
+
+    async def report(self, command: cmd.Command) -> None:
+        """Let the daemon's own report take effect, and return when it is durable."""
+        self.apply(command)
+        await self.settled()
+
+    async def moved(self) -> None:
+        """Return when the state, or what is held, has moved."""
+        await self._moved.wait()
+
+    def wake(self) -> None:
+        """The world has changed: plan again."""
+        self._wake.set()
+        moved, self._moved = self._moved, trio.Event()
+        moved.set()
+
+    async def room(self) -> None:
+        """Return when a full disk has room again, or the daemon is to stop. Nothing announces room: it is looked for."""
+        while not self.stop_asked.is_set() and not self.parts.journal.poke():
+            with trio.move_on_after(ROOM_SECONDS):
+                await self.stop_asked.wait()

@@ -1,0 +1,217 @@
+"""The daemon on a disk that is full, or that fails: what it refuses, what it still does, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from golemctl.client import Client, DaemonUnreachable, Following
+from golemd.api import calls
+from golemd.api.faults import Fault, Unavailable
+from tests.faults.rig import Daemon, Rig, head_seq, records_of, rig, strace
+
+DISK_BYTES: Final = 16 << 20
+WRITE_FAILED: Final = 74
+UNUSABLE: Final = 78
+SECONDS: Final = 30.0
+LARGE: Final = "x" * 90_000  # of a description: the reserve takes some twenty of them
+
+needs_mount = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small file system needs root and mount(8)"
+)
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="injecting errors needs strace")
+
+
+@pytest.fixture
+def small() -> Iterator[Rig]:
+    """A rig whose state folder is a small file system of its own."""
+    with rig() as place:
+        place.state.mkdir(mode=0o700)
+        options = f"size={DISK_BYTES},mode=700"
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "rig", place.state], check=False)
+        if mounted.returncode != 0:
+            pytest.skip("mount(8) is not permitted here")
+        try:
+            yield place
+        finally:
+            place.clean_up()
+            subprocess.run(["umount", place.state], check=True)
+
+
+def fill(place: Rig) -> Path:
+    """Write a file until the disk is full."""
+    filler = place.state / "filler"
+    with open(filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"\0" * 4096):
+            pass
+    return filler
+
+
+def add_until_refused(client: Client) -> tuple[list[str], Fault]:
+    """Add large items until that is refused; the ids, and the refusal."""
+    added: list[str] = []
+    while len(added) < 100:
+        try:
+            added.append(client.call(calls.ItemAdd(title="large", description=LARGE, token=f"large-{len(added)}")).id)
+        except Fault as fault:
+            return added, fault
+    raise AssertionError("a full disk takes everything")
+
+
+def until(following: Following, kind: str) -> dict[str, Any]:
+    """The next record of a type."""
+    while (notice := following.take(SECONDS)) is not None:
+        if notice.data["record"]["type"] == kind:
+            return dict(notice.data["record"])
+    raise AssertionError(f"no {kind} came")
+
+
+@contextlib.contextmanager
+def waiting_agent(place: Rig, client: Client) -> Iterator[tuple[str, int]]:
+    """An item whose agent runs until a byte is written to the descriptor; its id, and the descriptor."""
+    go = place.repository / "go"
+    os.mkfifo(go)
+    item = client.call(calls.ItemAdd(title="waits", pipeline="waiting")).id
+    with contextlib.closing(client.follow(calls.EventsFollow(since=1, item=item))) as following:
+        client.call(calls.RunStart())
+        until(following, "attempt.spawned")
+    writer = os.open(go, os.O_RDWR)  # does not wait for a reader
+    try:
+        yield item, writer
+    finally:
+        os.close(writer)
+
+
+@needs_mount
+def test_a_full_disk_refuses_changes_answers_records_ends_and_goes_on_by_itself(small: Rig) -> None:
+    daemon = small.start()
+    small.init()
+    with small.client() as client, waiting_agent(small, client) as (item, writer):
+        filler = fill(small)
+        added, refusal = add_until_refused(client)
+        assert isinstance(refusal, Unavailable)
+        assert refusal.code == "disk_full"
+        with pytest.raises(Unavailable, match="too full"):
+            client.call(calls.ItemEdit(id=added[0], description=LARGE))
+        assert "disk is full" in (client.call(calls.Status()).daemon.degraded or "")
+        assert client.call(calls.ItemShow(id=added[-1])).title == "large"
+        with contextlib.closing(client.follow(calls.EventsFollow(since=1, item=item))) as following:
+            os.write(writer, b"\n")
+            assert until(following, "attempt.exited")["data"]["status"] == 3
+            assert until(following, "attempt.rejected")["data"]["outcome"] == "no_result"
+        assert client.call(calls.Status()).daemon.degraded is not None
+        filler.unlink()
+        with contextlib.closing(client.follow(calls.EventsFollow(since=1, item=added[0]))) as following:
+            until(following, "attempt.planned")  # nobody asked: it has found the room by itself
+        assert client.call(calls.Status()).daemon.degraded is None
+        again = client.call(calls.ItemAdd(title="large", description=LARGE, token="large-0"))
+        assert (again.id, again.repeated) == (added[0], True)
+        assert client.call(calls.JournalVerify(deep=True)).equal is True
+    assert daemon.kill(signal.SIGTERM) == 0, daemon.said
+    assert "Traceback" not in daemon.said
+
+
+@needs_mount
+def test_work_under_way_on_a_full_disk_waits_for_room_and_no_acknowledgement_is_lost(small: Rig) -> None:
+    """The daemon is killed while the disk is full, and started there again: it says so, and starts when there is room."""
+    daemon = small.start()
+    small.init()
+    with small.client() as client:
+        filler = fill(small)
+        added, _ = add_until_refused(client)
+    daemon.kill()
+    with open(filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"\0" * 512):
+            pass
+    refused = small.run()
+    filler.unlink()
+    assert (refused.returncode, "too full" in refused.stderr) == (UNUSABLE, True), refused
+    assert "Traceback" not in refused.stderr
+    daemon = small.start()
+    with small.client() as client:
+        for number, item in enumerate(added):
+            again = client.call(calls.ItemAdd(title="large", description=LARGE, token=f"large-{number}"))
+            assert (again.id, again.repeated) == (item, True)
+    assert daemon.kill(signal.SIGTERM) == 0
+
+
+# --- a disk that fails -------------------------------------------------------------------------------------------
+
+
+def add_until_it_ends(place: Rig, prefix: str) -> dict[str, str]:
+    """Add items one by one until the daemon is gone; token → id of those that were acknowledged."""
+    acknowledged: dict[str, str] = {}
+    with place.client() as client:
+        for number in range(200):
+            token = f"{prefix}-{number}"
+            try:
+                acknowledged[token] = client.call(calls.ItemAdd(title=token, token=token)).id
+            except DaemonUnreachable:
+                return acknowledged
+            except Unavailable as fault:
+                assert fault.code == "journal_failed"
+    raise AssertionError("the daemon has not ended")
+
+
+def assert_all_there(place: Rig, acknowledged: dict[str, str]) -> None:
+    """After a start every acknowledged item is there, and its token is known."""
+    daemon = place.start()
+    with place.client() as client:
+        for token, item in acknowledged.items():
+            again = client.call(calls.ItemAdd(title=token, token=token))
+            assert (again.id, again.repeated) == (item, True)
+        assert client.call(calls.JournalVerify(deep=True)).equal is True
+    assert daemon.kill(signal.SIGTERM) == 0
+    records = records_of(place.state)
+    assert head_seq(place.state) == len(records)
+
+
+def assert_failed(daemon: Daemon) -> None:
+    """It ends because the journal cannot be written, and says so."""
+    assert daemon.wait() == WRITE_FAILED, daemon.said
+    assert "the journal cannot be written" in daemon.said
+    assert "Traceback" not in daemon.said
+
+
+@needs_strace
+@pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
+def test_a_failed_sync_or_write_ends_the_daemon_and_nothing_acknowledged_is_lost(call: str) -> None:
+    with rig() as place:
+        first = place.start()
+        place.init()
+        first.kill(signal.SIGTERM)
+        daemon = place.start(strace(f"{call}:error=EIO:when=7", trace=call))
+        acknowledged = add_until_it_ends(place, "e")
+        assert_failed(daemon)
+        assert acknowledged
+        assert os.strerror(errno.EIO) in daemon.said
+        assert_all_there(place, acknowledged)
+
+
+def test_a_write_past_the_file_size_limit_ends_the_daemon_and_nothing_acknowledged_is_lost() -> None:
+    with rig() as place:
+        daemon = place.start(["prlimit", f"--fsize={20_000}", "--"])
+        place.init()
+        acknowledged = add_until_it_ends(place, "f")
+        assert_failed(daemon)
+        assert len(acknowledged) > 3
+        assert_all_there(place, acknowledged)
+
+
+@needs_strace
+def test_a_sync_that_fails_while_starting_is_said_and_the_next_start_is_whole() -> None:
+    with rig() as place:
+        daemon = place.start()
+        place.init()
+        daemon.kill()
+        assert_failed(place.launch(strace("fdatasync:error=EIO:when=1", trace="fdatasync")))
+        assert_all_there(place, {})
