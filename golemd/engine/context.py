@@ -6,6 +6,7 @@ Effects, queries and streams are given a Context and nothing else, so none of th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import trio
 
@@ -122,7 +123,7 @@ class Context:
         moved.set()
 
     async def room(self) -> None:
-        """Return when a full disk has room again, or the daemon is to stop. Nothing announces room: it is looked for."""
+        """Return when a full disk has room again, or the daemon is to stop. Nothing announces room."""
         while not self.stop_asked.is_set() and not self.parts.journal.poke():
             with trio.move_on_after(ROOM_SECONDS):
                 await self.stop_asked.wait()

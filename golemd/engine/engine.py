@@ -21,7 +21,7 @@ from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import tokens
 from golemd.engine import effects, prepare, queries, streams
-from golemd.engine.context import Context
+from golemd.engine.context import ROOM_SECONDS, Context
 from golemd.engine.effects import worktrees
 
 log = logging.getLogger(__name__)
