@@ -210,6 +210,9 @@ def test_a_dependency_cycle_is_refused_with_its_path_also_through_ended_items() 
         world.ask(calls.ItemEdit(id=a, dependencies=(b,)))
     with pytest.raises(Fault, match=f"{a} → {a}"):
         world.ask(calls.ItemEdit(id=a, dependencies=(a,)))
+    d = world.add(dependencies=(b, c))
+    with pytest.raises(Fault, match=f"{a} → {d} → {b} → {a}"):
+        world.ask(calls.ItemEdit(id=a, dependencies=(d,)))
     world.ask(calls.ItemEdit(id=c, dependencies=(b,)))
     assert world.item(c).dependencies == (b,)
 

@@ -212,6 +212,11 @@ class World:
     def run(self, item: str) -> Run:
         return self.state.runs[self.item(item).run]
 
+    def run_name(self, item: str) -> str:
+        """The phase that the item is in, or nothing without a run."""
+        run = self.state.run_of(self.item(item))
+        return run.phase.name if run is not None else ""
+
     def gate(self, item: str) -> Gate:
         (found,) = self.state.open_gates(item)
         return found

@@ -23,7 +23,8 @@ from golemctl.client import DaemonUnreachable
 from golemd.api import calls
 from golemd.api.faults import Fault
 from tests.faults.model import Model
-from tests.faults.rig import Daemon, Ended, Rig, processes_of, rig
+from tests.faults.outside import processes_of
+from tests.faults.rig import Daemon, Ended, Rig, rig
 from tests.faults.watcher import Watcher
 from tests.faults.workers import PROJECT, Turnstile, Worker, file_of, is_finished
 

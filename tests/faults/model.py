@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from golemd.api import calls
 from golemd.api.faults import Fault
-from tests.faults.rig import commands_of, head_seq, records_of
+from tests.faults.outside import commands_of, head_seq, records_of
 
 Record = Mapping[str, Any]
 
@@ -121,7 +121,7 @@ class Model:
         self._durable = hashes[:durable]
 
     def check_records(self, records: Sequence[Record]) -> None:
-        """Every acknowledged command is there once, whole, and says what was answered; what was killed is no success."""
+        """Every acknowledged command is there once, whole, as it was answered; what was killed is no success."""
         commands = commands_of(records)
         if records and records[-1].get("more"):
             commands.pop()

@@ -1,13 +1,12 @@
 """A real daemon for fault tests: started, killed and started again on one state folder, with a real git repository.
 
 Rules. Readiness is what the daemon itself says on NOTIFY_SOCKET, never a pause. Only processes that this rig started
-are ever signalled. What a test knows of the journal is read from the files here, not asked from the code under test.
+are ever signalled.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import select
 import shutil
@@ -17,20 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from golemctl.client import Client
 from golemd.api import calls, views
+from tests.faults.outside import END_SECONDS, Process, processes_of
 
 READY_SECONDS: Final = 60.0  # a start that takes longer has failed
-END_SECONDS: Final = 60.0
-SLOT_BYTES: Final = 512
 SOURCES: Final = Path(__file__).resolve().parents[2]
-SEAL: Final = b',"h":"'
 
 CONFIGURATION: Final = """\
 [project]
@@ -66,12 +61,19 @@ gate = "approval"
 [[pipelines.waiting.phases]]
 name = "build"
 agent = "waiter"
-max_retries = 0
+"""
+WAITER: Final = """\
+# Writes its result, and ends when somebody writes a line into the pipe.
+echo work > work.txt
+result='{"item_id":"%s","phase":"%s","result":"phase_complete","summary":"waited"}'
+printf "$result" $GOLEM_ITEM $GOLEM_PHASE > $GOLEM_RESULT
+echo ready > $GOLEM_PROJECT_ROOT/ready
+read line < $GOLEM_PROJECT_ROOT/go
 """
 FILES: Final = {
     "golem.toml": CONFIGURATION,
     "check.sh": "exit 0\n",
-    "waiter.sh": "echo waiting > $GOLEM_PROJECT_ROOT/began\nread line < $GOLEM_PROJECT_ROOT/go\nexit 3\n",
+    "waiter.sh": WAITER,
 }
 
 
@@ -109,8 +111,8 @@ class Daemon:
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
-            told = select.select([self._ready, self._pidfd], [], [], left)[0]
-            if self._ready in told and b"READY=1" in self._ready.recv(4096).split(b"\n"):
+            told = select.select([self._ready.fileno(), self._pidfd], [], [], left)[0]
+            if self._ready.fileno() in told and b"READY=1" in self._ready.recv(4096).split(b"\n"):
                 return True
             if self._pidfd in told:
                 raise Ended(self.wait(), self.said)
@@ -264,133 +266,16 @@ def rig(configuration: str = "") -> Iterator[Rig]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-# --- the journal, read from outside ------------------------------------------------------------------------------
-
-
-def segments(state: Path) -> list[Path]:
-    """The journal's files in order."""
-    return sorted((state / "journal").glob("*-*.jsonl"))
-
-
-def lines_of(state: Path) -> list[bytes]:
-    """Every whole line of the journal, without its line feed."""
-    return [line for file in segments(state) for line in file.read_bytes().split(b"\n")[:-1]]
-
-
-def records_of(state: Path) -> list[dict[str, Any]]:
-    """Every record. Raises AssertionError for a line that is not sealed or does not follow."""
-    found = []
-    previous = "0" * 32
-    for number, line in enumerate(lines_of(state), 1):
-        record = msgspec.json.decode(line, type=dict[str, Any])
-        mark = hashlib.blake2b(line[: line.rindex(SEAL)], digest_size=16).hexdigest()
-        assert (record["seq"], record["prev"], record["h"]) == (number, previous, mark), line[:200]
-        previous = mark
-        found.append(record)
-    return found
-
-
-def commands_of(records: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """The records by command; the last one may be unfinished."""
-    commands: list[list[Mapping[str, Any]]] = [[]]
-    for record in records:
-        commands[-1].append(record)
-        if not record.get("more"):
-            commands.append([])
-    return [command for command in commands if command]
-
-
-def head_seq(state: Path) -> int:
-    """The durable end, as the valid slots of the head say it; 0 without any."""
-    file = state / "head"
-    data = file.read_bytes() if file.exists() else b""
-    found = 0
-    for at in range(0, len(data), SLOT_BYTES):
-        slot = data[at : at + SLOT_BYTES].rstrip(b" \n")
-        body = slot[: slot.rfind(SEAL)]
-        if slot.endswith(hashlib.blake2b(body, digest_size=16).hexdigest().encode() + b'"}'):
-            found = max(found, msgspec.json.decode(slot)["seq"])
-    return found
-
-
-def digests_of(state: Path) -> dict[str, str]:
-    """A hash of each of the journal's files and of the head: what a refusal must leave alone."""
-    files = [state / "head", *(state / "journal").iterdir()]
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
-
-
-# --- the process table, read from outside ------------------------------------------------------------------------
-
-
-class Process(NamedTuple):
-    """A process of an instance: `attempt` is empty for git; `shim` for the attempt's supervisor."""
-
-    pid: int
-    start: int
-    attempt: str
-    shim: bool
-
-    @property
-    def runs(self) -> bool:
-        """Whether exactly this process is still there and no zombie."""
-        found = _stat(self.pid)
-        return found is not None and found[0] not in "ZX" and found[1] == self.start
-
-    def kill(self, number: int = signal.SIGKILL) -> bool:
-        """Signal exactly this process and wait for its end; False when it was gone before."""
-        try:
-            fd = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return False
-        try:
-            if not self.runs:
-                return False
-            signal.pidfd_send_signal(fd, number)
-            return bool(select.select([fd], [], [], END_SECONDS)[0])
-        except ProcessLookupError:
-            return False
-        finally:
-            os.close(fd)
-
-
-def processes_of(instance: str) -> list[Process]:
-    """Living processes that carry the instance in their environment."""
-    wanted = f"GOLEM_INSTANCE={instance}".encode()
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            environ = Path("/proc", name, "environ").read_bytes().split(b"\0")
-            if wanted not in environ:
-                continue
-            words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        stat = _stat(int(name))
-        if stat is not None and stat[0] not in "ZX":
-            attempt = next((e[14:].decode() for e in environ if e.startswith(b"GOLEM_ATTEMPT=")), "")
-            found.append(Process(int(name), stat[1], attempt, any(b"/shim." in word for word in words)))
-    return found
-
-
-def _stat(pid: int) -> tuple[str, int] | None:
-    """State and start time; None when it is gone."""
-    try:
-        text = Path("/proc", str(pid), "stat").read_bytes()
-    except OSError:
-        return None
-    fields = text[text.rindex(b")") + 2 :].split()
-    return fields[0].decode(), int(fields[19])
-
-
 # --- strace ------------------------------------------------------------------------------------------------------
 
 
 def strace(*inject: str, output: Path | None = None, trace: str = "") -> list[str]:
     """What a command line is put behind, so that its system calls are counted and failed as `inject` says.
 
-    With -D the tracer is the grandchild, so the process that was started is the daemon itself.
+    With -D the tracer is the grandchild, so the process that was started is the daemon itself. Not with --seccomp-bpf,
+    which would be faster: under it strace injects errors, but no signals.
     """
-    words = ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", str(output or "/dev/null")]
+    words = ["strace", "-D", "-f", "-qq", "-o", str(output or "/dev/null")]
     words += ["-e", f"trace={trace}"] if trace else []
     for rule in inject:
         words += ["-e", f"inject={rule}"]

@@ -20,7 +20,8 @@ import pytest
 from golemd.adapters.journal.head import Mark, to_slot
 from golemd.adapters.journal.line import seal
 from golemd.api import calls
-from tests.faults.rig import SEAL, Rig, commands_of, digests_of, lines_of, records_of, rig, segments
+from tests.faults.outside import SEAL, commands_of, digests_of, lines_of, records_of, segments
+from tests.faults.rig import Rig, rig
 
 DAMAGED: Final = 65
 NEWER: Final = 76

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.faults.model import Model
-from tests.faults.rig import Process, Rig, processes_of
+from tests.faults.outside import Process, processes_of
+from tests.faults.rig import Rig
 
 LOOK_SECONDS: Final = 0.03
 

@@ -33,14 +33,13 @@ def open_process(pid: int, start: int) -> int | None:
     return fd
 
 
-def send(pid: int, start: int, *numbers: int) -> bool:
-    """Send signals to exactly this process; whether it was there to take them."""
+def send(pid: int, start: int, number: int) -> bool:
+    """Send a signal to exactly this process; whether it was there to take it."""
     fd = open_process(pid, start)
     if fd is None:
         return False
     try:
-        for number in numbers:
-            signal.pidfd_send_signal(fd, number)
+        signal.pidfd_send_signal(fd, number)
     except OSError:
         return False
     finally:
@@ -74,10 +73,10 @@ async def end_all(choose: Callable[[], list[Process]], grace_seconds: float) -> 
             _log.error("processes that cannot be ended: %s", [row.pid for row in chosen])
             break
         polite = now < kill_at
-        signals = (signal.SIGTERM, signal.SIGCONT) if polite else (signal.SIGKILL,)
         for row in chosen:
-            if send(row.pid, row.start, *signals):
+            if send(row.pid, row.start, signal.SIGTERM if polite else signal.SIGKILL):
                 told[row.pid] = row.start
+            send(row.pid, row.start, signal.SIGCONT)  # one that is stopped could not hear it
         with trio.move_on_at(kill_at if polite else now + RESCAN_SECONDS):
             async with trio.open_nursery() as nursery:
                 for row in chosen:

@@ -180,10 +180,8 @@ def _not_started(state: State, attempt: Attempt, report: cmd.ReportExamined, now
 
 def _reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_us: int) -> Decided:
     """The attempt does not count; its row of the table says what comes then."""
-    found = live_attempt(state, attempt.id)
-    if found is None:
-        return NOTHING
-    item, run, phase, _ = found
+    item, run = state.items[attempt.item], state.runs[attempt.run]
+    phase = run.phase
     if outcome is Outcome.CANCELLED or is_over(run):
         rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message=message)
         return _decided(state, item, rejected)

@@ -42,6 +42,5 @@ def adopt_child(state: State, item: str, child: str) -> None:
 
 
 def set_dispatch(state: State, project: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Dispatch
-    found = state.projects.get(project)
-    if found is not None:
-        state.projects[project] = replace(found, dispatch=replace(found.dispatch, **changes))
+    found = state.projects[project]
+    state.projects[project] = replace(found, dispatch=replace(found.dispatch, **changes))

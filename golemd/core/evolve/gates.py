@@ -47,23 +47,19 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
     item = state.items[record.item]
     came_from = item.came_from if item.status is Status.BLOCKED else item.status
     set_item(state, record.item, status=Status.BLOCKED, came_from=came_from, gates=item.gates + 1)
-    if event.run:
-        set_run(state, event.run, state=RunState.AWAITING)
-        changes: dict[str, Any] = {"state": PhaseState.AWAITING_GATE}
-        if event.kind is not GateKind.FAILURE:
-            changes["stage"] = Stage.GATE
-        set_phase(state, event.run, event.phase, **changes)
+    set_run(state, event.run, state=RunState.AWAITING)
+    changes: dict[str, Any] = {"state": PhaseState.AWAITING_GATE}
+    if event.kind is not GateKind.FAILURE:
+        changes["stage"] = Stage.GATE
+    set_phase(state, event.run, event.phase, **changes)
 
 
 def _unblock_if_free(state: State, item: str, run: str) -> None:
     if state.open_gates(item):
         return
-    found = state.items[item]
-    if found.status is Status.BLOCKED:
-        set_item(state, item, status=found.came_from)
-    if run in state.runs and state.runs[run].state is RunState.AWAITING:
-        bound = RunState.EXECUTING if state.runs[run].base_commit else RunState.CREATED
-        set_run(state, run, state=bound)
+    set_item(state, item, status=state.items[item].came_from)
+    bound = RunState.EXECUTING if state.runs[run].base_commit else RunState.CREATED
+    set_run(state, run, state=bound)
 
 
 def _gate_decided(state: State, record: Record, event: ev.GateDecided) -> None:

@@ -249,8 +249,9 @@ async def test_ten_attempts_at_once_end_each_with_its_own_status_and_output(here
 
 
 async def test_ended_shims_are_reaped_though_nobody_waits(here: Place) -> None:
-    identity = await here.runner.submit(sh("exit 0"))
-    assert isinstance(identity, Identity)
+    await here.runner.submit(sh("exit 0"))
+    identity = here.runner.observe("A.1").identity
+    assert identity is not None
     await gone(identity.shim_pid)
     here.runner.observe("A.1")
     assert proctable.look_up(identity.shim_pid) is None

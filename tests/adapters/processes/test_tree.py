@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def strangers() -> Iterator[Strangers]:
     these = Strangers()
     yield these
     for one in these.started:
-        one.kill()
+        os.killpg(one.pid, signal.SIGKILL)
         one.wait()
 
 
@@ -86,7 +87,6 @@ async def test_a_marked_process_in_a_persons_terminal_does_not_take_the_terminal
     assert await here.runner.sweep(set()) == [marked]
     assert lives(terminal)
     assert lives(neighbour)
-    os.kill(neighbour, 9)
 
 
 async def test_a_deaf_process_is_killed_after_the_grace(here: Place, tmp_path: Path, strangers: Strangers) -> None:

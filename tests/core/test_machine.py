@@ -1,0 +1,323 @@
+"""Any life of a daemon: random people, processes, clocks and restarts, and what holds at every moment.
+
+Two projects, one with pre-phases, verify commands and approvals. The rules are what the world may do between two
+plans; after each one, what the domain promises is checked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from golemd.api import calls
+from golemd.api.faults import Fault
+from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
+from golemd.core import commands as cmd
+from golemd.core.decide import decide
+from golemd.core.scheduler import Limits, Tally, busy, why
+from tests.core.world import FAILS, SECOND, End, World, config, phase, picture
+
+LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4)
+CONCURRENT: Final = {"demo": 2, "two": 2}
+WIP: Final = {"demo": 2, "two": 3}
+
+AGENT_ENDS: Final = (
+    End(),
+    End(),
+    End(result={"result": "subphase_complete"}),
+    End(result={"result": "blocked", "question": "?"}),
+    End(result={"result": "blocked", "updated_assessments": {"size": "small"}}),
+    FAILS,
+    End(result=None),
+    End(result=b"{"),
+    End(result=None, reason="timeout", status=None),
+    End(result=None, reason="stopped", status=None),
+    End(result=None, reason="spawn_failed"),
+    End(result=None, reason="unusable"),
+    End(result={"item_id": "OTHER-1"}),
+    End(trouble="rewritten"),
+    End(lost=True),
+)
+VERIFY_ENDS: Final = (
+    End(),
+    End(),
+    End(status=1),
+    End(reason="timeout", status=None),
+    End(reason="spawn_failed"),
+    End(reason="unusable"),
+    End(reason="stopped", status=None),
+    End(lost=True),
+)
+items = st.integers(0, 9)
+
+
+def the_projects() -> World:
+    world = World(LIMITS)
+    gated = phase("build", verify=("make",), gate=("design", "safety"))
+    bounds: dict[str, Any] = {"max_rounds": 2, "max_retries": 1, "max_fix_attempts": 1}
+    demo = config("demo", (gated, "ship"), ("scope",), max_wip=WIP["demo"], max_concurrent=CONCURRENT["demo"], **bounds)
+    world.project(demo)
+    world.project(config("two", ("one", "last"), max_wip=WIP["two"], max_concurrent=CONCURRENT["two"], **bounds))
+    return world
+
+
+class Daemon(RuleBasedStateMachine):
+    """Rules are what may happen; invariants are what is promised."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = the_projects()
+        for project in ("demo", "two"):
+            self.world.add(project=project)
+            self.world.start(project=project)
+
+    # --- people --------------------------------------------------------------------------------------------------
+
+    def ask(self, call: calls.Change[Any], **facts: Any) -> None:
+        """A call, which may be refused: then nothing has changed."""
+        before = picture(self.world.state)
+        try:
+            self.world.ask(call, **facts)
+        except Fault as fault:
+            hint = fault.hint
+        else:
+            return
+        assert hint
+        assert picture(self.world.state) == before
+
+    def pick(self, number: int, pool: Any) -> str:
+        names = list(pool)
+        return names[number % len(names)] if names else "NONE-1"
+
+    @rule(project=st.sampled_from(["demo", "two"]), priority=st.integers(-1, 2), on=items, depends=st.booleans())
+    def add(self, project: str, priority: int, on: int, depends: bool) -> None:
+        known = [*self.world.state.items, *self.world.state.ended]
+        dependencies = (self.pick(on, known),) if depends and known else ()
+        self.ask(calls.ItemAdd(project=project, title="t", priority=priority, dependencies=dependencies))
+
+    @rule(item=items, on=items)
+    def edit(self, item: int, on: int) -> None:
+        known = [*self.world.state.items, *self.world.state.ended]
+        depends = (self.pick(on, known),) if on % 3 == 0 and known else ()
+        named = self.pick(item, self.world.state.items)
+        self.ask(calls.ItemEdit(id=named, dependencies=depends, priority=on, size="small" if on % 2 else None))
+
+    @rule(item=items, seldom=items)
+    def cancel(self, item: int, seldom: int) -> None:
+        if seldom < 3:
+            self.ask(calls.ItemCancel(id=self.pick(item, self.world.state.items)))
+
+    @rule(item=items)
+    def reopen(self, item: int) -> None:
+        named = self.pick(item, self.world.state.ended)
+        self.ask(calls.ItemReopen(id=named), ended=self.world.partial(named).items.get(named))
+
+    @rule(project=st.sampled_from(["demo", "two"]), cap=st.integers(1, 12), continuous=st.booleans())
+    def start(self, project: str, cap: int, continuous: bool) -> None:
+        self.ask(calls.RunStart(project=project, cap=cap, continuous=continuous))
+
+    @rule(project=st.sampled_from(["demo", "two"]), now=st.booleans())
+    def stop(self, project: str, now: bool) -> None:
+        self.ask(calls.RunStop(project=project, now=now))
+
+    @rule(gate=items, option=items, changed=st.sampled_from(["", "", "shown", "tree"]))
+    def decide_gate(self, gate: int, option: int, changed: str) -> None:
+        named = self.pick(gate, [each.id for each in self.world.state.all_open_gates()])
+        if named not in self.world.state.gates:
+            return
+        found = self.world.state.gates[named]
+        options = [each.id for each in found.options]
+        # Abort and reject less often than the rest, so that lives go on.
+        chosen = options[0] if option < 6 else options[option % len(options)]
+        content = None
+        if found.kind is GateKind.APPROVAL:
+            if changed == "tree":
+                self.world.trees[found.run] = f"by hand {self.world.state.seq}"
+            content = self.world.content(found.item)
+        shown = "stale" if changed == "shown" else ""
+        self.ask(calls.GateDecide(gate=named, option=chosen, text="because", content=shown), content=content)
+
+    @rule(pre=st.booleans())
+    def configure(self, pre: bool) -> None:
+        bounds: dict[str, Any] = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], "max_retries": 1}
+        self.world.configure(config("two", ("one", "last"), ("scope",) if pre else (), **bounds))
+
+    # --- the outside ---------------------------------------------------------------------------------------------
+
+    @rule(number=items, end=st.integers(0, 100))
+    def process_ends(self, number: int, end: int) -> None:
+        running = self.world.running()
+        if running:
+            attempt = running[number % len(running)]
+            ends = AGENT_ENDS if attempt.kind == "agent" else VERIFY_ENDS
+            self.world.end(attempt.id, ends[end % len(ends)])
+
+    @rule(ends=st.lists(st.integers(0, 40), max_size=12))
+    def work_goes_on(self, ends: list[int]) -> None:
+        """Several processes end one after the other, most of them well."""
+        for end in ends:
+            self.world.calm()
+            running = self.world.running()
+            if running:
+                kinds = AGENT_ENDS if running[0].kind == "agent" else VERIFY_ENDS
+                self.world.end(running[0].id, kinds[end] if end < len(kinds) else End())
+
+    @rule(number=items)
+    def effect(self, number: int) -> None:
+        """One effect is carried out, and nothing else is planned for a while."""
+        effects = self.world.plan().effects
+        if effects:
+            self.world.carry_out(effects[number % len(effects)])
+
+    @rule(number=items, doing=st.sampled_from(["preparing", "committing"]))
+    def trouble(self, number: int, doing: str) -> None:
+        busy_runs = [run.id for _, run in self.world.state.live_runs() if busy(run) and not run.phase.live]
+        if busy_runs:
+            self.world.apply(cmd.ReportTrouble(run=self.pick(number, busy_runs), doing=doing, message="no room"))
+
+    @rule(number=items, usable=st.booleans())
+    def not_spawned(self, number: int, usable: bool) -> None:
+        planned = [each.id for each in self.world.state.attempts.values() if each.state is AttemptState.PLANNED]
+        if planned:
+            self.world.apply(cmd.ReportNotSpawned(attempt=self.pick(number, planned), message="m", usable=usable))
+
+    @rule(seconds=st.sampled_from([0, 1, 5, 400]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.now_us += seconds * SECOND
+
+    # --- the daemon ----------------------------------------------------------------------------------------------
+
+    @rule()
+    def plan_once(self) -> None:
+        """What plan proposes, decide admits: World.step asserts it."""
+        self.world.step()
+
+    @rule()
+    def plan_to_the_end(self) -> None:
+        """Planning reaches a point where it proposes nothing more."""
+        self.world.calm()
+        for project in self.world.state.projects.values():
+            if project.dispatch.on and not project.dispatch.continuous:
+                assert self.moves_by_itself(project.name), "it is on, and nothing would ever move it"
+
+    @rule()
+    def restart(self) -> None:
+        live = picture(self.world.state)
+        again = self.world.replay()
+        assert picture(again) == live
+        self.world.restart()
+
+    @rule(how=st.sampled_from(["end", "keep", "", "", ""]))
+    def stop_the_daemon(self, how: str) -> None:
+        if not how:
+            return
+        self.world.stopping = how
+        before = Counter(self.world.types())["attempt.planned"]
+        self.world.calm()
+        assert Counter(self.world.types())["attempt.planned"] == before
+        assert not (how == "end" and self.world.running())
+        self.restart()
+
+    def moves_by_itself(self, project: str) -> bool:
+        """Whether a process or time will move something of the project, or another project holds its place."""
+        state = self.world.state
+        mine = [(item, run) for item, run in state.live_runs() if run.project == project]
+        if any(run.phase.again_us > self.world.now_us for _, run in mine):
+            return True
+        if any(state.runs[each.run].project == project for each in self.world.running()):
+            return True
+        tally = Tally.of(state)
+        agents_full = sum(tally.slots.values()) >= LIMITS.max_agents
+        return agents_full or sum(tally.wip.values()) >= LIMITS.max_concurrent_runs
+
+    # --- what is promised ----------------------------------------------------------------------------------------
+
+    @invariant()
+    def blocked_means_exactly_that_a_gate_is_open(self) -> None:
+        for item in self.world.state.items.values():
+            gates = self.world.state.open_gates(item.id)
+            assert (item.status is Status.BLOCKED) == bool(gates)
+            for gate in gates:
+                assert gate.options
+                assert self.world.state.runs[gate.run].state is RunState.AWAITING
+
+    @invariant()
+    def every_open_gate_has_a_way_out(self) -> None:
+        for gate in self.world.state.all_open_gates():
+            call = calls.GateDecide(gate=gate.id, option=gate.default, text="because")
+            decided = decide(self.world.state, cmd.Asked(call=call), self.world.now_us)
+            assert decided.fault is None
+            assert decided.drafts
+
+    @invariant()
+    def limits_hold(self) -> None:
+        state = self.world.state
+        tally = Tally.of(state)
+        # A step whose turn comes without anybody's leave (a decided gate's commit) may exceed the slots for a while.
+        launched = Counter(state.runs[each.run].project for each in self.live_agents())
+        for project, count in launched.items():
+            assert count <= CONCURRENT[project]
+        assert sum(launched.values()) <= LIMITS.max_agents
+        assert set(tally.wip) <= set(WIP)
+
+    def live_agents(self) -> list[Any]:
+        return [each for each in self.world.state.attempts.values() if each.state not in ATTEMPT_OVER]
+
+    @invariant()
+    def a_run_has_at_most_one_live_attempt_and_its_phase_names_it(self) -> None:
+        live = Counter(each.run for each in self.live_agents())
+        assert all(count == 1 for count in live.values())
+        for each in self.live_agents():
+            run = self.world.state.runs[each.run]
+            assert each.id in {phase.live for phase in run.phases}
+
+    @invariant()
+    def why_is_told_of_every_live_item_that_does_not_run(self) -> None:
+        state = self.world.state
+        running = {each.item for each in self.world.running()}
+        for item in state.items.values():
+            sentence = why(state, item, LIMITS, self.world.now_us)
+            if item.status in ENDED or item.id in running:
+                assert sentence is None
+            elif not (item.run and busy(state.runs[item.run])):
+                assert sentence is not None
+                assert sentence.startswith(item.id)
+                assert sentence.endswith(".") or item.status is Status.BLOCKED
+
+    @invariant()
+    def what_has_ended_is_one_row_or_is_being_put_away(self) -> None:
+        state = self.world.state
+        for item in state.items.values():
+            if item.status in ENDED:
+                mine = [run for run in state.runs.values() if run.item == item.id]
+                assert all(run.state in RUN_OVER for run in mine)
+                assert any(run.tidy for run in mine) or any(each.item == item.id for each in self.live_agents())
+        for kept in (state.runs, state.attempts, state.gates):
+            assert {each.item for each in kept.values()} <= set(state.items)
+        assert not set(state.items) & set(state.ended)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        state = self.world.state
+        assert picture(self.world.replay()) == picture(state)
+        for item in state.items.values():
+            past = self.world.partial(item.id)
+            assert past.items[item.id] == item
+            for name in ("runs", "attempts", "gates"):
+                mine = {key: value for key, value in getattr(state, name).items() if value.item == item.id}
+                assert {key: getattr(past, name)[key] for key in mine} == mine
+
+
+TestDaemon = Daemon.TestCase
+TestDaemon.settings = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

@@ -1,0 +1,185 @@
+"""Views: what replies show of items, gates, runs, attempts and projects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from golemd.api import calls, views
+from golemd.core import present
+from golemd.core.present import Clock, Seen
+from tests.core.world import End, World, config, phase
+
+
+def clock(world: World) -> Clock:
+    return Clock(world.now_us, world.limits)
+
+
+def daemon() -> views.DaemonView:
+    return views.DaemonView(version="1", pid=1, uptime_s=0.0, seq=1, durable_seq=1, state_dir="/s")
+
+
+def status(world: World, everything: bool = False, seen: dict[str, Seen] | None = None) -> views.StatusView:
+    projects = world.state.projects.values()
+    return present.status_view(world.state, projects, everything, clock(world), daemon(), seen or {})
+
+
+def blocked() -> tuple[World, str]:
+    world = World()
+    world.project(config(phases=(phase("build", gate=("approval",), verify=("make",)),)))
+    item = world.add("Title", description="text", labels=("l",))
+    world.script["make"] = [End(status=1, lines=("red",))]
+    world.go()
+    return world, item
+
+
+def test_a_live_item_shows_where_it_stands() -> None:
+    world, item = blocked()
+    shown = present.item_view(world.state, world.item(item), clock(world), note="n", repeated=True)
+    assert (shown.status, shown.phase, shown.run) == ("blocked", "build", f"{item}.1")
+    assert (shown.gate, shown.gates) == (f"{item}.g1", (f"{item}.g1",))
+    assert (shown.description, shown.labels, shown.size, shown.resolution) == ("text", ("l",), None, None)
+    assert (shown.note, shown.repeated) == ("n", True)
+    assert str(shown.why).startswith(f"{item} waits for you: ")
+
+
+def test_an_item_without_a_run_has_nothing_to_say_there() -> None:
+    world = World()
+    world.project()
+    shown = present.item_view(world.state, world.item(world.add()), clock(world))
+    assert (shown.phase, shown.run, shown.gate, shown.gates, shown.note) == (None, None, None, (), None)
+
+
+def test_an_ended_item_is_shown_from_its_row() -> None:
+    world, item = blocked()
+    world.decide(item, "approve")
+    world.settle()
+    shown = present.item_view(world.state, world.state.ended[item], clock(world))
+    assert (shown.status, shown.resolution, shown.why, shown.gates) == ("done", "completed", None, ())
+
+
+def test_a_gate_shows_its_options_with_their_effects_and_what_was_decided() -> None:
+    world, item = blocked()
+    shown = present.gate_view(world.gate(item))
+    assert [option.id for option in shown.options] == ["approve", "request_changes", "reject", "abort"]
+    assert all(option.effect for option in shown.options)
+    assert (shown.state, shown.default, shown.phase, shown.decision) == ("open", "approve", "build", None)
+    assert len(shown.digest) == 64
+    world.decide(item, "request_changes", "more")
+    decided = present.gate_view(world.state.gates[shown.id])
+    assert decided.decision is not None
+    assert (decided.state, decided.decision.option, decided.decision.actor.user) == (
+        "decided",
+        "request_changes",
+        "alice",
+    )
+    world.settle()
+    world.ask(calls.GateDecide(gate=item, option="approve", content="stale"))
+    assert present.gate_view(world.state.gates[f"{item}.g2"]).state == "superseded"
+
+
+def test_a_gates_detail_shows_evidence_and_what_it_holds_up() -> None:
+    world, item = blocked()
+    waiting = world.add(dependencies=(item,))
+    shown = present.gate_detail(world.state, world.gate(item), ("a.py",), "1 file +1 -0")
+    assert (shown.title, shown.holds_up, shown.files, shown.diffstat) == (
+        "Title",
+        (waiting,),
+        ("a.py",),
+        "1 file +1 -0",
+    )
+    assert [each.outcome for each in shown.evidence] == ["passed"]
+
+
+def test_an_items_detail_shows_runs_phases_attempts_and_gates() -> None:
+    world, item = blocked()
+    shown = present.item_detail(world.state, world.item(item), clock(world), ({"seq": 1},), "prompt")
+    assert [run.id for run in shown.runs] == [f"{item}.1"]
+    assert [each.id for each in shown.phases] == [f"{item}.1.build"]
+    assert [each.id for each in shown.attempts] == [
+        f"{item}.1.build.{each}" for each in ("1", "verify_1.1", "2", "verify_1.2")
+    ]
+    assert [gate.id for gate in shown.gates] == [f"{item}.g1"]
+    assert (shown.base, shown.prompt, shown.events) == ("main", "prompt", ({"seq": 1},))
+    run = shown.runs[0]
+    assert (run.state, run.branch, run.pinned_differs) == ("awaiting", f"golem/{item}", False)
+    world.configure(config(max_wip=3))
+    assert present.run_view(world.state, world.run(item)).pinned_differs
+
+
+def test_a_detail_from_an_items_records_alone_can_be_shown_too() -> None:
+    world, item = blocked()
+    world.decide(item, "abort")
+    world.settle()
+    past = world.partial(item)
+    shown = present.item_detail(past, past.items[item], clock(world), (), None)
+    assert (shown.status, shown.resolution, len(shown.runs), len(shown.attempts)) == ("cancelled", "aborted", 1, 4)
+
+
+def test_an_item_without_a_run_shows_the_base_it_was_given() -> None:
+    world = World()
+    world.project()
+    for base, shown in (("dev", "dev"), ("", None)):
+        item = world.item(world.add(base=base))
+        assert present.item_detail(world.state, item, clock(world), (), None).base == shown
+
+
+def test_an_attempt_shows_what_was_seen_of_its_output() -> None:
+    world = World()
+    world.project()
+    item = world.add()
+    world.held = {"build"}
+    world.go()
+    attempt = world.running()[0]
+    shown = present.attempt_view(attempt, model="m", seen=Seen("2026", ("tail",)))
+    assert (shown.state, shown.pid, shown.model, shown.tail) == ("running", 7, "m", ("tail",))
+    assert present.attempt_view(attempt).last_output_at is None
+    assert present.running_attempts(world.state) == present.running_attempts(world.state, "demo") == [attempt]
+    assert present.running_attempts(world.state, "other") == []
+    world.settle()
+    world.end(f"{item}.1.build.1", End(status=3))
+    ended = present.attempt_view(world.state.attempts[attempt.id])
+    assert (ended.state, ended.status) == ("exited", 3)
+
+
+def test_status_lists_what_is_live_and_counts_the_rest() -> None:
+    world, item = blocked()
+    ended = world.add()
+    world.ask(calls.ItemCancel(id=ended))
+    found = status(world)
+    assert [each.id for each in found.items] == [item]
+    assert [gate.id for gate in found.gates] == [f"{item}.g1"]
+    assert found.projects[0].counts == {"blocked": 1, "cancelled": 1}
+    assert found.projects[0].dispatch.halt_reason == "all_done_or_blocked"
+    assert [each.id for each in status(world, everything=True).items] == [item, ended]
+
+
+def test_status_shows_running_attempts_of_the_projects_asked_for() -> None:
+    world = World()
+    world.project()
+    world.project(config("two"))
+    world.held = {"build"}
+    for project in ("demo", "two"):
+        world.add(project=project)
+        world.start(project=project)
+    world.settle()
+    seen = {"DEMO-1.1.build.1": Seen("2026", ("tail",))}
+    found = status(world, seen=seen)
+    assert [each.tail for each in found.attempts] == [("tail",), ()]
+    one = present.status_view(world.state, [world.state.projects["two"]], False, clock(world), daemon(), {})
+    assert [each.id for each in one.items] == ["TWO-1"]
+    assert [each.item for each in one.attempts] == ["TWO-1"]
+    assert one.projects[0].dispatch.state == "running"
+
+
+def test_every_view_can_be_sent() -> None:
+    world, item = blocked()
+    sent: list[Any] = [
+        status(world, everything=True),
+        present.item_detail(world.state, world.item(item), clock(world), (), None),
+        present.gate_detail(world.state, world.gate(item)),
+        present.why_view(world.state, world.item(item), clock(world)),
+    ]
+    for view in sent:
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(view), type=type(view)) == view

@@ -1,0 +1,84 @@
+"""Prompts: made of durable facts only, and they hold all that an agent needs to know."""
+
+from __future__ import annotations
+
+from golemd.api import calls
+from golemd.core.prompt import prompt_for
+from tests.core.world import End, World, config, phase
+
+
+def prompt(world: World, item: str, number: int = 1) -> str:
+    return prompt_for(world.state, world.run(item), number)
+
+
+def test_a_first_prompt_names_item_phase_task_and_result() -> None:
+    world = World()
+    world.project(config(phases=(phase("build", verify=("make", "lint")), "ship")))
+    item = world.add("Fix it", description=" The login fails. ", labels=("ui", "bug"), vars={"area": "auth"})
+    world.ask(calls.ItemEdit(id=item, size="small", risk="low"))
+    world.held = {"build"}
+    world.go()
+    text = prompt(world, item)
+    for part in (
+        f"# {item}: phase build\n",
+        f"(branch golem/{item})",
+        "This is attempt 1.",
+        f"## Item\n\nId: {item}\nTitle: Fix it\nLabels: ui, bug\nAssessments: size small, risk low",
+        "- area = auth",
+        "\nThe login fails.\n",
+        "## Pipeline feature\n\n**build** → ship",
+        "Do what the phase 'build' of this item calls for",
+        "- `make`\n- `lint`",
+        f'{{"item_id": "{item}", "phase": "build",',
+        "GOLEM_RESULT",
+    ):
+        assert part in text
+    assert "Builds upon" not in text
+
+
+def test_a_bare_item_has_no_empty_headings() -> None:
+    world = World()
+    world.project()
+    item = world.add()
+    world.held = {"build"}
+    world.go()
+    text = prompt(world, item)
+    assert not any(word in text for word in ("Labels:", "Assessments:", "Variables:", "must succeed"))
+    assert "\n\n\n" not in text
+
+
+def test_workflow_files_are_named_in_their_order() -> None:
+    world = World()
+    world.project(config(phases=(phase("build", workflows=("b.md", "a.md")),)))
+    item = world.add()
+    world.held = {"build"}
+    world.go()
+    assert "in this order:\n- b.md\n- a.md" in prompt(world, item)
+
+
+def test_dependencies_and_earlier_phases_are_told() -> None:
+    world = World()
+    world.project(config(phases=("plan", "build")))
+    first = world.add("The ground")
+    item = world.add(dependencies=(first,))
+    world.script["plan"] = [End(), End(result={"summary": "x" * 700})]
+    world.held = set()
+    world.start()
+    while not (item in world.state.items and world.run_name(item) == "build"):
+        world.step()
+        for attempt in world.running():
+            world.end(attempt.id)
+    text = prompt(world, item)
+    assert f"## Builds upon\n\n- {first}: The ground" in text
+    assert f"plan ended with: {'x' * 600}\n" in text
+
+
+def test_the_same_facts_make_the_same_prompt_after_a_restart() -> None:
+    world = World()
+    world.project()
+    item = world.add()
+    world.held = {"build"}
+    world.go()
+    before = prompt(world, item)
+    world.restart()
+    assert prompt(world, item) == before

@@ -1,0 +1,57 @@
+"""Moments: the same as the standard library's, and nothing else is taken."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golemd.core.times import micros, span
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))
+def test_every_time_is_what_the_standard_library_says(naive: datetime) -> None:
+    moment = naive.replace(tzinfo=UTC)
+    stamp = f"{naive:%H:%M:%S}.{naive.microsecond:06}Z"
+    day = f"{naive.year:04}-{naive.month:02}-{naive.day:02}"
+    assert micros(f"{day}T{stamp}") == (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def test_a_fraction_may_be_short_long_or_left_out() -> None:
+    assert micros("1970-01-01T00:00:01Z") == 1_000_000
+    assert micros("1970-01-01T00:00:01.5Z") == 1_500_000
+    assert micros("1970-01-01T00:00:01.123456789Z") == 1_123_456
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        "",
+        "now",
+        "2026-11-21",
+        "2026-11-21T09:00:00",
+        "2026-11-21T09:00:00+01:00",
+        "2026-11-21 09:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-00-01T00:00:00Z",
+        "2026-01-00T00:00:00Z",
+        "2026-01-32T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:60:00Z",
+        "2026-01-01T00:00:61Z",
+    ],
+)
+def test_anything_else_is_refused(stamp: str) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        micros(stamp)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "00:00"), (59.9, "00:59"), (372, "06:12"), (3599, "59:59"), (3723, "1:02:03")]
+)
+def test_a_span_is_told_in_minutes_and_from_an_hour_on_in_hours(seconds: float, text: str) -> None:
+    assert span(seconds) == text

@@ -1,0 +1,118 @@
+"""Agents that do to their worktree what they should not."""
+
+from __future__ import annotations
+
+from golemd.api import calls
+from tests.path.house import House
+from tests.path.repositories import RESULT, Project
+
+GIT = "git -c user.name=x -c user.email=x@x"
+
+
+def _project(daemon: House, script: str) -> Project:
+    agents = daemon.agent("shell", f"set -e\n{script}\n{RESULT}")
+    return daemon.project(phases=[{"name": "build", "agent": "shell"}], agents=agents, execution={"max_retries": 0})
+
+
+def test_commits_of_the_agents_own_are_kept_and_the_rest_is_committed_on_top(daemon: House) -> None:
+    script = f"echo one > one.txt; git add one.txt; {GIT} commit -qm 'my own'; echo two > two.txt"
+    project = _project(daemon, script)
+    item = project.work()
+    daemon.done(item)
+    subjects = project.git("log", "--format=%s", f"main..golem/{item}").splitlines()
+    assert subjects == [f"[{item}][build] done", "my own"]
+
+
+def test_an_agent_that_committed_everything_itself_is_fine(daemon: House) -> None:
+    project = _project(daemon, f"echo one > one.txt; git add one.txt; {GIT} commit -qm 'all of it'")
+    item = project.work()
+    daemon.done(item)
+    assert project.git("log", "--format=%s", f"main..golem/{item}") == "all of it"
+
+
+def test_another_branch_checked_out_opens_a_failure_gate(daemon: House) -> None:
+    project = _project(daemon, "git checkout -q -b elsewhere; echo x > x.txt")
+    item = project.work()
+    gate = daemon.until("gate.opened", item)["data"]
+    assert (gate["kind"], gate["key"]) == ("failure", "history")
+    assert "elsewhere" in gate["question"]
+    assert f"golem/{item}" in gate["question"]
+
+
+def test_rewritten_history_opens_a_failure_gate_and_abort_keeps_it(daemon: House) -> None:
+    project = _project(daemon, f"echo x > x.txt; git add x.txt; {GIT} commit -q --amend -m 'rewritten'")
+    item = project.work()
+    assert "rewrote history" in daemon.until("gate.opened", item)["data"]["question"]
+    daemon.decide(item, "abort")
+    daemon.until("work.kept", item, then="removed")
+    assert project.git("log", "-1", "--format=%s", f"golem/{item}") == "rewritten"
+    assert project.git("log", "-1", "--format=%s", "main") == "begin"
+
+
+def test_a_branch_of_somebody_else_that_is_rewound_or_deleted_opens_a_failure_gate(daemon: House) -> None:
+    project = _project(daemon, "git branch -q -D precious")
+    project.git("branch", "precious")
+    item = project.work()
+    assert "refs/heads/precious (deleted)" in daemon.until("gate.opened", item)["data"]["question"]
+
+
+def test_an_unfinished_merge_opens_a_failure_gate(daemon: House) -> None:
+    script = f"git branch -q side; echo a > f; git add f; {GIT} commit -qm a; git checkout -q side; echo b > f; git add f; {GIT} commit -qm b; git checkout -q golem/$GOLEM_ITEM; {GIT} merge -q side || true"  # noqa: E501 - one line of shell
+    project = _project(daemon, script)
+    item = project.work()
+    assert "merge" in daemon.until("gate.opened", item)["data"]["question"]
+
+
+def test_a_deleted_worktree_is_a_failure_that_a_retry_mends(daemon: House, demo: Project) -> None:
+    agents = daemon.agent("vandal", 'cd /; rm -rf "$GOLEM_WORKSPACE"; ' + RESULT)
+    project = daemon.project("other", prefix="OTH", phases=[{"name": "build", "agent": "vandal"}], agents=agents)
+    item = project.work()
+    assert daemon.until("gate.opened", item)["data"]["kind"] == "failure"
+    daemon.program("vandal.sh", f"echo mended > a.txt; {RESULT}")
+    daemon.decide(item, "retry")
+    daemon.done(item)
+    assert project.file_of(item, "a.txt") == "mended"
+
+
+def test_names_of_any_bytes_are_committed_as_they_are(daemon: House) -> None:
+    script = r"""printf x > 'with space'; printf x > "$(printf 'new\nline')"; printf x > 'ümläut ✓'
+printf x > "$(printf 'bad\377byte')"; printf x > -dash; mkdir 'a b'; printf x > 'a b/[c]*?'"""
+    project = _project(daemon, script)
+    item = project.work()
+    daemon.done(item)
+    listed = project.git("-c", "core.quotePath=true", "ls-tree", "-r", "--name-only", f"golem/{item}").splitlines()
+    for name in ("with space", r'"new\nline"', r'"bad\377byte"', "-dash", "a b/[c]*?"):
+        assert name in listed
+    assert any("uml" in name or r"\303\274ml" in name for name in listed)
+
+
+def test_ignored_files_are_not_committed_and_huge_leftovers_are_listed(daemon: House) -> None:
+    agents = daemon.agent("lazy", "echo x > out.log; echo y > half.txt; exit 3")
+    project = daemon.project(
+        phases=[{"name": "build", "agent": "lazy"}],
+        agents=agents,
+        execution={"max_retries": 0},
+        files={".gitignore": "*.log\n"},
+    )
+    item = project.work()
+    daemon.until("gate.opened", item)
+    daemon.decide(item, "abort")
+    kept = daemon.until("work.kept", item, then="removed")["data"]
+    assert project.git("show", f"{kept['commit']}:half.txt") == "y"
+    assert any("out.log" in each for each in kept["listed"])
+
+
+def test_the_users_own_checkout_is_never_touched(daemon: House, demo: Project) -> None:
+    (demo.root / "README").write_text("work in progress\n", encoding="utf-8")
+    (demo.root / "untracked").write_text("mine\n", encoding="utf-8")
+    before = demo.git("status", "--porcelain"), demo.git("rev-parse", "HEAD"), demo.git("symbolic-ref", "HEAD")
+    item = demo.work("[[write README other]]")
+    daemon.done(item)
+    assert (demo.git("status", "--porcelain"), demo.git("rev-parse", "HEAD"), demo.git("symbolic-ref", "HEAD")) == before
+
+
+def test_a_missing_base_branch_opens_a_failure_gate(daemon: House, demo: Project) -> None:
+    item = demo.work(base="nowhere")
+    gate = daemon.until("gate.opened", item)["data"]
+    assert "nowhere" in gate["question"]
+    daemon.call(calls.ItemCancel(id=item))
