@@ -147,7 +147,12 @@ def _check(state_dir: Path, settings: Settings) -> int:
         print(f"golemd: the configuration is good; there is no journal in {state_dir} yet")
         return 0
     found = journals.check(state_dir, RealDisk(), _journal_limits(settings))
-    print(f"golemd: the configuration is good; {found}")
+    size = f"{found.records} records, {found.segments} segments"
+    print(f"golemd: the configuration is good; the journal is whole: {size}")
+    if found.torn is not None:
+        print(
+            f"        its last {found.torn.bytes} bytes were never confirmed; the next start keeps a copy and cuts them"
+        )
     return 0
 
 

@@ -62,6 +62,9 @@ class Engine(Context):
         if self.stopping:
             raise Unavailable("stopping", "golemd is stopping.", "Try again when it runs.")
         prepare.admit(self.state, call, agent)
+        if self.parts.journal.degraded and not self.parts.journal.poke():
+            message = "The disk is full, and nothing is changed until there is room."
+            raise Unavailable("disk_full", message, "Make room on it; golemd goes on by itself.")
         body = tokens.body_of(call)
         use = tokens.earlier_use(self.state, call, body, self.now_us())
         if use is None:

@@ -164,6 +164,7 @@ def test_evidence_of_a_fixed_tree_replaces_the_old_one() -> None:
     world.script["make"] = [RED]
     world.go()
     assert [each.outcome for each in world.run(item).phase.evidence] == ["passed"]
+    assert world.run(item).phase.fixes == 1, "a green one spends nothing"
 
 
 @pytest.mark.parametrize("end", [End(reason="stopped", status=None), End(lost=True)])
@@ -260,6 +261,7 @@ def test_skip_leaves_the_phase_out_and_goes_on_with_the_next() -> None:
     world.go()
     world.decide(item, "skip")
     assert world.status(item) == "ready", "the last pre-phase is left out"
+    assert [each.state for each in world.run(item).phases] == ["skipped", "pending", "pending"]
     world.settle()
     world.decide(item, "skip", "by hand")
     world.settle()

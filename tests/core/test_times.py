@@ -27,6 +27,10 @@ def test_a_fraction_may_be_short_long_or_left_out() -> None:
     assert micros("1970-01-01T00:00:01.123456789Z") == 1_123_456
 
 
+def test_a_leap_second_is_the_moment_after_it() -> None:
+    assert micros("2016-12-31T23:59:60Z") == micros("2017-01-01T00:00:00Z")
+
+
 @pytest.mark.parametrize(
     "stamp",
     [

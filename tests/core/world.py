@@ -248,10 +248,10 @@ class World:
     def step(self) -> bool:
         """Plan once and carry it out; whether anything was done. What plan proposes, decide must admit."""
         steps = self.plan()
-        for effect in steps.effects:
-            self.carry_out(effect)
         for command in steps.commands:
             assert self.apply(command).drafts, f"plan proposed what decide does not admit: {command}"
+        for effect in steps.effects:
+            self.carry_out(effect)
         return bool(steps.effects or steps.commands)
 
     def calm(self) -> None:

@@ -20,7 +20,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
@@ -45,7 +45,7 @@ _REMINDER: Final = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTA
 
 @dataclass
 class Failure:
-    """How requests fail. `mode`: status | html | empty | malformed | cut (the stream ends in the middle)."""
+    """How requests fail. `mode`: status | html | empty | malformed | cut (the answer ends in the middle)."""
 
     status: int = 500
     message: str = "made to fail"
@@ -89,7 +89,7 @@ class MessagesApi:
     def fail(self, failure: Failure) -> None:
         """From now on requests fail like this, as often as it says."""
         with self._lock:
-            self._failure = failure
+            self._failure = replace(failure)
 
     def take(self, request: dict[str, Any]) -> Failure | None:
         """Note a request; the failure that it meets, if any."""
@@ -216,12 +216,12 @@ class _Handler(BaseHTTPRequestHandler):
         if api.over.is_set():
             self.close_connection = True
             return
-        number = len(api.requests)
+        number, whole = len(api.requests), failure is None
         if request.get("stream"):
             events = "".join(_events(step, request, number))
-            self._stream(events if failure is None else events[: len(events) // 2], api.headers)
+            self._stream(events if whole else events[: len(events) // 2], api.headers)
         else:
-            self._answer(200, json.dumps(_message(step, request, number)).encode(), api.headers)
+            self._answer(200, json.dumps(_message(step, request, number)).encode(), api.headers, whole)
 
     def _fail(self, failure: Failure) -> None:
         kind = failure.kind or KINDS.get(failure.status, "api_error")
@@ -243,14 +243,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(events.encode())
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _answer(self, status: int, body: bytes, headers: dict[str, str], whole: bool = True) -> None:
         self.send_response(status)
         given = {"content-type": "application/json", "request-id": "req_fake", **headers}
         for name, value in {**given, "content-length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body if whole else body[: len(body) // 2])
+        self.close_connection = self.close_connection or not whole
 
 
 def _message(step: Step, request: dict[str, Any], number: int) -> dict[str, Any]:

@@ -67,9 +67,10 @@ class Model:
         self._lock = threading.Lock()
 
     def violated(self, what: str) -> None:
-        """Note that a promise was broken."""
+        """Note that a promise was broken; what is seen again and again is told once."""
         with self._lock:
-            self.violations.append(what)
+            if what not in self.violations:
+                self.violations.append(what)
 
     def count(self, what: str, by: int = 1) -> None:
         """Count something for the table."""

@@ -68,6 +68,16 @@ def add_until_refused(client: Client) -> tuple[list[str], Fault]:
     raise AssertionError("a full disk takes everything")
 
 
+def refused_edit(client: Client, item: str) -> Fault:
+    """Edit an item, at length, until that is refused."""
+    for _ in range(100):
+        try:
+            client.call(calls.ItemEdit(id=item, description=LARGE))
+        except Fault as fault:
+            return fault
+    raise AssertionError("a full disk takes everything")
+
+
 def until(following: Following, kind: str) -> dict[str, Any]:
     """The next record of a type."""
     while (notice := following.take(SECONDS)) is not None:
@@ -118,6 +128,22 @@ def test_a_full_disk_refuses_changes_answers_records_ends_and_goes_on_by_itself(
         assert client.call(calls.JournalVerify(deep=True)).equal is True
     assert daemon.kill(signal.SIGTERM) == 0, daemon.said
     assert "Traceback" not in daemon.said
+
+
+@needs_mount
+def test_what_could_not_be_launched_on_a_full_disk_is_launched_when_there_is_room(small: Rig) -> None:
+    daemon = small.start()
+    small.init()
+    with small.client() as client:
+        item = client.call(calls.ItemAdd(title="waits for room")).id
+        filler = fill(small)
+        assert refused_edit(client, item).code == "disk_full"
+        client.call(calls.RunStart())  # small enough for what is left above the reserve's half
+        assert client.call(calls.ItemShow(id=item)).status == "ready"
+        with contextlib.closing(client.follow(calls.EventsFollow(item=item))) as following:
+            filler.unlink()
+            until(following, "item.completed")
+    assert daemon.kill(signal.SIGTERM) == 0, daemon.said
 
 
 @needs_mount

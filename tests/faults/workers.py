@@ -20,15 +20,15 @@ from tests.faults.rig import Rig
 PROJECT: Final = "demo"
 CAP: Final = 100_000
 MAX_OPEN_ITEMS: Final = 8
-CANCEL_SHARE: Final = 0.01
-STOP_SHARE: Final = 0.01
+CANCEL_SHARE: Final = 0.003
+STOP_SHARE: Final = 0.004
 THINK_SECONDS: Final = 0.006  # at most, between two calls: agents need the processor too
 ANSWERS: Final = {"approval": ("approve", ""), "question": ("answer", "the left one"), "failure": ("retry", "")}
 KINDS: Final[dict[str, tuple[str, str]]] = {
     "plain": ("plain", ""),
     "slow": ("plain", "[[sleep 0.3]]"),
-    "escaping": ("plain", "[[spawn sleep 300]] [[sleep 0.2]]"),
-    "stubborn": ("plain", "[[ignore-term]] [[spawn trap '' TERM; sleep 300]]"),
+    "escaping": ("plain", "[[spawn sleep 300]] [[sleep 0.6]]"),
+    "stubborn": ("plain", "[[ignore-term]] [[spawn trap '' TERM; sleep 300]] [[sleep 0.3]]"),
     "asking": ("plain", '[[build.1: result {"result":"blocked","question":"which one?"}]]'),
     "approved": ("approved", "[[build: sleep 0.1]]"),
 }

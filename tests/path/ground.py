@@ -6,6 +6,7 @@ import json
 import os
 import select
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -89,6 +90,24 @@ def run_command(
         env=env,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def wait_for_line(file: Path, word: str) -> str:
+    """The first line of a growing file that holds a word."""
+    tail = subprocess.Popen(["tail", "-n", "+1", "-f", file], stdout=subprocess.PIPE, text=True)
+    guard = threading.Timer(GUARD_SECONDS, tail.kill)
+    guard.start()
+    try:
+        assert tail.stdout is not None
+        return next((line for line in tail.stdout if word in line), "") or _never(file, word)
+    finally:
+        guard.cancel()
+        tail.kill()
+        tail.communicate()
+
+
+def _never(file: Path, word: str) -> str:
+    raise AssertionError(f"{word!r} never came to {file}: {file.read_text(encoding='utf-8', errors='replace')}")
 
 
 class Fifo:

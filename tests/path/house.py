@@ -46,7 +46,7 @@ class House:
         self.process: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
         self._open: list[Following] = []
-        self._ready = 0
+        self._manager: socket.socket | None = None
 
     # --- its life ------------------------------------------------------------------------------------------------
 
@@ -62,11 +62,9 @@ class House:
     def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> House:
         """Start a daemon and wait until it is ready."""
         name = f"golemd-test-{uuid.uuid4().hex}"
-        with (
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as ready,
-            open(self.log, "ab") as log,
-        ):
-            ready.bind(f"\0{name}")
+        self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._manager.bind(f"\0{name}")
+        with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(*arguments),
                 stdin=subprocess.DEVNULL,
@@ -75,18 +73,20 @@ class House:
                 cwd=self.root,
                 env=self.env | {"NOTIFY_SOCKET": f"@{name}"} | dict(env or {}),
             )
-            self._wait_until_ready(ready)
+        self.told("READY=1")
         return self
 
-    def _wait_until_ready(self, ready: socket.socket) -> None:
+    def told(self, word: str) -> None:
+        """Wait until the daemon has told its service manager this."""
+        assert self._manager is not None
         end = os.pidfd_open(self.pid)
         try:
             while True:
-                told = select.select([ready.fileno(), end], [], [], GUARD_SECONDS)[0]
-                if ready.fileno() in told and b"READY=1" in ready.recv(4096).split(b"\n"):
+                came = select.select([self._manager.fileno(), end], [], [], GUARD_SECONDS)[0]
+                if self._manager.fileno() not in came:
+                    pytest.fail(f"golemd did not tell {word}:\n{self.said()}")
+                if word in self._manager.recv(4096).decode().splitlines():
                     return
-                if end in told or not told:
-                    pytest.fail(f"golemd did not become ready:\n{self.said()}")
         finally:
             os.close(end)
 
@@ -125,6 +125,13 @@ class House:
         self.signal(signal.SIGTERM)
         return self.wait()
 
+    def stop_at_once(self) -> int:
+        """End the daemon gracefully, and its agents without grace; its exit status."""
+        self.signal(signal.SIGTERM)
+        self.told("STOPPING=1")  # two signals in a row may arrive as one
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
     def kill9(self) -> None:
         """End the daemon as a crash does."""
         self.signal(signal.SIGKILL)
@@ -141,7 +148,6 @@ class House:
 
     def close(self) -> None:
         """End everything, and insist that a graceful stop was clean and that nothing is left."""
-        self._disconnect()
         status = 0
         if self.process is not None:
             self.signal(signal.SIGTERM)
@@ -151,6 +157,7 @@ class House:
                 self.process.kill()
                 status = self.process.wait()
             self.process = None
+        self._disconnect()
         left = self.left()
         names = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left if running(pid)]
         for pid in left:
@@ -160,6 +167,9 @@ class House:
         assert "Traceback" not in self.said(), self.said()
 
     def _disconnect(self) -> None:
+        if self._manager is not None and self.process is None:
+            self._manager.close()
+            self._manager = None
         for following in self._open:
             following.close()
         self._open.clear()
@@ -235,12 +245,14 @@ class House:
     def decide(self, gate: str, option: str, text: str = "", **more: Any) -> views.ItemView:
         return self.call(calls.GateDecide(gate=gate, option=option, text=text, **more))
 
-    def golemctl(self, *arguments: str | Path, cwd: Path | None = None, stdin: str = "", **env: str) -> Ended:
+    def golemctl(
+        self, *arguments: str | Path, cwd: Path | None = None, stdin: str = "", env: Mapping[str, str] | None = None
+    ) -> Ended:
         """Run a golemctl command to its end."""
         return run_command(
             [sys.executable, "-m", "golemctl", *arguments],
             cwd=cwd or self.root,
-            env=self.env | {"GOLEMD_SOCKET": str(self.socket)} | env,
+            env=self.env | {"GOLEMD_SOCKET": str(self.socket)} | dict(env or {}),
             stdin=stdin,
         )
 

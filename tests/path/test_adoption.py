@@ -11,6 +11,13 @@ from tests.path.ground import Fifo, ended, running
 from tests.path.house import House
 from tests.path.repositories import RESULT, Project
 
+ORPHAN = """if [ -e again ]; then
+    {result}
+    exit
+fi
+touch again
+setsid sh -c 'echo $$ > {told}; exec sleep 600' &
+sleep 600"""
 WIDE = {"max_wip": 3, "max_concurrent": 3, "max_retries": 0}
 
 
@@ -69,8 +76,7 @@ def test_an_attempt_whose_shim_was_killed_is_lost_its_leftovers_ended_and_it_run
     daemon: House, fifo: Callable[[str], Fifo]
 ) -> None:
     told = fifo("told")
-    script = f"setsid sh -c 'echo $$ > {told.path}; exec sleep 600' &\n[ -e again ] && {RESULT} && exit\ntouch again; sleep 600"
-    agents = daemon.agent("orphan", script)
+    agents = daemon.agent("orphan", ORPHAN.format(told=told.path, result=RESULT))
     project = daemon.project(phases=[{"name": "build", "agent": "orphan"}], agents=agents, execution=WIDE)
     item = project.work()
     runaway = int(told.heard().split()[0])
@@ -89,8 +95,7 @@ def test_daemon_and_shim_killed_together_leave_nothing_running_after_the_next_st
     daemon: House, fifo: Callable[[str], Fifo]
 ) -> None:
     told = fifo("told")
-    script = f"setsid sh -c 'echo $$ > {told.path}; exec sleep 600' &\n[ -e again ] && {RESULT} && exit\ntouch again; sleep 600"
-    agents = daemon.agent("orphan", script)
+    agents = daemon.agent("orphan", ORPHAN.format(told=told.path, result=RESULT))
     project = daemon.project(phases=[{"name": "build", "agent": "orphan"}], agents=agents, execution=WIDE)
     item = project.work()
     runaway = int(told.heard().split()[0])
@@ -112,10 +117,7 @@ def test_processes_of_an_item_that_was_cancelled_while_dying_are_swept(daemon: H
     daemon.call(calls.ItemCancel(id=item))
     daemon.kill9()
     daemon.start()
-    daemon.signal(signal.SIGTERM)
-    daemon.signal(signal.SIGTERM)
-    daemon.signal(signal.SIGTERM)
-    assert daemon.wait() == 0
+    assert daemon.stop_at_once() == 0
     assert not running(pid)
 
 

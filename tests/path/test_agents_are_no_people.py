@@ -31,8 +31,10 @@ def _project(daemon: House, commands: list[str]) -> Project:
 
 
 def test_an_agent_that_decides_adds_and_stops_is_refused_and_may_look_at_itself(daemon: House) -> None:
-    refused = ["approve WRK-1", "decide WRK-1.g1 answer -m x", "shutdown", "add more", "cancel WRK-2", "stop --now",
-               "reload", "run --detach", "status", "show WRK-1", "edit WRK-2 --priority 9", "unblock WRK-1 --answer x"]  # fmt: skip
+    refused = [
+        *("approve WRK-1", "decide WRK-1.g1 answer -m x", "unblock WRK-1 --answer x", "show WRK-1", "status"),
+        *("shutdown", "add more", "cancel WRK-2", "edit WRK-2 --priority 9", "reload", "run --detach", "stop --now"),
+    ]
     allowed = ["show WRK-2", "why WRK-2", "ping"]
     project = _project(daemon, [*refused, *allowed])
     asking = project.add(ASKS, pipeline="asking")

@@ -13,7 +13,7 @@ def test_the_demo_ends_with_three_of_three_and_leaves_neither_process_nor_file(h
     place = house.root / "tmp"
     place.mkdir()
     mark = f"DEMO_MARK={house.root}"
-    done = house.golemctl("demo", TMPDIR=str(place), DEMO_MARK=str(house.root))
+    done = house.golemctl("demo", env={"TMPDIR": str(place), "DEMO_MARK": str(house.root)})
     assert done.status == 0, done.err
     assert done.out.splitlines()[-1] == "3 of 3 items done"
     assert list(place.iterdir()) == []
@@ -24,7 +24,7 @@ def test_the_demo_ends_with_three_of_three_and_leaves_neither_process_nor_file(h
 
 def test_a_kept_demo_says_where_it_is_and_can_be_looked_at(house: House) -> None:
     place = Path(tempfile.mkdtemp(dir=house.root))
-    done = house.golemctl("demo", "--keep", TMPDIR=str(place))
+    done = house.golemctl("demo", "--keep", env={"TMPDIR": str(place)})
     assert done.status == 0, done.err
     (kept,) = place.iterdir()
     assert str(kept) in done.out

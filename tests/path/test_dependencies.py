@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from golemd.api import calls
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import RESULT, Project
 
 
 def test_a_dependant_waits_and_then_sees_the_work_it_builds_upon(daemon: House) -> None:
-    agent = daemon.agent("copier", 'cp base.txt seen.txt\nprintf \'{"item_id":"%s","phase":"%s","result":"phase_complete",'
-                         '"summary":"copied"}\' "$GOLEM_ITEM" "$GOLEM_PHASE" > "$GOLEM_RESULT"')  # fmt: skip
+    agent = daemon.agent("copier", f"cp base.txt seen.txt; {RESULT}")
     project = daemon.project(
-        agents=agent, execution={"max_wip": 2, "max_concurrent": 2}, pipelines={"copy": [{"name": "copy", "agent": "copier"}]}
+        agents=agent,
+        execution={"max_wip": 2, "max_concurrent": 2},
+        pipelines={"copy": [{"name": "copy", "agent": "copier"}]},
     )
     first = project.add("[[write base.txt from the first]]", title="The first one")
     second = project.add(dependencies=(first,), pipeline="copy")

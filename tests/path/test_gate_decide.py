@@ -90,5 +90,6 @@ def test_a_token_of_another_body_is_refused(daemon: House, demo: Project) -> Non
     item = _asking(daemon, demo)
     gate = f"{item}.g1"
     daemon.reuses(
-        calls.GateDecide(gate=gate, option="answer", text="red"), calls.GateDecide(gate=gate, option="answer", text="blue")
+        calls.GateDecide(gate=gate, option="answer", text="red"),
+        calls.GateDecide(gate=gate, option="answer", text="blue"),
     )

@@ -34,7 +34,9 @@ def test_an_item_stands_for_its_only_open_gate(daemon: House, demo: Project) -> 
 
 
 def test_a_decided_gate_shows_who_decided_what(daemon: House, demo: Project) -> None:
-    item = demo.work('[[build.1: result {"result": "blocked", "summary": "s", "question": "Which?"}]] [[build.2: sleep 600]]')
+    item = demo.work(
+        '[[build.1: result {"result": "blocked", "summary": "s", "question": "Which?"}]] [[build.2: sleep 600]]'
+    )
     daemon.until("gate.opened", item)
     daemon.decide(item, "answer", "this one")
     gate = daemon.call(calls.GateShow(gate=f"{item}.g1"))

@@ -108,7 +108,8 @@ def test_a_digest_of_something_else_is_not_what_was_shown(daemon: House) -> None
 
 def test_a_tree_that_a_human_changed_is_verified_again_before_it_counts(daemon: House) -> None:
     project = daemon.project(
-        phases=[{"name": "build", "gate": "approval", "verify": ["! grep draft a.txt"]}], execution={"max_fix_attempts": 0}
+        phases=[{"name": "build", "gate": "approval", "verify": ["! grep draft a.txt"]}],
+        execution={"max_fix_attempts": 0},
     )
     item = project.work("[[write a.txt good]]")
     project.halted()

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import subprocess
+import threading
+from typing import Any
 
 import pytest
 
@@ -21,9 +23,14 @@ ASKS = '[[build.1: result {"result": "blocked", "summary": "s", "question": "Whi
 def _next_line(process: subprocess.Popen[str], wanted: str) -> str:
     """The next line of a command's output that holds a word."""
     assert process.stdout is not None
-    for line in process.stdout:
-        if wanted in line:
-            return line
+    guard = threading.Timer(GUARD_SECONDS, process.kill)
+    guard.start()
+    try:
+        for line in process.stdout:
+            if wanted in line:
+                return line
+    finally:
+        guard.cancel()
     raise AssertionError(f"{wanted!r} never came: {process.stderr.read() if process.stderr else ''}")
 
 
@@ -107,38 +114,37 @@ def test_an_attached_run_outlives_a_restart_of_the_daemon(daemon: House, demo: P
 
 
 def test_every_command_answers_with_one_json_document(daemon: House, demo: Project) -> None:
-    def ask(*arguments: str) -> object:
+    def ask(*arguments: str) -> Any:
         done = daemon.golemctl(*arguments, "--json", cwd=demo.root)
         assert done.status == 0, (arguments, done.err)
         return done.json
 
-    assert ask("init")["project"]["name"] == "demo"  # type: ignore[index]
-    assert ask("add", "first", "-d", ASKS, "--label", "ui")["id"] == "WRK-1"  # type: ignore[index]
-    assert ask("add", "second", "--dep", "WRK-1", "--priority", "2")["dependencies"] == ["WRK-1"]  # type: ignore[index]
-    assert ask("edit", "WRK-2", "--title", "renamed")["title"] == "renamed"  # type: ignore[index]
-    assert ask("run", "--detach")["project"] == "demo"  # type: ignore[index]
+    assert ask("init")["project"]["name"] == "demo"
+    assert ask("add", "first", "-d", ASKS, "--label", "ui")["id"] == "WRK-1"
+    assert ask("add", "second", "--dep", "WRK-1", "--priority", "2")["dependencies"] == ["WRK-1"]
+    assert ask("edit", "WRK-2", "--title", "renamed")["title"] == "renamed"
+    assert ask("run", "--detach")["project"] == "demo"
     demo.halted()
-    assert ask("gates")[0]["id"] == "WRK-1.g1"  # type: ignore[index]
-    assert ask("status")["gates"][0]["item"] == "WRK-1"  # type: ignore[index]
-    assert ask("show", "WRK-1")["status"] == "blocked"  # type: ignore[index]
-    assert ask("why", "WRK-1")["status"] == "blocked"  # type: ignore[index]
-    assert ask("path", "WRK-1")["path"] == str(demo.worktree("WRK-1"))  # type: ignore[index]
-    assert ask("unblock", "WRK-1", "--answer", "red")["id"] == "WRK-1"  # type: ignore[index]
+    assert ask("gates")[0]["id"] == "WRK-1.g1"
+    assert ask("status")["gates"][0]["item"] == "WRK-1"
+    assert ask("show", "WRK-1")["status"] == "blocked"
+    assert ask("why", "WRK-1")["status"] == "blocked"
+    assert ask("path", "WRK-1")["path"] == str(demo.worktree("WRK-1"))
+    assert ask("unblock", "WRK-1", "--answer", "red")["id"] == "WRK-1"
     daemon.done("WRK-1", "WRK-2")
-    assert ask("logs", "WRK-1")["attempt"] == "WRK-1.1.build.2"  # type: ignore[index]
-    assert "diff" in ask("diff", "WRK-1")  # type: ignore[operator]
-    assert ask("stop")["project"] == "demo"  # type: ignore[index]
-    assert ask("reload")["unchanged"] == ["demo"]  # type: ignore[index]
-    assert ask("add", "third")["id"] == "WRK-3"  # type: ignore[index]
-    assert ask("cancel", "WRK-3", "-m", "no")["status"] == "cancelled"  # type: ignore[index]
-    assert ask("reopen", "WRK-3")["status"] == "ready"  # type: ignore[index]
-    assert ask("projects")[0]["name"] == "demo"  # type: ignore[index]
-    assert isinstance(ask("events", "--item", "WRK-3"), list)
-    assert ask("journal", "verify", "--deep")["equal"] is True  # type: ignore[index]
-    assert ask("journal", "path")["path"] == str(daemon.state / "journal.jsonl")  # type: ignore[index]
-    assert ask("ping")["pid"] == daemon.pid  # type: ignore[index]
+    assert ask("logs", "WRK-1")["attempt"] == "WRK-1.1.build.2"
+    assert "diff" in ask("diff", "WRK-1")
+    assert ask("stop")["project"] == "demo"
+    assert ask("reload")["unchanged"] == ["demo"]
+    assert ask("add", "third")["id"] == "WRK-3"
+    assert ask("cancel", "WRK-3", "-m", "no")["status"] == "cancelled"
+    assert ask("reopen", "WRK-3")["status"] == "ready"
+    assert ask("projects")[0]["name"] == "demo"
+    assert ask("journal", "verify", "--deep")["equal"] is True
+    assert ask("journal", "path")["path"] == str(daemon.state / "journal.jsonl")
+    assert ask("ping")["pid"] == daemon.pid
     assert ask("version") == {"golemctl": golemd.__version__, "golemd": golemd.__version__}
-    assert ask("shutdown")["pid"] == daemon.pid  # type: ignore[index]
+    assert ask("shutdown")["pid"] == daemon.pid
     assert daemon.wait() == 0
 
 
@@ -181,6 +187,8 @@ def test_events_are_read_and_followed(daemon: House, demo: Project) -> None:
     shown = daemon.golemctl("events", "--item", item)
     assert "item.added" in shown.out
     assert len(shown.out.splitlines()) == 1
+    lines = daemon.golemctl("events", "--since", "1", "--json").out.splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == list(range(1, daemon.seq + 1))
 
 
 def test_a_followed_journal_goes_on_over_a_restart_of_the_daemon(daemon: House, demo: Project) -> None:
@@ -259,13 +267,13 @@ def test_status_for_people_names_what_waits_first(daemon: House, demo: Project) 
 
 def test_the_socket_is_found_by_the_address_that_the_daemon_left(daemon: House) -> None:
     env = {"GOLEMD_SOCKET": "", "GOLEMD_STATE_DIR": str(daemon.state)}
-    assert daemon.golemctl("ping", "--json", **env).json["pid"] == daemon.pid
+    assert daemon.golemctl("ping", "--json", env=env).json["pid"] == daemon.pid
     moved = daemon.root / "elsewhere" / "s.sock"
     moved.parent.mkdir(mode=0o700)
     daemon.stop()
     daemon.socket = moved
     daemon.start("--socket", moved)
-    assert daemon.golemctl("ping", "--json", **env).json["pid"] == daemon.pid
+    assert daemon.golemctl("ping", "--json", env=env).json["pid"] == daemon.pid
 
 
 def test_shutdown_waits_for_the_end(daemon: House, demo: Project) -> None:

@@ -12,7 +12,13 @@ from tests.path.repositories import Project
 def test_what_is_given_is_changed_and_the_rest_stays(daemon: House, demo: Project) -> None:
     item = demo.add("old text", title="old", labels=("a",))
     edited = daemon.call(calls.ItemEdit(id=item, title="new", priority=3, size="small", risk="low"))
-    assert (edited.title, edited.priority, edited.size, edited.risk, edited.labels) == ("new", 3, "small", "low", ("a",))
+    assert (edited.title, edited.priority, edited.size, edited.risk, edited.labels) == (
+        "new",
+        3,
+        "small",
+        "low",
+        ("a",),
+    )
     assert daemon.show(item).description == "old text"
     (record,) = daemon.records("item.edited", item)
     assert set(record["data"]) == {"title", "priority", "assessments", "actor"}

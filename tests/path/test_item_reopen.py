@@ -37,9 +37,7 @@ def test_an_item_whose_agent_is_still_being_ended_is_refused_for_now(daemon: Hou
     daemon.until_output(f"{item}.1.build.1", "sleep")
     daemon.call(calls.ItemCancel(id=item))
     daemon.refused(calls.ItemReopen(id=item), "still_ending", "unavailable")
-    daemon.signal(15)
-    daemon.signal(15)  # at once, without the ten minutes of grace
-    assert daemon.wait() == 0
+    assert daemon.stop_at_once() == 0  # without the ten minutes of grace
 
 
 def test_an_unknown_item_is_refused(daemon: House, demo: Project) -> None:

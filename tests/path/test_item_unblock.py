@@ -51,10 +51,10 @@ def test_a_dispatch_that_halted_for_want_of_a_human_goes_on(daemon: House, demo:
 
 
 def test_after_a_stop_the_answer_says_that_nothing_is_dispatched(daemon: House, demo: Project) -> None:
-    item = demo.work("[[build.1: sleep 0.1]]" + ASKS)
-    daemon.until("attempt.spawned", item)
-    daemon.call(calls.RunStop(project="demo"))
+    item = demo.add(ASKS)
+    demo.run(continuous=True)
     daemon.until("gate.opened", item)
+    daemon.call(calls.RunStop(project="demo"))
     view = daemon.call(calls.ItemUnblock(id=item, answer="red"))
     assert "golemctl run" in (view.note or "")
 

@@ -123,9 +123,13 @@ def test_values_set_for_an_agent_reach_it_and_no_record(daemon: House) -> None:
     keys = {"kind": "command", "command": [daemon.program("env.sh", f'echo "$API_KEY" > key.txt; {RESULT}')]}
     project = daemon.project(phases=[{"name": "build", "agent": "shell"}], agents={"shell": keys})
     file = project.root / "golem.toml"
-    file.write_text(file.read_text(encoding="utf-8") + '\n[agents.shell.env]\nAPI_KEY = "very-secret"\n', encoding="utf-8")
+    file.write_text(
+        file.read_text(encoding="utf-8") + '\n[agents.shell.env]\nAPI_KEY = "very-secret"\n', encoding="utf-8"
+    )
     item = project.work()
     daemon.done(item)
     assert project.file_of(item, "key.txt") == "very-secret"
     assert "very-secret" not in (daemon.state / "journal.jsonl").read_text(encoding="utf-8")
-    assert "very-secret" not in (daemon.state / "attempts" / f"{item}.1.build.1" / "spec.json").read_text(encoding="utf-8")
+    assert "very-secret" not in (daemon.state / "attempts" / f"{item}.1.build.1" / "spec.json").read_text(
+        encoding="utf-8"
+    )

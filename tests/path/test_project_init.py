@@ -99,7 +99,9 @@ def test_names_and_prefixes_of_others_are_refused_with_a_proposal(daemon: House,
     daemon.refused(calls.ProjectInit(root=str(demo.root), prefix="XY"), "prefix_fixed", "conflict")
 
 
-def test_a_repository_that_another_daemon_holds_is_refused_naming_it(daemon: House, tmp_path: Path, demo: Project) -> None:
+def test_a_repository_that_another_daemon_holds_is_refused_naming_it(
+    daemon: House, tmp_path: Path, demo: Project
+) -> None:
     second = House(_folder(tmp_path / "second"))
     try:
         second.start()

@@ -10,7 +10,12 @@ from tests.path.repositories import Project
 def test_a_dispatch_works_until_all_is_done_and_halts(daemon: House, demo: Project) -> None:
     item = demo.add("[[write a.txt hello]]")
     started = demo.run()
-    assert (started.project, started.dispatch.state, started.dispatch.cap, started.attached) == ("demo", "running", 100, False)
+    assert (started.project, started.dispatch.state, started.dispatch.cap, started.attached) == (
+        "demo",
+        "running",
+        100,
+        False,
+    )
     record = next(daemon.follow(since=started.since))
     assert record["type"] == "dispatch.started"
     assert demo.halted()["data"]["reason"] == "all_done_or_blocked"

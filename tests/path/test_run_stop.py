@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from golemd.api import calls
-from tests.path.ground import ended
+from tests.path.ground import Fifo, ended
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import RESULT, Project
 
 
-def test_after_a_stop_what_runs_goes_on_and_nothing_new_begins(daemon: House) -> None:
-    project = daemon.project(phases=[{"name": "plan"}, {"name": "build"}])
-    item = project.work("[[plan: sleep 0.2]]")
+def test_after_a_stop_what_runs_goes_on_and_nothing_new_begins(daemon: House, fifo: Callable[[str], Fifo]) -> None:
+    go = fifo("go")
+    agents = daemon.agent("patient", f"read go < {go.path}; {RESULT}")
+    project = daemon.project(phases=[{"name": "plan", "agent": "patient"}, {"name": "build"}], agents=agents)
+    item = project.work()
     daemon.until("attempt.spawned", item)
     stopped = daemon.call(calls.RunStop(project="demo"))
     assert (stopped.dispatch.state, stopped.dispatch.halt_reason) == ("halted", "stopped")
     assert [attempt.id for attempt in stopped.running] == [f"{item}.1.plan.1"]
+    go.go()
     daemon.until("phase.completed", item, phase="plan")
     assert [record["data"]["phase"] for record in daemon.records("phase.started", item)] == ["plan"]
     assert "golemctl run" in daemon.call(calls.ItemWhy(id=item)).why

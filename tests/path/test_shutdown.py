@@ -16,7 +16,11 @@ def test_a_shutdown_is_answered_recorded_and_ends_with_status_0(daemon: House) -
     assert daemon.wait() == 0
     assert not daemon.socket.exists()
     daemon.start()
-    assert [record["type"] for record in daemon.records("daemon.")] == ["daemon.started", "daemon.stopped", "daemon.started"]
+    assert [record["type"] for record in daemon.records("daemon.")] == [
+        "daemon.started",
+        "daemon.stopped",
+        "daemon.started",
+    ]
 
 
 def test_the_answer_names_the_attempts_that_are_ended(daemon: House, demo: Project) -> None:

@@ -9,6 +9,7 @@ import stat
 
 import golemd
 from golemd.api import calls
+from tests.path.ground import wait_for_line
 from tests.path.house import House
 from tests.path.repositories import Project
 
@@ -146,9 +147,9 @@ def test_sighup_reads_configuration_again_and_a_bad_one_changes_nothing(daemon: 
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("max_retries = 0", "max_retries = -1"), encoding="utf-8")
     daemon.signal(signal.SIGHUP)
-    file_good = text.replace("max_retries = 0", "max_retries = 5")
-    demo.add()  # an answer, so the bad one has been looked at or is about to be
-    file.write_text(file_good, encoding="utf-8")
+    assert "ERROR" in wait_for_line(daemon.log, "golem.toml has 1 problem")
+    assert len(daemon.records("project.configured")) == 1
+    file.write_text(text.replace("max_retries = 0", "max_retries = 5"), encoding="utf-8")
     daemon.signal(signal.SIGHUP)
     configured = daemon.until("project.configured", by="reload")
     assert configured["data"]["config"]["execution"]["max_retries"] == 5

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 from golemd.api import calls
 from tests.path.ground import Fifo, ended, running
 from tests.path.house import House
 from tests.path.repositories import RESULT
 
-STUBBORN = "trap '' TERM HUP INT; echo $$ > {told}; while :; do sleep 600; done"
-
-
-def _stubborn(daemon: House, told: Path) -> dict[str, dict[str, object]]:
-    """An agent whose descendants ignore SIGTERM, in a session and a group of their own."""
-    return daemon.agent("stubborn", f"setsid sh -c \"{STUBBORN.format(told=told)}\" &\n[ -e again ] && {RESULT} && exit\n"
-                                    "trap '' TERM; touch again; while :; do sleep 600; done")  # fmt: skip
+STUBBORN = """if [ -e again ]; then
+    {result}
+    exit
+fi
+touch again
+trap '' TERM
+setsid sh -c "trap '' TERM HUP INT; echo \\$\\$ > {told}; while :; do sleep 600; done" &
+while :; do sleep 600; done"""
+"""An agent that ignores SIGTERM, as does its descendant in a session and a group of its own."""
 
 
 def test_descendants_that_ignore_sigterm_die_after_the_grace_and_the_work_goes_on_later(
@@ -26,7 +27,7 @@ def test_descendants_that_ignore_sigterm_die_after_the_grace_and_the_work_goes_o
     told = fifo("told")
     project = daemon.project(
         phases=[{"name": "build", "agent": "stubborn"}],
-        agents=_stubborn(daemon, told.path),
+        agents=daemon.agent("stubborn", STUBBORN.format(told=told.path, result=RESULT)),
         execution={"grace_seconds": 0.3},
     )
     item = project.work()
@@ -37,7 +38,7 @@ def test_descendants_that_ignore_sigterm_die_after_the_grace_and_the_work_goes_o
     daemon.start()
     exited = daemon.records("attempt.exited", item)[0]["data"]
     assert (exited["reason"], exited["signal"]) == ("stopped", 9)
-    assert daemon.records("attempt.rejected", item)[0]["data"]["outcome"] == "cancelled"
+    assert daemon.until("attempt.rejected", item)["data"]["outcome"] == "cancelled"
     daemon.done(item)
     assert daemon.show(item).runs[0].phases[0].attempts == 2
 
@@ -46,11 +47,7 @@ def test_a_second_sigterm_ends_the_grace(daemon: House) -> None:
     project = daemon.project(execution={"grace_seconds": 600})
     item = project.work("[[ignore-term]] [[sleep 600]]")
     daemon.until_output(f"{item}.1.build.1", "sleep")
-    daemon.signal(signal.SIGTERM)
-    while not daemon.call(calls.Status()).daemon.stopping:
-        pass  # each turn is an answer of the daemon; it stops as soon as it has taken the signal
-    daemon.signal(signal.SIGTERM)
-    assert daemon.wait() == 0
+    assert daemon.stop_at_once() == 0
     assert daemon.left() == []
 
 
@@ -116,8 +113,8 @@ def test_a_stop_in_the_middle_of_a_commit_loses_nothing(daemon: House) -> None:
     project = daemon.project(execution={"max_wip": 4, "max_concurrent": 4})
     items = [project.add("[[write a.txt x]]") for _ in range(6)]
     project.run()
-    for kind in ("attempt.accepted", "run.bound", "commit.created"):
-        daemon.until(kind, since=daemon.seq - 1)
+    for kind, count in (("attempt.accepted", 1), ("commit.created", 3), ("run.bound", 6)):
+        daemon.until(kind, count=count)
         daemon.restart()
     daemon.done(*items)
     for item in items:

@@ -68,6 +68,8 @@ def test_jq_can_read_every_line_of_a_journal(daemon: House, demo: Project) -> No
     item = demo.work("[[write ü.txt »x«]] [[build.1: sleep 0]]", title="Schöne Grüße \u202e \U0001f600")
     daemon.done(item)
     with open(daemon.state / "journal.jsonl", "rb") as journal:
-        done = subprocess.run(["jq", "-c", ".seq"], stdin=journal, capture_output=True, timeout=GUARD_SECONDS, check=True)
+        done = subprocess.run(
+            ["jq", "-c", ".seq"], stdin=journal, capture_output=True, timeout=GUARD_SECONDS, check=True
+        )
     numbers = [int(line) for line in done.stdout.split()]
     assert numbers == list(range(1, len(numbers) + 1))

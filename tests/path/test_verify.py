@@ -40,7 +40,9 @@ def test_commands_run_in_order_and_the_first_failure_counts(daemon: House) -> No
     )
     item = project.work("[[write a.txt x]]")
     daemon.until("gate.opened", item)
-    found = [(record["data"]["command"], record["data"]["outcome"]) for record in daemon.records("evidence.recorded", item)]
+    found = [
+        (record["data"]["command"], record["data"]["outcome"]) for record in daemon.records("evidence.recorded", item)
+    ]
     assert found == [("echo one", "passed"), ("exit 7", "failed")]
 
 
@@ -62,7 +64,7 @@ def test_what_a_verify_command_leaves_in_the_tree_is_not_committed(daemon: House
 
 def test_a_verify_command_is_ended_at_the_time_limit_with_all_its_children(daemon: House) -> None:
     project = daemon.project(
-        phases=[{"name": "build", "verify": ["sleep 600 & sleep 600"], "timeout_minutes": 0.01}],
+        phases=[{"name": "build", "verify": ["sleep 600 & sleep 600"], "timeout_minutes": 0.04}],
         execution={"max_fix_attempts": 0},
     )
     item = project.work("[[write a.txt x]]")

@@ -108,7 +108,11 @@ def test_the_users_own_checkout_is_never_touched(daemon: House, demo: Project) -
     before = demo.git("status", "--porcelain"), demo.git("rev-parse", "HEAD"), demo.git("symbolic-ref", "HEAD")
     item = demo.work("[[write README other]]")
     daemon.done(item)
-    assert (demo.git("status", "--porcelain"), demo.git("rev-parse", "HEAD"), demo.git("symbolic-ref", "HEAD")) == before
+    assert (
+        demo.git("status", "--porcelain"),
+        demo.git("rev-parse", "HEAD"),
+        demo.git("symbolic-ref", "HEAD"),
+    ) == before
 
 
 def test_a_missing_base_branch_opens_a_failure_gate(daemon: House, demo: Project) -> None:

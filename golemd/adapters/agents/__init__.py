@@ -1,27 +1,42 @@
-"""Agent programs: one file per kind says how its program is started. What a kind needs comes in as a Request, what is
-to be run goes out as a Launch; nothing here starts anything.
+"""Agent programs: one file per kind says how its program is started and what its output means. What a kind needs comes
+in as a Request, what is to be run goes out as a Launch, what was said comes out of a Reader; nothing here starts
+anything.
 
 A new kind is a new file and a row in KINDS. The prompt reaches the program by file or stdin, never by argv.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from golemd.adapters.agents import command, scripted
-from golemd.adapters.agents.words import Launch, Request
+from golemd.adapters.agents import claude, command, scripted
+from golemd.adapters.agents.claude_stream import ClaudeReader
+from golemd.adapters.agents.words import Kind, Launch, Reader, Reading, Request
 from golemd.api.faults import Invalid
 
-KINDS: Final[dict[str, Callable[[Request], Launch]]] = {"command": command.launch, "scripted": scripted.launch}
+KINDS: Final[dict[str, Kind]] = {
+    "claude": Kind(claude.launch, ClaudeReader, claude.version_problem),
+    "command": Kind(command.launch),
+    "scripted": Kind(scripted.launch),
+}
 
-__all__ = ["KINDS", "Launch", "Request", "launch"]
+__all__ = ["KINDS", "Kind", "Launch", "Reader", "Reading", "Request", "kind_of", "launch", "reader"]
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name. Raises Invalid `agent_unavailable` for one that this release does not have."""
+    kind = KINDS.get(name)
+    if kind is None:
+        message = f"agents of the kind {name!r} are not in this release"
+        raise Invalid("agent_unavailable", message, f"Use one of: {', '.join(KINDS)}.")
+    return kind
 
 
 def launch(request: Request) -> Launch:
-    """What to run for this request. Raises Invalid `agent_unavailable` for a kind that this release does not have."""
-    kind = KINDS.get(request.agent.kind)
-    if kind is None:
-        message = f"agents of the kind {request.agent.kind!r} are not in this release"
-        raise Invalid("agent_unavailable", message, f"Use one of: {', '.join(KINDS)}.")
-    return kind(request)
+    """What to run for this request. Raises Invalid `agent_unavailable`."""
+    return kind_of(request.agent.kind).launch(request)
+
+
+def reader(kind: str) -> Reader:
+    """A new reader for the output of a program of this kind. Raises Invalid `agent_unavailable`."""
+    return kind_of(kind).reader()

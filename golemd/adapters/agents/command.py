@@ -5,8 +5,6 @@ A program with a slash in its name is found from the project's root, others on t
 
 from __future__ import annotations
 
-import os
-
 from golemd.adapters.agents.words import Launch, Request
 
 
@@ -21,9 +19,7 @@ def launch(request: Request) -> Launch:
         "{phase}": request.phase,
     }
     program, *rest = (_filled(word, places) for word in (*request.agent.command, *request.agent.args))
-    if "/" in program:
-        program = os.path.join(request.project_root, os.path.expanduser(program))
-    return Launch((program, *rest))
+    return Launch((request.located(program), *rest))
 
 
 def _filled(word: str, places: dict[str, str]) -> str:

@@ -192,7 +192,6 @@ def become_program(spec: Spec, shim: int, fds: tuple[int, ...], gate: int, error
         for target, fd in enumerate(fds):
             posix.dup2(fd, target)
         errors = posix.dup2(errors, 3, inheritable=False)
-        posix.closerange(4, MAX_FDS)
         stage = b"cwd"
         posix.chdir(spec.cwd)
         stage = b"exec"

@@ -28,7 +28,7 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core.decide import phases
-from golemd.core.decide.common import Decided, about, is_over
+from golemd.core.decide.common import Decided, about
 from golemd.core.decide.items import MAX_DESCRIPTION, closing
 from golemd.core.state import State, no_item
 
@@ -95,7 +95,7 @@ def decide_gate(state: State, call: calls.GateDecide, command: cmd.Asked) -> Dec
 
 def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token: str, command: cmd.Asked) -> Decided:
     item, run = state.items[gate.item], state.runs[gate.run]
-    if item.status in ENDED or is_over(run):
+    if item.status in ENDED:
         raise Conflict("run_over", f"{gate.id}: its run is over.", f"golemctl show {item.id}")
     if not gate.is_open:
         raise _not_open(gate)

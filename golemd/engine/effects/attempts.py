@@ -42,7 +42,6 @@ async def watch(engine: Context, effect: plan.Watch) -> None:
 
 
 async def _claim(engine: Context, who: Identity, *, adopted: bool) -> None:
-    engine.claimed.add(who.attempt)
     report = cmd.ReportSpawned(
         attempt=who.attempt,
         pid=who.pid,
@@ -52,6 +51,8 @@ async def _claim(engine: Context, who: Identity, *, adopted: bool) -> None:
         adopted=adopted,
     )
     await engine.report(report)
+    engine.claimed.add(who.attempt)  # only now: being ready, and leaving it alone at a stop, rely on the record
+    engine.wake()
 
 
 async def _see_to_its_end(engine: Context, attempt: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import uuid
@@ -89,6 +90,22 @@ async def hear(fifo: Path) -> str:
 
     with trio.fail_after(PATIENCE_SECONDS):
         return (await trio.to_thread.run_sync(read, abandon_on_cancel=True)).strip()
+
+
+def write(here: Place, name: str, data: bytes) -> None:
+    here.folder().mkdir(parents=True, exist_ok=True)
+    (here.folder() / name).write_bytes(data)
+
+
+def an_identity(**changed: object) -> bytes:
+    fields = {"v": 1, "attempt": "A.1", "pid": 4000, "start": 7, "shim_pid": 4001, "shim_start": 7}
+    return json.dumps({**fields, "boot_id": proctable.boot_id(), "at": "2026-01-01T00:00:00Z", **changed}).encode()
+
+
+def an_exit(**changed: object) -> bytes:
+    fields = {"v": 1, "attempt": "A.1", "status": 0, "signal": None, "reason": "", "errno": None, "duration_s": 1.5}
+    more = {"cpu_s": 1, "max_rss_kb": 9, "ended_descendants": 0, "at": "2026-01-01T00:00:00Z"}
+    return json.dumps({**fields, **more, **changed}).encode()
 
 
 def make_fifo(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -24,11 +23,14 @@ from tests.adapters.processes.helpers import (
     PAUSE_BEFORE_STARTED,
     ChangedShim,
     Place,
+    an_exit,
+    an_identity,
     gone,
     hear,
     make_fifo,
     run,
     sh,
+    write,
 )
 
 A_DAEMON = """
@@ -59,22 +61,6 @@ class Daemon:
         with self.process:
             self.process.kill()
             await trio.to_thread.run_sync(self.process.wait)
-
-
-def write(here: Place, name: str, data: bytes) -> None:
-    here.folder().mkdir(parents=True, exist_ok=True)
-    (here.folder() / name).write_bytes(data)
-
-
-def identity(**changed: object) -> bytes:
-    fields = {"v": 1, "attempt": "A.1", "pid": 4000, "start": 7, "shim_pid": 4001, "shim_start": 7}
-    return json.dumps({**fields, "boot_id": proctable.boot_id(), "at": "2026-01-01T00:00:00Z", **changed}).encode()
-
-
-def an_exit(**changed: object) -> bytes:
-    fields = {"v": 1, "attempt": "A.1", "status": 0, "signal": None, "reason": "", "errno": None, "duration_s": 1.5}
-    more = {"cpu_s": 1, "max_rss_kb": 9, "ended_descendants": 0, "at": "2026-01-01T00:00:00Z"}
-    return json.dumps({**fields, **more, **changed}).encode()
 
 
 TABLE: dict[tuple[bool, bool], Callable[[bool], Verdict]] = {
@@ -259,7 +245,7 @@ async def test_of_shims_that_race_for_a_folder_one_runs_the_program(here: Place,
 
 
 def test_a_shim_that_finds_a_started_or_ended_attempt_touches_nothing(here: Place) -> None:
-    for name, data in (("started.json", identity()), ("exit.json", an_exit())):
+    for name, data in (("started.json", an_identity()), ("exit.json", an_exit())):
         write(here, name, data)
         before = {file.name: file.stat().st_mtime_ns for file in here.folder().iterdir()}
         assert last_words(*launch_shim(here.folder(), sh("true"))) == ("over", 0)
@@ -329,7 +315,7 @@ async def test_a_fence_that_cannot_be_written_says_so(here: Place, monkeypatch: 
 
 
 def test_an_attempt_of_another_boot_is_lost_even_if_somebody_holds_its_lock(here: Place) -> None:
-    write(here, "started.json", identity(boot_id="another"))
+    write(here, "started.json", an_identity(boot_id="another"))
     assert here.runner.verdict("A.1") is Verdict.LOST
     with files._locked(here.folder(), "A.1"):
         assert here.runner.verdict("A.1") is Verdict.LOST
@@ -337,77 +323,10 @@ def test_an_attempt_of_another_boot_is_lost_even_if_somebody_holds_its_lock(here
 
 
 async def test_a_pid_that_now_belongs_to_another_process_is_left_alone(here: Place) -> None:
-    write(here, "started.json", identity(shim_pid=os.getpid()))
+    write(here, "started.json", an_identity(shim_pid=os.getpid()))
     assert not here.runner.stop("A.1")
     assert isinstance(await here.runner.wait("A.1"), Lost)
     assert await here.runner.end_leftovers("A.1") == []
-
-
-UNBELIEVABLE = {
-    "empty": b"",
-    "not JSON": b"\xff\x00garbage",
-    "truncated": an_exit()[:-20],
-    "no fields": b"{}",
-    "of the future": an_exit(v=2),
-    "of another attempt": an_exit(attempt="B.1"),
-    "a status and a signal": an_exit(signal=9),
-    "neither status nor signal": an_exit(status=None),
-    "never started with a status": an_exit(reason="never_started"),
-    "unknown reason": an_exit(reason="fine"),
-    "huge": an_exit(pad="x" * files.MAX_RECORD_BYTES),
-    "deep": b'{"x":' + b"[" * 60_000,
-    "status of the wrong type": an_exit(status="0"),
-}
-
-
-@pytest.mark.parametrize("name", UNBELIEVABLE)
-async def test_an_end_that_cannot_be_believed_is_no_end(
-    here: Place, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    write(here, "exit.json", UNBELIEVABLE[name])
-    assert here.runner.result("A.1") is None
-    assert "not believed" in caplog.text
-    assert here.runner.verdict("A.1") is Verdict.NEVER_STARTED
-    assert (await here.runner.fence("A.1")).reason == "never_started"
-    assert (here.folder() / "exit.json.unreadable").read_bytes() == UNBELIEVABLE[name]
-    (here.folder() / "exit.json").unlink()
-    write(here, "exit.json", UNBELIEVABLE[name])
-    write(here, "started.json", identity())
-    assert here.runner.verdict("A.1") is Verdict.LOST
-
-
-@pytest.mark.parametrize("data", [b"", b"{", identity(pid=1), identity(start=0), identity(v=2), b"x" * 100_000])
-async def test_an_identity_that_cannot_be_believed_still_means_that_it_may_have_run(here: Place, data: bytes) -> None:
-    write(here, "started.json", data)
-    seen = here.runner.observe("A.1")
-    assert (seen.started, seen.identity) == (True, None)
-    assert here.runner.verdict("A.1") is Verdict.LOST
-    assert await here.runner.wait("A.1") == Lost(attempt="A.1", identity=None)
-    with pytest.raises(Conflict):
-        await here.runner.fence("A.1")
-
-
-def test_a_record_is_a_regular_file_and_nothing_else(here: Place, tmp_path: Path) -> None:
-    here.folder().mkdir(parents=True)
-    make_fifo(here.folder() / "exit.json")
-    assert here.runner.result("A.1") is None
-    (here.folder() / "exit.json").unlink()
-    (tmp_path / "elsewhere").write_bytes(an_exit())
-    (here.folder() / "exit.json").symlink_to(tmp_path / "elsewhere")
-    assert here.runner.result("A.1") is None
-    (here.folder() / "exit.json").unlink()
-    write(here, "exit.json", an_exit())
-    assert here.runner.result("A.1") is not None
-
-
-def test_a_lock_that_cannot_be_looked_at_counts_as_held(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_more_files(*_: object, **__: object) -> None:
-        raise OSError(24, "Too many open files")
-
-    write(here, "prompt.md", b"")
-    assert not here.runner.observe("A.1").held
-    monkeypatch.setattr(os, "open", no_more_files)
-    assert here.runner.observe("A.1").held
 
 
 async def test_a_name_that_cannot_be_a_folder_is_refused(here: Place) -> None:

@@ -31,8 +31,14 @@ async def test_an_exit_status_is_recorded_with_what_the_program_used(here: Place
     assert here.runner.result("A.1") == end
 
 
-async def test_the_cpu_time_of_descendants_counts(here: Place) -> None:
-    busy = "import os, time\nif os.fork() == 0:\n while time.process_time() < 0.2: pass\nelse: os.wait()"
+async def test_the_cpu_time_of_descendants_counts_even_if_they_outlive_the_program(here: Place) -> None:
+    busy = (
+        "import _signal, posix, time\n"
+        "_signal.signal(15, _signal.SIG_IGN)\n"
+        "posix.fork()\n"
+        "began = time.process_time()\n"
+        "while time.process_time() < began + 0.1: pass\n"
+    )
     assert (await run(here.runner, py(busy))).cpu_s >= 0.2
 
 
@@ -100,6 +106,17 @@ async def test_the_program_starts_with_default_signals_its_own_session_and_only_
     assert first == "True ['0', '1', '2', '3']"  # 3 is the listing itself
     assert int(oom) >= 500
     assert blocked.split() == ["SigBlk:", "0" * 16]
+
+
+async def test_an_fd_that_the_daemon_left_inheritable_reaches_nobody(here: Place) -> None:
+    for fd in os.pipe2(0):
+        identity = await here.runner.submit(sh("exec sleep 600", f"A.{fd}"))
+        assert isinstance(identity, Identity)
+        held = [os.readlink(entry) for entry in Path(f"/proc/{identity.shim_pid}/fd").iterdir()]  # noqa: ASYNC240 - /proc
+        assert os.readlink(f"/proc/self/fd/{fd}") not in held
+        here.runner.stop(f"A.{fd}", grace_now=True)
+        await here.runner.wait(f"A.{fd}")
+        os.close(fd)
 
 
 async def test_ignored_signals_of_the_daemon_do_not_reach_the_program(here: Place) -> None:

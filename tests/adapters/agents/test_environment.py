@@ -1,0 +1,38 @@
+"""The environment that a child gets, and what of it is masked."""
+
+from __future__ import annotations
+
+from golemd.adapters.agents.environment import MASK, child_environment, masked, secrets
+
+OWN = {
+    "PATH": "/bin",
+    "LC_ALL": "C",
+    "XDG_DATA_HOME": "/d",
+    "HTTPS_PROXY": "p",
+    "CLOUD_KEY": "hush-hush",
+    "EDITOR": "vi",
+}
+
+
+def test_a_child_gets_the_allowed_names_and_those_passed_and_no_others() -> None:
+    found = child_environment(OWN, ("CLOUD_*",), {}, "", {})
+    assert found == {name: value for name, value in OWN.items() if name != "EDITOR"}
+
+
+def test_golems_names_win_over_set_values_and_those_over_the_daemons_own() -> None:
+    set_values = {"LC_ALL": "C.UTF-8", "GOLEM_ITEM": "forged"}
+    found = child_environment(OWN, (), set_values, "/opt/bin", {"GOLEM_ITEM": "W-1"})
+    assert (found["PATH"], found["LC_ALL"], found["GOLEM_ITEM"]) == ("/opt/bin", "C.UTF-8", "W-1")
+
+
+def test_a_path_that_is_set_wins_over_the_general_one() -> None:
+    assert child_environment(OWN, (), {"PATH": "/mine"}, "/opt/bin", {})["PATH"] == "/mine"
+
+
+def test_secrets_are_what_is_passed_or_set_and_long_enough_to_mask() -> None:
+    assert secrets(OWN, ("CLOUD_*", "EDITOR"), {"TOKEN": "hush-hush-hush", "N": "1"}) == ["hush-hush-hush", "hush-hush"]
+
+
+def test_a_secret_that_holds_another_is_masked_whole() -> None:
+    values = secrets({}, (), {"A": "secret", "B": "secret-and-more"})
+    assert masked("a secret-and-more, a secret", values) == f"a {MASK}, a {MASK}"
