@@ -18,17 +18,20 @@ from typing import Final
 import trio
 
 import golemd
+from golemd import service
 from golemd.adapters import journal as journals
 from golemd.adapters.clock import SystemClock, boot_id
 from golemd.adapters.disk import RealDisk
 from golemd.adapters.files import read_text, write_private
-from golemd.adapters.notify import notify
+from golemd.adapters.notify import LongStart, more_time, notify
 from golemd.adapters.processes.runner import LocalRunner
 from golemd.adapters.socket import SocketLimits, serve
 from golemd.adapters.state_folder import StateFolder
+from golemd.adapters.user_manager import UserManager
 from golemd.adapters.workspace import Git
 from golemd.api import paths
 from golemd.api.calls import decode_call
+from golemd.api.events import Record
 from golemd.api.faults import Fault, Invalid, Unavailable
 from golemd.api.wire import WireLimits
 from golemd.core.evolve import fold
@@ -174,14 +177,22 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings, config
     folder = StateFolder.open(state_dir)
     instance = folder.instance()
     state, clock = State(), SystemClock()
+    notify(os.environ, "STATUS=Reading the journal", more_time())
+    reading = LongStart(os.environ)
+
+    def take(record: Record) -> None:
+        fold(state, record)
+        reading()
+
     journal = await journals.Journal.open(
         state_dir,
         RealDisk(),
         clock.now_us,
         _journal_limits(settings),
-        lambda record: fold(state, record),
+        take,
     )
-    runner = LocalRunner(state_dir, instance)
+    manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
+    runner = LocalRunner(state_dir, instance, service.launch_of(manager))
     parts = Parts(
         state_dir=state_dir,
         socket_path=socket_path,
@@ -196,12 +207,13 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings, config
     )
     engine = Engine(parts, state)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_mind_signals, engine)
+        nursery.start_soon(_mind_signals, engine, manager)
+        nursery.start_soon(service.tell_of_stopping, engine, os.environ)
         await nursery.start(engine.run, nursery.cancel_scope)
         await nursery.start(_serve, engine, runner, settings)
         write_private(state_dir / paths.ADDRESS_FILE, f"{socket_path}\n")
-        notify(os.environ, "READY=1")
-        log.info("ready: %s, %d records, pid %d", socket_path, state.seq, os.getpid())
+        service.tell_ready(engine, os.environ)
+        nursery.start_soon(service.keep_told, engine, os.environ)
     folder.close()
     log.info("stopped")
     return 0
@@ -231,15 +243,14 @@ async def _serve(
     )
 
 
-async def _mind_signals(engine: Engine) -> None:
+async def _mind_signals(engine: Engine, manager: UserManager | None) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async for number in signals:
             if number == signal.SIGHUP:
                 await _reload(engine)
                 continue
             log.info("%s: stopping", signal.Signals(number).name)
-            notify(os.environ, "STOPPING=1")
-            engine.stop(engine.parts.settings.on_stop)
+            engine.stop(await service.how_to_stop(manager, os.environ, engine.parts.settings.on_stop))
 
 
 async def _reload(engine: Engine) -> None:

@@ -54,7 +54,11 @@ def events(
         return
     if not start:
         start = 1 if item or type else max(1, ask.call(calls.Ping()).seq - NEWEST + 1)
-    for record in _read_all(ask, calls.EventsRead(since=start, item=item, type=type)):
+    records = _read_all(ask, calls.EventsRead(since=start, item=item, type=type))
+    if ask.out.json:
+        ask.out.document(list(records))
+        return
+    for record in records:
         _print_record(ask, record)
 
 

@@ -32,6 +32,7 @@ _ITEM_COLUMNS: Final = 6
 _PHASE_COLUMNS: Final = 8
 _WORD_COLUMNS: Final = 9
 _PASSED: Final = "passed"
+_NOT_RUN: Final = "not_run"
 _ENDED: Final = "it ended with"  # the daemon's own words, behind those of the command
 
 
@@ -175,7 +176,9 @@ def _again(data: Data, record: Mapping[str, Any]) -> str:
     return f"  → retry in {lasted(at / 1e6 - now + 0.999)}" if at and now is not None else ""
 
 
-def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    if data["outcome"] == _NOT_RUN:
+        return None  # the line of the one that failed says enough
     _over(progress, data)
     outcome = words(data["outcome"])
     if data["outcome"] == _PASSED:

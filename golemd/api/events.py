@@ -1,4 +1,4 @@
-"""Facts, in the past tense. A Record is an event with its place in the journal.
+"""Facts, in the past tense; `records` has what they have in common.
 
 Rules. Every event has an explicit TYPE, which is what the journal holds and never changes. New fields have defaults. A
 changed meaning is a new TYPE; the old shape stays at the end of this file and `core.upcast` turns it into today's.
@@ -7,9 +7,9 @@ What an event does to the state is said in `core.evolve`, and nowhere else.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Final
 
-from msgspec import Struct, to_builtins
+from msgspec import field
 
 from golemd.api.config import Pipeline, ProjectConfig
 from golemd.api.model import (
@@ -27,42 +27,10 @@ from golemd.api.model import (
     Stage,
     Status,
 )
-
-
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The base of all facts."""
-
-    TYPE: ClassVar[str] = ""
-
-
-class Draft(Struct, frozen=True):
-    """An event that has not happened yet: what `decide` returns and the journal stages."""
-
-    event: Event
-    project: str = ""
-    item: str = ""
-    cause: str = ""
-
-
-class Record(Struct, frozen=True, kw_only=True):
-    """One line of the journal. Empty strings stand for absent keys; `ts` is RFC 3339 UTC with microseconds."""
-
-    v: int = 1
-    seq: int
-    d: int
-    ts: str
-    type: str
-    project: str = ""
-    item: str = ""
-    cause: str = ""
-    more: bool = False
-    body: str = ""
-    data: Event
-    prev: str
-    h: str
-
-
-# --- the daemon --------------------------------------------------------------------------------------------------
+from golemd.api.records import Draft as Draft
+from golemd.api.records import Event as Event
+from golemd.api.records import Record as Record
+from golemd.api.records import as_line as as_line
 
 
 class DaemonStarted(Event, frozen=True, kw_only=True):
@@ -86,9 +54,6 @@ class JournalRepaired(Event, frozen=True, kw_only=True):
     cut_bytes: int
     copy: str
     last_seq: int
-
-
-# --- projects and dispatch ---------------------------------------------------------------------------------------
 
 
 class ProjectRegistered(Event, frozen=True, kw_only=True):
@@ -129,9 +94,6 @@ class DispatchHalted(Event, frozen=True, kw_only=True):
     actor: Actor = Actor()
 
 
-# --- items -------------------------------------------------------------------------------------------------------
-
-
 class ItemAdded(Event, frozen=True, kw_only=True):
     TYPE = "item.added"
     title: str
@@ -143,7 +105,7 @@ class ItemAdded(Event, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     base: str = ""
-    vars: dict[str, str] = {}
+    vars: dict[str, str] = field(default_factory=dict)
     actor: Actor = Actor()
 
 
@@ -181,7 +143,7 @@ class ItemReopened(Event, frozen=True, kw_only=True):
     TYPE = "item.reopened"
     status: Status
     description: str = ""
-    vars: dict[str, str] = {}
+    vars: dict[str, str] = field(default_factory=dict)
     reason: str = ""
     actor: Actor = Actor()
 
@@ -189,9 +151,6 @@ class ItemReopened(Event, frozen=True, kw_only=True):
 class ItemCompleted(Event, frozen=True, kw_only=True):
     TYPE = "item.completed"
     commit: str = ""
-
-
-# --- runs --------------------------------------------------------------------------------------------------------
 
 
 class RunCreated(Event, frozen=True, kw_only=True):
@@ -235,9 +194,6 @@ class RunAborted(Event, frozen=True, kw_only=True):
     TYPE = "run.aborted"
     run: str
     reason: str
-
-
-# --- phases ------------------------------------------------------------------------------------------------------
 
 
 class PhaseStarted(Event, frozen=True, kw_only=True):
@@ -292,9 +248,6 @@ class PhaseReset(Event, frozen=True, kw_only=True):
     note: str = ""
     renew: bool = False
     stage: Stage = Stage.ENTER
-
-
-# --- attempts ----------------------------------------------------------------------------------------------------
 
 
 class AttemptPlanned(Event, frozen=True, kw_only=True):
@@ -384,9 +337,6 @@ class AttemptLost(Event, frozen=True, kw_only=True):
     again_us: int = 0
 
 
-# --- gates -------------------------------------------------------------------------------------------------------
-
-
 class GateOpened(Event, frozen=True, kw_only=True):
     TYPE = "gate.opened"
     gate: str
@@ -414,9 +364,6 @@ class GateSuperseded(Event, frozen=True, kw_only=True):
     TYPE = "gate.superseded"
     gate: str
     reason: str
-
-
-# --- evidence and work -------------------------------------------------------------------------------------------
 
 
 class EvidenceRecorded(Event, frozen=True, kw_only=True):
@@ -464,12 +411,3 @@ class WorkKept(Event, frozen=True, kw_only=True):
 
 
 EVENTS: Final[dict[str, type[Event]]] = {event.TYPE: event for event in Event.__subclasses__()}
-
-
-def as_line(record: Record) -> dict[str, Any]:
-    """A record in the journal's own shape: the same keys in the same order, absent ones left out."""
-    line: dict[str, Any] = {"v": record.v, "seq": record.seq, "d": record.d, "ts": record.ts, "type": record.type}
-    line |= {name: value for name in ("project", "item", "cause") if (value := getattr(record, name))}
-    line |= {"more": True} if record.more else {}
-    line |= {"body": record.body} if record.body else {}
-    return line | {"data": to_builtins(record.data), "prev": record.prev, "h": record.h}

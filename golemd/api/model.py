@@ -7,147 +7,25 @@ Times called `…_at` are RFC 3339 strings taken from records; those called `…
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final
-
 from msgspec import Struct
 
 from golemd.api.config import Pipeline
-
-
-class Status(StrEnum):
-    """Where an item stands. Blocked means exactly: a gate of the item is open."""
-
-    NEW = "new"
-    SCOPING = "scoping"
-    READY = "ready"
-    IN_PROGRESS = "in_progress"
-    BLOCKED = "blocked"
-    DONE = "done"
-    CANCELLED = "cancelled"
-
-
-ENDED: Final = frozenset({Status.DONE, Status.CANCELLED})
-
-
-class Resolution(StrEnum):
-    """How an item ended."""
-
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-    ABORTED = "aborted"
-
-
-class RunState(StrEnum):
-    """Where one passage through a pipeline stands."""
-
-    CREATED = "created"
-    EXECUTING = "executing"
-    AWAITING = "awaiting"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    ABORTED = "aborted"
-
-
-RUN_OVER: Final = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.ABORTED})
-
-
-class PhaseState(StrEnum):
-    """Where a phase of a run stands."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    VERIFYING = "verifying"
-    AWAITING_GATE = "awaiting_gate"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-PHASE_OVER: Final = frozenset({PhaseState.COMPLETED, PhaseState.FAILED, PhaseState.SKIPPED})
-
-
-class Stage(StrEnum):
-    """The next step of a phase that has been started; each has one row in the plan."""
-
-    ENTER = "enter"  # make the workspace ready and note where the phase begins
-    BODY = "body"  # an agent's attempt
-    VERIFY = "verify"  # the daemon's own commands
-    COMMIT = "commit"  # record the work in git
-    GATE = "gate"  # a human decides
-
-
-class AttemptState(StrEnum):
-    """One child process, from intent to judgement."""
-
-    PLANNED = "planned"
-    SPAWNED = "spawned"
-    EXITED = "exited"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    LOST = "lost"
-
-
-ATTEMPT_OVER: Final = frozenset({AttemptState.ACCEPTED, AttemptState.REJECTED, AttemptState.LOST})
-
-
-class AttemptKind(StrEnum):
-    """Who the child process is."""
-
-    AGENT = "agent"
-    VERIFY = "verify"
-
-
-class Outcome(StrEnum):
-    """Why an attempt was rejected; each has one row in the table of `core.outcomes`."""
-
-    FAILED = "failed"
-    NO_RESULT = "no_result"
-    BAD_RESULT = "bad_result"
-    TIMEOUT = "timeout"
-    OUTPUT_LIMIT = "output_limit"
-    TRANSIENT = "transient"
-    UNUSABLE = "unusable"
-    IDENTITY = "identity"
-    HISTORY = "history"
-    CANCELLED = "cancelled"
-
-
-class ResultCode(StrEnum):
-    """What an agent says of its own attempt."""
-
-    PHASE_COMPLETE = "phase_complete"
-    SUBPHASE_COMPLETE = "subphase_complete"
-    FAILED = "failed"
-    BLOCKED = "blocked"
-
-
-class GateKind(StrEnum):
-    """Why a human is asked."""
-
-    APPROVAL = "approval"
-    QUESTION = "question"
-    FAILURE = "failure"
-
-
-class HaltReason(StrEnum):
-    """Why a dispatch ended."""
-
-    ALL_DONE_OR_BLOCKED = "all_done_or_blocked"
-    CAP_REACHED = "cap_reached"
-    STOPPED = "stopped"
-
-
-class NoteKind(StrEnum):
-    """What kind of thing the next prompt must hear of."""
-
-    FAILURE = "failure"
-    EVIDENCE = "evidence"
-    ANSWER = "answer"
-    COMMENT = "comment"
-    INTERRUPTION = "interruption"
-    ROUND = "round"
+from golemd.api.states import ATTEMPT_OVER as ATTEMPT_OVER
+from golemd.api.states import ENDED as ENDED
+from golemd.api.states import PHASE_OVER as PHASE_OVER
+from golemd.api.states import RUN_OVER as RUN_OVER
+from golemd.api.states import AttemptKind as AttemptKind
+from golemd.api.states import AttemptState as AttemptState
+from golemd.api.states import GateKind as GateKind
+from golemd.api.states import HaltReason as HaltReason
+from golemd.api.states import NoteKind as NoteKind
+from golemd.api.states import Outcome as Outcome
+from golemd.api.states import PhaseState as PhaseState
+from golemd.api.states import Resolution as Resolution
+from golemd.api.states import ResultCode as ResultCode
+from golemd.api.states import RunState as RunState
+from golemd.api.states import Stage as Stage
+from golemd.api.states import Status as Status
 
 
 class Assessments(Struct, frozen=True, omit_defaults=True):

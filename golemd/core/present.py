@@ -206,19 +206,19 @@ def run_view(state: State, run: Run) -> views.RunView:
 
 
 def item_detail(
-    state: State, item: Item, clock: Clock, events: tuple[dict[str, Any], ...], prompt: str | None
+    state: State, past: State, item: Item, clock: Clock, events: tuple[dict[str, Any], ...], prompt: str | None
 ) -> views.ItemDetail:
-    """One item with its runs, attempts, gates and last records."""
-    children = state.children.get(item.id, ())
-    runs = [state.runs[child] for child in children if child in state.runs]
-    run = state.run_of(item)
+    """One item with its runs, attempts, gates and last records; `past` is a state that holds all of its story."""
+    children = past.children.get(item.id, ())
+    runs = [past.runs[child] for child in children if child in past.runs]
+    run = past.run_of(item)
     fields = _item_fields(state, item, clock)
-    fields["gates"] = tuple(gate_view(state.gates[child]) for child in children if child in state.gates)
+    fields["gates"] = tuple(gate_view(past.gates[child]) for child in children if child in past.gates)
     return views.ItemDetail(
         **fields,
         base=item.base or (run.base_branch if run else "") or None,
         runs=tuple(run_view(state, each) for each in runs),
-        attempts=tuple(attempt_view(state.attempts[child]) for child in children if child in state.attempts),
+        attempts=tuple(attempt_view(past.attempts[child]) for child in children if child in past.attempts),
         phases=tuple(phase_view(phase, each.id) for each in runs for phase in each.phases),
         events=events,
         prompt=prompt,

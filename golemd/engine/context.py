@@ -70,6 +70,7 @@ class Context:
         self.started_at = trio.current_time()
         self._wake = trio.Event()
         self._moved = trio.Event()
+        self._turned = trio.Event()
         self._broken = trio.Event()
         self._broken_by: Exception | None = None
 

@@ -42,15 +42,14 @@ class Engine(Context):
         prepare.admit(self.state, call, agent)
         if isinstance(call, calls.Shutdown):
             return self._shutdown(call)
-        if type(call) in streams.STREAMS:
-            return streams.STREAMS[type(call)](self, call)
-        answer = queries.QUERIES[type(call)]
-        if self.parts.journal.durable_seq >= self.state.seq and type(call) in queries.AT_ONCE:
+        answer = streams.STREAMS.get(type(call)) or queries.QUERIES[type(call)]
+        if self.parts.journal.durable_seq >= self.state.seq and type(call) not in queries.SLOW:
             return answer(self, call)
         return self._look(answer, call)
 
     async def _look(self, answer: Callable[[Engine, Any], Any], call: calls.Call[Any]) -> Any:  # noqa: ANN401 - as above
-        """Answer a query when what it read is durable."""
+        """Answer a query when what it reads is durable, so that it finds on disk what the state names."""
+        await self.settled()
         found = answer(self, call)
         if isinstance(found, Awaitable):
             found = await found
@@ -185,12 +184,20 @@ class Engine(Context):
                 nursery.start_soon(effects.carry_out, self, effect)
             if self._decide_all(steps.commands):
                 continue
+            turned, self._turned = self._turned, trio.Event()
+            turned.set()
             deadline = trio.current_time() + (steps.wake_at_us - now_us) / 1e6 if steps.wake_at_us else float("inf")
             if self.parts.journal.degraded:
                 deadline = trio.current_time() + ROOM_SECONDS
             with trio.move_on_at(deadline):
                 await wake.wait()
             self.parts.journal.poke()
+
+    async def turn(self) -> None:
+        """Return when the planner has gone round and all was durable: a sign of life, which changes nothing."""
+        turned = self._turned
+        self.wake()
+        await turned.wait()
 
     def _world(self, now_us: int) -> planning.World:
         return planning.World(

@@ -99,14 +99,16 @@ def _show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
     if isinstance(item, EndedItem):
         past = prepare.history_of(engine, item.id)
-        return present.item_detail(past, past.items[item.id], clock(engine), events, None)
+        return present.item_detail(past, past, past.items[item.id], clock(engine), events, None)
     run = state.run_of(item)
     text = None
     if call.prompt:
         if run is None:
             raise NotFound("no_prompt", f"{item.id} has no run yet, so there is no prompt.", "golemctl run")
         text = prompt.prompt_for(state, run, max(1, run.phase.number + (not run.phase.live)))
-    return present.item_detail(state, item, clock(engine), events, text)
+    reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
+    past = prepare.history_of(engine, item.id) if reopened else state
+    return present.item_detail(state, past, item, clock(engine), events, text)
 
 
 def _last_records(engine: Context, item: str) -> list[Record]:
@@ -386,4 +388,4 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.LogsRead: _log,
     calls.JournalVerify: _verify,
 }
-AT_ONCE: Final = frozenset(QUERIES) - {calls.GateShow, calls.JournalVerify}
+SLOW: Final = frozenset({calls.GateShow, calls.JournalVerify})  # they ask git or read the whole journal

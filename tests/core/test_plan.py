@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from golemd.api import calls
@@ -337,3 +339,27 @@ def test_max_wip_full_of_items_that_cannot_go_on_halts() -> None:
     assert world.halt_reason() == "all_done_or_blocked"
     assert world.status(other) == "ready"
     assert world.state.attempts[f"{item}.1.one.1"].state is AttemptState.ACCEPTED
+
+
+def test_a_back_off_behind_a_gate_is_nothing_to_wait_for() -> None:
+    world, item = begun()
+    world.calm()
+    world.end(f"{item}.1.one.1", End(result=None))
+    world.step()
+    world.apply(cmd.ReportTrouble(run=f"{item}.1", doing="keeping", message="no room"))
+    world.settle(wait=False)
+    assert world.run(item).phase.again_us > world.now_us
+    assert (world.halt_reason(), world.plan().wake_at_us) == ("all_done_or_blocked", None)
+
+
+def test_what_the_daemon_does_by_itself_names_the_record_that_it_follows_from() -> None:
+    world = World()
+    world.project(config(pre=("scope",), phases=(phase("build", verify=("make",)),)))
+    item = world.add()
+    world.script = {"scope": [End(result=None)], "build": [End(lost=True)], "make": [End(status=1)]}
+    world.go()
+    mine = [record for record in world.records if record.item == item]
+    for before, record in pairwise(mine):
+        kind, _, seq = record.cause.partition(":")
+        assert (kind, world.records[int(seq) - 1].item) == ("seq", item)
+        assert int(seq) <= before.seq

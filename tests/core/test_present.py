@@ -94,7 +94,7 @@ def test_a_gates_detail_shows_evidence_and_what_it_holds_up() -> None:
 
 def test_an_items_detail_shows_runs_phases_attempts_and_gates() -> None:
     world, item = blocked()
-    shown = present.item_detail(world.state, world.item(item), clock(world), ({"seq": 1},), "prompt")
+    shown = present.item_detail(world.state, world.state, world.item(item), clock(world), ({"seq": 1},), "prompt")
     assert [run.id for run in shown.runs] == [f"{item}.1"]
     assert [each.id for each in shown.phases] == [f"{item}.1.build"]
     assert [each.id for each in shown.attempts] == [
@@ -102,6 +102,7 @@ def test_an_items_detail_shows_runs_phases_attempts_and_gates() -> None:
     ]
     assert [gate.id for gate in shown.gates] == [f"{item}.g1"]
     assert (shown.base, shown.prompt, shown.events) == ("main", "prompt", ({"seq": 1},))
+    assert shown.phases[0].ended_at is None
     run = shown.runs[0]
     assert (run.state, run.branch, run.pinned_differs) == ("awaiting", f"golem/{item}", False)
     world.configure(config(max_wip=3))
@@ -113,8 +114,25 @@ def test_a_detail_from_an_items_records_alone_can_be_shown_too() -> None:
     world.decide(item, "abort")
     world.settle()
     past = world.partial(item)
-    shown = present.item_detail(past, past.items[item], clock(world), (), None)
+    shown = present.item_detail(past, past, past.items[item], clock(world), (), None)
     assert (shown.status, shown.resolution, len(shown.runs), len(shown.attempts)) == ("cancelled", "aborted", 1, 4)
+
+
+def test_phases_that_are_over_show_when_they_ended() -> None:
+    world = World()
+    world.project(config(phases=("one", "two", "three")))
+    item = world.add()
+    world.script["two"] = [End(result={"item_id": "X-1"})]
+    world.held = {"three"}
+    world.go()
+    world.decide(item, "skip")
+    world.settle()
+    phases = present.run_view(world.state, world.run(item)).phases
+    assert [(each.state, bool(each.ended_at)) for each in phases] == [
+        ("completed", True),
+        ("skipped", True),
+        ("running", False),
+    ]
 
 
 def test_an_item_without_a_run_shows_the_base_it_was_given() -> None:
@@ -122,7 +140,7 @@ def test_an_item_without_a_run_shows_the_base_it_was_given() -> None:
     world.project()
     for base, shown in (("dev", "dev"), ("", None)):
         item = world.item(world.add(base=base))
-        assert present.item_detail(world.state, item, clock(world), (), None).base == shown
+        assert present.item_detail(world.state, world.state, item, clock(world), (), None).base == shown
 
 
 def test_an_attempt_shows_what_was_seen_of_its_output() -> None:
@@ -177,7 +195,7 @@ def test_every_view_can_be_sent() -> None:
     world, item = blocked()
     sent: list[Any] = [
         status(world, everything=True),
-        present.item_detail(world.state, world.item(item), clock(world), (), None),
+        present.item_detail(world.state, world.state, world.item(item), clock(world), (), None),
         present.gate_detail(world.state, world.gate(item)),
         present.why_view(world.state, world.item(item), clock(world)),
     ]

@@ -62,12 +62,8 @@ def test_dependencies_and_earlier_phases_are_told() -> None:
     first = world.add("The ground")
     item = world.add(dependencies=(first,))
     world.script["plan"] = [End(), End(result={"summary": "x" * 700})]
-    world.held = set()
-    world.start()
-    while not (item in world.state.items and world.run_name(item) == "build"):
-        world.step()
-        for attempt in world.running():
-            world.end(attempt.id)
+    world.script["build"] = [End(), End(result={"result": "blocked"})]
+    world.go()
     text = prompt(world, item)
     assert f"## Builds upon\n\n- {first}: The ground" in text
     assert f"plan ended with: {'x' * 600}\n" in text
@@ -82,3 +78,22 @@ def test_the_same_facts_make_the_same_prompt_after_a_restart() -> None:
     before = prompt(world, item)
     world.restart()
     assert prompt(world, item) == before
+
+
+def test_a_run_that_is_not_bound_yet_has_no_branch_to_name() -> None:
+    world = World()
+    world.project()
+    item = world.add()
+    world.start()
+    world.step()
+    assert "(branch of this item)" in prompt(world, item)
+
+
+def test_a_phase_that_ended_without_words_is_passed_over_in_silence() -> None:
+    world = World()
+    world.project(config(phases=("plan", "build")))
+    item = world.add()
+    world.script["plan"] = [End(result={"summary": ""})]
+    world.held = {"build"}
+    world.go()
+    assert "ended with" not in prompt(world, item)

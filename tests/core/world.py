@@ -180,14 +180,8 @@ class World:
     def project(self, settings: ProjectConfig | None = None, prefix: str = "") -> str:
         found = settings or config()
         root = f"/src/{found.name}"
-        self.ask(
-            calls.ProjectInit(root=root, prefix=prefix),
-            root=root,
-            common_dir=f"{root}/.git",
-            head_branch="trunk",
-            config=found,
-            config_digest=digest(found),
-        )
+        place = {"root": root, "common_dir": f"{root}/.git", "head_branch": "trunk"}
+        self.ask(calls.ProjectInit(root=root, prefix=prefix), **place, config=found, config_digest=digest(found))
         return found.name
 
     def configure(self, settings: ProjectConfig) -> Decided:
@@ -211,11 +205,6 @@ class World:
 
     def run(self, item: str) -> Run:
         return self.state.runs[self.item(item).run]
-
-    def run_name(self, item: str) -> str:
-        """The phase that the item is in, or nothing without a run."""
-        run = self.state.run_of(self.item(item))
-        return run.phase.name if run is not None else ""
 
     def gate(self, item: str) -> Gate:
         (found,) = self.state.open_gates(item)

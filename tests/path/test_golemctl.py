@@ -187,8 +187,8 @@ def test_events_are_read_and_followed(daemon: House, demo: Project) -> None:
     shown = daemon.golemctl("events", "--item", item)
     assert "item.added" in shown.out
     assert len(shown.out.splitlines()) == 1
-    lines = daemon.golemctl("events", "--since", "1", "--json").out.splitlines()
-    assert [json.loads(line)["seq"] for line in lines] == list(range(1, daemon.seq + 1))
+    found = daemon.golemctl("events", "--since", "1", "--json").json
+    assert [record["seq"] for record in found] == list(range(1, daemon.seq + 1))
 
 
 def test_a_followed_journal_goes_on_over_a_restart_of_the_daemon(daemon: House, demo: Project) -> None:

@@ -216,7 +216,7 @@ def test_an_unequal_deep_check_and_a_bad_configuration_end_with_1(daemon: Start)
     assert run("reload") == 1
 
 
-def test_events_are_read_page_by_page_and_printed_as_json_lines(
+def test_events_are_read_page_by_page_and_printed_as_one_document(
     daemon: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def page(params: dict[str, Any]) -> views.RecordsView:
@@ -225,7 +225,7 @@ def test_events_are_read_page_by_page_and_printed_as_json_lines(
 
     daemon({"events.read": page, "ping": PONG})
     assert run("events", "--json", "--since", "2") == 0
-    assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == [2, 3]
+    assert [record["seq"] for record in json.loads(capsys.readouterr().out)] == [2, 3]
     assert run("events") == 0
     assert capsys.readouterr().out.count("item.added") == 3
 

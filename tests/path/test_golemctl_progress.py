@@ -109,7 +109,6 @@ TOLD = [
         EVIDENCE | {"outcome": "failed", "lines": ["x", "2 failed"], "spends": "fix"},
         "pytest -q  failed: 2 failed  → fix 1",
     ),
-    ("evidence.recorded", EVIDENCE | {"outcome": "not_run"}, "pytest -q  not run"),
     (
         "attempt.rejected",
         {"attempt": "WRK-4.1.build.1", "outcome": "timeout", "message": "30 min", "again_us": AGAIN_US},

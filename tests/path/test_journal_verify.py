@@ -32,12 +32,12 @@ def test_a_deep_check_replays_to_the_live_state(daemon: House, demo: Project) ->
 
 
 def test_a_deep_check_holds_while_things_happen(daemon: House, demo: Project) -> None:
-    for _ in range(5):
-        demo.add("[[write a.txt x]]")
+    items = [demo.add("[[write a.txt x]]") for _ in range(4)]
     demo.run()
-    while daemon.call(calls.Status()).projects[0].dispatch.state == "running":
-        assert daemon.call(calls.JournalVerify(deep=True)).equal
-    assert daemon.call(calls.JournalVerify(deep=True)).equal
+    for item in items:
+        for kind in ("phase.started", "attempt.spawned", "commit.created", "item.completed"):
+            daemon.until(kind, item)
+            assert daemon.call(calls.JournalVerify(deep=True)).equal
 
 
 def test_a_changed_byte_in_the_past_is_found(daemon: House, demo: Project) -> None:

@@ -43,7 +43,7 @@ def test_commands_run_in_order_and_the_first_failure_counts(daemon: House) -> No
     found = [
         (record["data"]["command"], record["data"]["outcome"]) for record in daemon.records("evidence.recorded", item)
     ]
-    assert found == [("echo one", "passed"), ("exit 7", "failed")]
+    assert found == [("echo one", "passed"), ("exit 7", "failed"), ("echo three", "not_run")]
 
 
 def test_the_projects_verify_holds_for_phases_that_name_none(daemon: House) -> None:

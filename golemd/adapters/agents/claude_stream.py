@@ -87,16 +87,16 @@ class ClaudeReader:
 
     def feed_errors(self, data: bytes) -> None:
         """The next piece of its standard error, of which the end is kept."""
-        self._errors = (self._errors + data[-MAX_ERROR_BYTES:])[-MAX_ERROR_BYTES:]
+        self._errors = (self._errors + data)[-MAX_ERROR_BYTES:]
 
     def reading(self, status: int | None) -> Reading:
         """What was said so far; with an exit status, what it comes to."""
-        if status is not None and self._line:
+        if status is not None:
             self._end_of_line()
         final = self._final or {}
         good = final.get("subtype") == "success" and final.get("is_error") is False
         open_yet = status is None and (good or self._final is None)
-        trouble = "" if open_yet or (good and status == 0) else self._trouble(good)
+        trouble = "" if open_yet or (good and status == 0) else self._trouble()
         return Reading(
             session=self._session,
             model=self._model,
@@ -109,7 +109,7 @@ class ClaudeReader:
             trouble=trouble,
             message=self._message(trouble, good, status)[:MAX_MESSAGE],
             reset_us=self._reset_us if trouble == "limit" else 0,
-            cannot_resume=bool(trouble) and not good and self._session_is_spent(),
+            cannot_resume=bool(trouble) and self._session_is_spent(),
         )
 
     def _more(self, piece: bytes) -> None:
@@ -135,21 +135,20 @@ class ClaudeReader:
         if event.get("subtype") == "init":
             session = _text(event, "session_id")
             self._session = session if _SESSION.fullmatch(session) else self._session
-            self._model = _text(event, "model")[:MAX_NAME] or self._model
+            self._model = _name(event, "model")
 
     def _take_assistant(self, event: Event) -> None:
-        message = _object(event, "message")
+        message, own = _object(event, "message"), event.get("parent_tool_use_id") is None  # else of an agent under it
         if _text(event, "error"):
-            self._failure = event
-            info = _object(_object(event, "api_error_params"), "rate_limit_info")
-            self._take_limit(info)
+            self._failure = event if own else self._failure
+            self._take_limit(_object(_object(event, "api_error_params"), "rate_limit_info"))
             return
-        if event.get("parent_tool_use_id") is None:
+        if own:
             self._final, self._failure = None, {}  # a turn goes on
-            self._model = _text(message, "model")[:MAX_NAME] or self._model
-        number = _text(message, "id")[:MAX_NAME]
-        if number and number not in self._seen:
-            self._seen.append(number)
+            self._model = _name(message, "model") or self._model
+        name = _name(message, "id")
+        if name not in self._seen:
+            self._seen.append(name)
             self._running = _sum(self._running, _tokens(_object(message, "usage"), _USAGE))
 
     def _take_rate_limit(self, event: Event) -> None:
@@ -175,17 +174,15 @@ class ClaudeReader:
             self._cost = _number(event, "total_cost_usd")
             self._counted = _tokens(_object(event, "usage"), _USAGE)
 
-    def _trouble(self, good: bool) -> Trouble:
-        """Why it is no success. `good`: the program itself thinks that it is one."""
-        if good:
-            return "agent"
+    def _trouble(self) -> Trouble:
+        """Why it is no success."""
         if self._no_session():
             return "transient"
         final, word = self._final or {}, _text(self._failure, "error")
         if word in _TROUBLES:
             return _TROUBLES[word]
         if not self._failure and final.get("terminal_reason") != "api_error":
-            refused = self._final is None and not self._session and _REFUSED.search(self._told())
+            refused = not self._session and _REFUSED.search(self._told())
             return "fatal" if refused else "agent"
         status = int(_number(final, "api_error_status") or _number(self._failure, "api_error_status"))
         if not status or status >= FIRST_SERVER_ERROR:
@@ -221,6 +218,10 @@ def _utf8(text: str) -> bytes:
 def _text(event: Event, name: str) -> str:
     value = event.get(name)
     return _utf8(value).decode() if isinstance(value, str) else ""
+
+
+def _name(event: Event, name: str) -> str:
+    return _text(event, name)[:MAX_NAME]
 
 
 def _object(event: Event, name: str) -> Event:

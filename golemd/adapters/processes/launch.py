@@ -7,7 +7,7 @@ import os
 import py_compile
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,10 +29,17 @@ def shim_file() -> str:
 
 
 def launch_plain(argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
+    """A Launch: a child of this process, in whatever unit this process is."""
+    return spawn_shim(argv, env, stdin, status)
+
+
+def spawn_shim(
+    argv: list[str], env: dict[str, str], stdin: int, status: int, more: Sequence[tuple[int, ...]] = ()
+) -> int:
     """In a session of its own, with no other fds and no blocked or ignored signals, as a child of this process.
 
     posix_spawn and not subprocess: it costs no helper thread, no copy of the daemon, and no object that must outlive
-    the daemon's interest in it.
+    the daemon's interest in it. `more`: further file actions, after these.
     """
     return os.posix_spawn(
         argv[0],
@@ -43,6 +50,7 @@ def launch_plain(argv: list[str], env: dict[str, str], stdin: int, status: int) 
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, status, STATUS_FD),
+            *more,
         ],
         setsid=True,
         setsigmask=(),

@@ -267,7 +267,9 @@ class LocalRunner:
     def stop(self, attempt: str, grace_now: bool = False) -> bool:
         """Ask the shim to end the attempt; asked again, or with `grace_now`, by SIGKILL at once."""
         shim = self._shim_of(self.observe(attempt))
-        number = signal.SIGQUIT if grace_now else signal.SIGTERM  # two SIGTERMs in a row may arrive as one
+        number = (
+            signal.SIGQUIT if grace_now else signal.SIGTERM
+        )  # a second SIGTERM, say after a crash, must not cut the grace
         return shim is not None and reaper.send(shim.shim_pid, shim.shim_start, number)
 
     async def fence(self, attempt: str) -> Exit:

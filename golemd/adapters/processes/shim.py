@@ -10,7 +10,7 @@ It outlives the daemon, so it needs nothing from it: standard library only, ever
 * The program waits behind a gate until the room for `exit.json` is reserved and `started.json` is durable.
 * It is single threaded (the program's death signal is tied to the thread that forks) and a subreaper: what escapes its
   parent becomes a child here, and the end is recorded only when no descendant is left.
-* SIGTERM and SIGINT ask for the end; once more, or SIGQUIT, and there is no grace.
+* SIGTERM and SIGINT ask for the end, and asking again changes nothing; SIGQUIT takes the grace away.
 * It imports little on purpose: `json`, `signal` and `ctypes` would double its start-up time.
 
 On STATUS_FD it writes one line: `started`, `over` (somebody else holds the attempt, or it has run), `ended` (it could
@@ -316,7 +316,7 @@ class Attempt:
             timeout = 0.0
             if came.si_signo == signal.SIGCHLD:
                 continue
-            if self.asked or came.si_signo == signal.SIGQUIT:
+            if came.si_signo == signal.SIGQUIT:
                 self.grace, self.kill_at = 0.0, self.kill_at and now
             self.asked = True
             self.reap()  # a program that has just ended by itself was not stopped

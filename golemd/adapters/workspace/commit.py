@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,7 @@ from golemd.adapters.workspace.types import FILES_MAX, Committed, Examined, RefC
 from golemd.api.faults import Conflict, Invalid
 
 ATTEMPT_TRAILER: Final = "Golem-Attempt"
+TREE_TRAILER: Final = "Golem-Tree"
 """The trailer by which a commit that was made before a crash is found again."""
 
 _TRAILER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
@@ -166,7 +167,7 @@ async def commit_phase(
         free_stale_locks(dirs, ref)
         head = await _own_head(git, dirs, branch, ref)
         head_tree = await tree_of(git, dirs, head)
-        earlier = await _earlier(git, dirs, start_commit, head, dict(trailers)[ATTEMPT_TRAILER])
+        earlier = await _earlier(git, dirs, start_commit, head, dict(trailers))
         if earlier is not None:
             if earlier == head:
                 await _show_in_index(git, dirs, await _parent(git, dirs, head), head)
@@ -201,13 +202,14 @@ async def _own_head(git: Git, dirs: Dirs, branch: str, ref: str) -> str:
     return head
 
 
-async def _earlier(git: Git, dirs: Dirs, start: str, head: str, attempt: str) -> str | None:
-    """The commit since the start that carries the attempt's trailer."""
-    trailer = f"--format=%H %(trailers:key={ATTEMPT_TRAILER},valueonly)"
-    log = await git.run(dirs, "log", "-z", trailer, head, f"^{object_name(start)}", "--")
+async def _earlier(git: Git, dirs: Dirs, start: str, head: str, trailers: Mapping[str, str]) -> str | None:
+    """The commit since the start that was made for the same attempt and of the same tree."""
+    keys = [key for key in (ATTEMPT_TRAILER, TREE_TRAILER) if key in trailers]
+    values = "%x1f".join(f"%(trailers:key={key},valueonly)" for key in keys)
+    log = await git.run(dirs, "log", "-z", f"--format=%H%x1f{values}", head, f"^{object_name(start)}", "--")
     for entry in os.fsdecode(log.out).split("\0"):
-        commit, _, value = entry.partition(" ")
-        if attempt in value.split("\n"):
+        commit, *found = entry.split("\x1f")
+        if found and all(trailers[key] in value.split("\n") for key, value in zip(keys, found, strict=True)):
             return commit
     return None
 

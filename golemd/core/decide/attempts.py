@@ -265,7 +265,20 @@ def _verified(
         spends="" if passed or verdict.exhausted else verdict.spends,
     )
     events: list[Event] = [evidence]
+    if not passed:
+        events += _not_run(run, phase)
     if not passed and verdict.exhausted:
         reason = f"{attempt.command!r} still fails after {phase.fixes} fix attempts (max_fix_attempts)"
         events += fail(item, run, "verify", reason, attempt.id)
     return _decided(state, item, *events)
+
+
+def _not_run(run: Run, phase: Phase) -> list[Event]:
+    """The commands after one that failed: said to be not run, never assumed."""
+    left = (definition_of(run, phase).verify or ())[phase.command + 1 :]
+    return [
+        ev.EvidenceRecorded(
+            run=run.id, phase=phase.name, attempt="", command=command, outcome="not_run", tree=phase.tree
+        )
+        for command in left
+    ]

@@ -60,8 +60,7 @@ def _run_bound(state: State, record: Record, event: ev.RunBound) -> None:
 
 
 def _end_run(state: State, run: str, record: Record, how: RunState) -> None:
-    found = state.runs[run]
-    set_run(state, run, state=how, ended_at=record.ts, tidy=bool(found.workspace))
+    set_run(state, run, state=how, ended_at=record.ts, tidy=True)  # a worktree may be in the making, unrecorded
 
 
 def _run_completed(state: State, record: Record, event: ev.RunCompleted) -> None:

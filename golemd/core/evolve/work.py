@@ -27,9 +27,6 @@ from golemd.core.state import State
 
 def _evidence_recorded(state: State, record: Record, event: ev.EvidenceRecorded) -> None:
     phase = phase_of(state, event.run, event.phase)
-    attempt = state.attempts[event.attempt]
-    passed = event.outcome == "passed"
-    set_attempt(state, event.attempt, state=AttemptState.ACCEPTED, outcome=event.outcome)
     evidence = Evidence(
         event.attempt,
         event.command,
@@ -40,7 +37,18 @@ def _evidence_recorded(state: State, record: Record, event: ev.EvidenceRecorded)
         event.lines,
         record.ts,
     )
-    changes: dict[str, Any] = {"evidence": (*phase.evidence, evidence), "command": phase.command + passed}
+    set_phase(state, event.run, event.phase, evidence=(*phase.evidence, evidence))
+    if event.outcome != "not_run":
+        _take_verdict(state, event)
+
+
+def _take_verdict(state: State, event: ev.EvidenceRecorded) -> None:
+    """A verify command has ended: the next one follows, or the commit, or a fix."""
+    phase = phase_of(state, event.run, event.phase)
+    attempt = state.attempts[event.attempt]
+    passed = event.outcome == "passed"
+    set_attempt(state, event.attempt, state=AttemptState.ACCEPTED, outcome=event.outcome)
+    changes: dict[str, Any] = {"command": phase.command + passed}
     if not passed:
         text = f"{event.command}\n" + "\n".join(event.lines)
         changes |= {"stage": Stage.BODY, "state": PhaseState.RUNNING}

@@ -66,9 +66,8 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
     item, phase, place = engine.state.items[run.item], run.phase, workspace_of(engine, run)
     message = _message(item, phase)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", phase.accepted), ("Golem-Tree", phase.tree))
-    start = run.head if phase.commit else phase.start_head  # what a human changed at a gate comes on top of its commit
     done = await workspace.commit_phase(
-        engine.parts.git, place, run.branch, start, phase.base_tree, phase.tree, message, trailers
+        engine.parts.git, place, run.branch, phase.start_head, phase.base_tree, phase.tree, message, trailers
     )
     now = await workspace.current(engine.parts.git, place)
     report = cmd.ReportCommitted(

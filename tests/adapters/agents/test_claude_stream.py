@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from golemd.adapters import agents
 from golemd.adapters.agents import Reading
-from golemd.adapters.agents.claude_stream import MAX_ERROR_BYTES, MAX_LINE_BYTES, MAX_MESSAGE, ClaudeReader
+from golemd.adapters.agents.claude_stream import MAX_ERROR_BYTES, MAX_LINE_BYTES, MAX_MESSAGE, MAX_NAME, ClaudeReader
 from tests.adapters.agents import samples
 from tests.adapters.agents.samples import ANSWER, MODEL, RESET_S, SESSION, WHOLE
 
@@ -128,6 +128,26 @@ def test_asking_twice_and_a_last_line_without_its_end_change_nothing() -> None:
     assert reader.reading(0) == reader.reading(0) == read(WHOLE)
 
 
+def test_an_overlong_line_is_passed_over_whole_however_it_comes() -> None:
+    for pieces in ((b" " * (MAX_LINE_BYTES + 1), WHOLE[-900:]), (samples.result()[:-1], b" " * MAX_LINE_BYTES, b"\n")):
+        reader = ClaudeReader()
+        for piece in pieces:
+            reader.feed(piece.rpartition(b"\n{")[2])
+        assert not reader.reading(0).ended
+
+
+@pytest.mark.parametrize("cost", [True, -1.0, 1e300, "1", None, float("inf")])
+def test_a_cost_that_is_no_cost_counts_nothing(cost: object) -> None:
+    assert read(samples.result(model_usage_since_last_result=None, total_cost_usd=cost)).cost_usd == 0
+    assert read(samples.result(model_usage_since_last_result={"m": cost, "n": {"costUSD": cost}})).cost_usd == 0
+
+
+def test_the_model_is_known_from_the_beginning_and_stays_when_a_message_names_none() -> None:
+    assert read(samples.init(), None).model == MODEL
+    assert read(samples.init() + samples.said(message={"id": "m"}), None).model == MODEL
+    assert len(read(samples.init(model="m" * 10_000), None).model) == MAX_NAME
+
+
 def test_a_turn_that_began_after_the_final_event_makes_it_the_final_event_no_more() -> None:
     assert not read(WHOLE + samples.said("msg_3")).ended
     assert read(WHOLE + samples.said("msg_3", parent_tool_use_id="toolu_1")).success
@@ -199,6 +219,23 @@ def test_a_failure_without_its_own_event_is_judged_by_the_final_one() -> None:
     assert read(samples.result(**end), 1).trouble == "transient"
 
 
+def test_a_failure_is_known_by_its_own_event_where_the_final_one_does_not_name_it_or_is_missing() -> None:
+    assert read(samples.api_error("unknown", 401, terminal_reason="completed"), 1).trouble == "fatal"
+    assert read(samples.init() + samples.failed("unknown", api_error_status=401), 1).trouble == "fatal"
+
+
+def test_a_failure_of_an_agent_under_it_is_not_its_own() -> None:
+    under = samples.failed("authentication_failed", parent_tool_use_id="toolu_1")
+    end = samples.result(is_error=True, subtype="error_max_turns", result=None)
+    found = read(samples.init() + under + end, 1)
+    assert (found.trouble, found.message) == ("agent", "error_max_turns")
+
+
+def test_a_success_can_be_resumed_whatever_failed_before() -> None:
+    found = read(samples.init() + samples.failed("invalid_request") + samples.result())
+    assert (found.success, found.cannot_resume) == (True, False)
+
+
 def test_a_failure_that_was_overcome_explains_nothing() -> None:
     end = samples.result(is_error=True, subtype="error_max_turns")
     assert read(samples.failed("rate_limit") + samples.said("m") + end, 1).trouble == "agent"
@@ -213,6 +250,8 @@ def test_a_limit_says_when_it_ends() -> None:
     assert (found.trouble, found.reset_us) == ("limit", RESET_S * 1_000_000)
     info = {"rate_limit_info": {"status": "rejected", "resetsAt": RESET_S}}
     found = read(samples.failed("rate_limit", api_error_params=info) + samples.result(is_error=True), 1)
+    assert found.reset_us == RESET_S * 1_000_000
+    found = read(samples.limit() + samples.limit(resets=None) + samples.api_error("rate_limit", 429), 1)
     assert found.reset_us == RESET_S * 1_000_000
 
 

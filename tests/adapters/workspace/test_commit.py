@@ -339,3 +339,16 @@ async def test_in_a_shared_workspace_only_the_named_paths_are_committed(lab: Lab
     assert lab.files(done.tree) == {"mine\udcff": "m", "readme": "hello", "src/a.py": "a = 1"}
     assert sorted(lab.status(lab.root)) == ["?? theirs", "A  staged"]
     assert lab.sh("log", "-1", "--format=%s") == "(no summary)"
+
+
+async def test_another_tree_of_the_same_attempt_is_another_commit(phase: Phase) -> None:
+    """A human changed the tree while a gate was open: the attempt's first commit is not taken for the second."""
+    (phase.path / "a.txt").write_text("agent\n")
+    one = await phase.finish()
+    phase.tree = one.tree
+    (phase.path / "a.txt").write_text("human\n")
+    two = await phase.finish()
+    assert two.commit not in (None, one.commit)
+    assert not two.repeated
+    assert phase.lab.files(two.tree)["a.txt"] == "human\n"
+    assert (await phase.finish(two.tree)).repeated

@@ -1,0 +1,132 @@
+"""The user's systemd manager: scopes for processes of ours, and what is being done to our own unit.
+
+Rules. It is asked over its private socket, which needs no bus; each question is a connection of its own, blocking and
+bounded by ASK_SECONDS. Whatever goes wrong is an OSError: nobody may depend on a manager being there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from golemd.adapters.dbus import Connection, DBusError, Reader, Writer
+
+ASK_SECONDS: Final = 5.0
+UNIT_NAME_BYTES: Final = 255
+_SYSTEMD: Final = "org.freedesktop.systemd1"
+_MANAGER: Final = "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+_RESTARTS: Final = frozenset({"restart", "try-restart"})
+
+
+class UserManager:
+    """The manager that listens at `socket`."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = str(socket)
+
+    @classmethod
+    def find(cls, environ: Mapping[str, str]) -> UserManager | None:
+        """The manager of this user, if there is one that answers."""
+        runtime = environ.get("XDG_RUNTIME_DIR", "")
+        if not runtime:
+            return None
+        found = cls(Path(runtime) / "systemd" / "private")
+        try:
+            found.jobs()
+        except OSError:
+            return None
+        return found
+
+    def start_scope(self, name: str, pid: int, description: str, max_memory_bytes: int = 0) -> None:
+        """Move a process into a new scope, and return when it is there. 0 bytes is no limit.
+
+        The limit holds where the memory controller is delegated to the user's manager. Raises OSError: not moved.
+        """
+        with Connection(self._socket, ASK_SECONDS) as manager:
+            body = _scope(name, pid, description, max_memory_bytes)
+            job = manager.call(_SYSTEMD, *_MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", body).text()
+            while True:
+                removed = manager.next_signal("JobRemoved")
+                removed.u32()
+                path, _, result = removed.text(), removed.text(), removed.text()
+                if path == job:
+                    break
+        if result != "done":
+            raise DBusError(f"the scope did not start: {result}")
+
+    def jobs(self) -> dict[str, str]:
+        """What is being done: unit → type of its job, such as start, stop, restart. Raises OSError."""
+        with Connection(self._socket, ASK_SECONDS) as manager:
+            return _jobs(manager.call(_SYSTEMD, *_MANAGER, "ListJobs", "", Writer()))
+
+    def is_restarting(self, unit: str) -> bool:
+        """Whether the unit is being stopped only to be started again. Raises OSError."""
+        return self.jobs().get(unit) in _RESTARTS
+
+
+def _scope(name: str, pid: int, description: str, max_memory_bytes: int) -> Writer:
+    body = Writer()
+
+    def entry(key: str, signature: str) -> None:
+        body.text(key)
+        body.signature(signature)
+
+    def describe() -> None:
+        entry("Description", "s")
+        body.text(description)
+
+    def forget_failure() -> None:
+        entry("CollectMode", "s")  # a scope whose processes were killed must leave no failed unit behind
+        body.text("inactive-or-failed")
+
+    def delegate() -> None:
+        entry("Delegate", "b")  # then one process out of memory is no reason to end the whole scope
+        body.boolean(True)
+
+    def processes() -> None:
+        entry("PIDs", "au")
+        body.u32(4)
+        body.u32(pid)
+
+    def memory() -> None:
+        entry("MemoryMax", "t")
+        body.u64(max_memory_bytes)
+
+    body.text(name)
+    body.text("fail")
+    body.structs(describe, forget_failure, delegate, processes, *([memory] if max_memory_bytes else []))
+    body.structs()
+    return body
+
+
+def _jobs(answer: Reader) -> dict[str, str]:
+    end = answer.ends_at()
+    found = {}
+    while answer.at < end:
+        answer.align(8)
+        answer.u32()
+        unit, kind, _state, _job, _unit_path = (answer.text() for _ in range(5))
+        found[unit] = kind
+    return found
+
+
+def scope_name(prefix: str, name: str) -> str:
+    """The name of a scope: what a unit's name may not hold is escaped as systemd does it."""
+    escaped = re.sub(rb"[^A-Za-z0-9:_.-]", lambda m: b"\\x%02x" % m[0][0], name.encode()).decode("ascii")
+    room = UNIT_NAME_BYTES - len(prefix) - len("-.scope")
+    return f"{prefix}-{escaped[:room]}.scope"
+
+
+def own_unit(environ: Mapping[str, str], cgroups: Path = Path("/proc/self/cgroup")) -> str:
+    """The service whose main process we are; empty when systemd did not start this very process."""
+    if environ.get("SYSTEMD_EXEC_PID") != str(os.getpid()):
+        return ""
+    for line in cgroups.read_text(encoding="utf-8").splitlines():
+        number, controllers, path = line.split(":", 2)
+        last = path.rsplit("/", 1)[-1]
+        if (number == "0" or controllers == "name=systemd") and last.endswith(".service"):
+            return last
+    return ""

@@ -1,0 +1,73 @@
+"""golemd and its service manager, while it runs: being watched, being stopped or only restarted, saying how it is.
+
+Without a manager (no NOTIFY_SOCKET, no WATCHDOG_USEC) nothing here wakes up.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Final
+
+import trio
+
+from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, more_time, notify, watchdog_seconds
+from golemd.adapters.processes.launch import Launch, launch_plain
+from golemd.adapters.processes.scopes import launch_in_scope
+from golemd.adapters.user_manager import UserManager, own_unit
+from golemd.core.golem_toml import LONGEST_GRACE_SECONDS
+from golemd.engine.engine import Engine
+
+PINGS_A_LIMIT: Final = 3  # how often the watchdog is told within its limit
+_STOPPING: Final = {"end": "Stopping: agents are ended", "keep": "Stopping: agents run on"}
+
+log = logging.getLogger(__name__)
+
+
+def launch_of(manager: UserManager | None) -> Launch:
+    """How shims are launched here: in scopes of their own where the user has a systemd manager, else plainly."""
+    log.info("agents run %s", "in scopes of their own" if manager is not None else "beside golemd (no systemd manager)")
+    return launch_plain if manager is None else launch_in_scope(manager)
+
+
+async def how_to_stop(manager: UserManager | None, environ: Mapping[str, str], on_stop: str) -> str:
+    """What a signal to stop means: "keep" when the manager is restarting our unit, else what `on_stop` says."""
+    try:
+        unit = own_unit(environ)
+        if manager is not None and unit and await trio.to_thread.run_sync(manager.is_restarting, unit):
+            return "keep"
+    except OSError as error:
+        log.warning("whether this is a restart cannot be asked: %s", error)
+    return on_stop
+
+
+async def keep_told(engine: Engine, environ: Mapping[str, str]) -> None:
+    """While a watchdog watches: tell it that all is well, each time only after the planner has gone round.
+
+    A round ends only when all that is staged is durable, so a journal that hangs or has failed is not well either.
+    """
+    limit = watchdog_seconds(environ)
+    while limit is not None:
+        await engine.turn()
+        notify(environ, "WATCHDOG=1")
+        await trio.sleep(limit / PINGS_A_LIMIT)
+
+
+async def tell_of_stopping(engine: Engine, environ: Mapping[str, str]) -> None:
+    """Tell that we stop, and ask for time as long as agents may use their grace."""
+    await engine.stop_asked.wait()
+    notify(environ, "STOPPING=1", f"STATUS={_STOPPING[engine.stopping]}", more_time())
+    with trio.move_on_after(LONGEST_GRACE_SECONDS):
+        while "NOTIFY_SOCKET" in environ:
+            await trio.sleep(ASK_FOR_TIME_SECONDS)
+            await engine.turn()
+            notify(environ, more_time())
+
+
+def tell_ready(engine: Engine, environ: Mapping[str, str]) -> None:
+    """Tell that the socket answers."""
+    projects = len(engine.state.projects)
+    status = f"STATUS=Ready: {projects} project{'' if projects == 1 else 's'}, {engine.state.seq} records at the start"
+    notify(environ, "READY=1", status)
+    log.info("ready: %s, %d records, pid %d", engine.parts.socket_path, engine.state.seq, os.getpid())
