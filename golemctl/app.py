@@ -22,6 +22,7 @@ from typer.core import TyperCommand, TyperGroup
 import golemd
 from golemctl.client import CALL_SECONDS, Client, DaemonUnreachable
 from golemctl.output import Output
+from golemctl.systemd import start_hint
 from golemd.api import paths
 from golemd.api.calls import Call, Change
 from golemd.api.faults import Fault, Internal, Invalid, NotFound
@@ -76,7 +77,7 @@ class Ask:
     def new_client(self) -> Client:
         """A client of the socket where the daemon is expected now."""
         given = self.options.socket
-        hint = f"Start it in another terminal: golemd --socket {given}" if given else ""
+        hint = f"Start it in another terminal: golemd --socket {given}" if given else start_hint()
         return Client(paths.find_socket(given or None), timeout=self.options.timeout, start_hint=hint)
 
     def call(self, call: Call[R], *, seconds: float = CALL_SECONDS) -> R:

@@ -12,11 +12,10 @@ from typing import Final
 
 import trio
 
-from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, more_time, notify, watchdog_seconds
+from golemd.adapters.notify import more_time, notify, watchdog_seconds
 from golemd.adapters.processes.launch import Launch, launch_plain
 from golemd.adapters.processes.scopes import launch_in_scope
 from golemd.adapters.user_manager import UserManager, own_unit
-from golemd.core.golem_toml import LONGEST_GRACE_SECONDS
 from golemd.engine.engine import Engine
 
 PINGS_A_LIMIT: Final = 3  # how often the watchdog is told within its limit
@@ -55,14 +54,10 @@ async def keep_told(engine: Engine, environ: Mapping[str, str]) -> None:
 
 
 async def tell_of_stopping(engine: Engine, environ: Mapping[str, str]) -> None:
-    """Tell that we stop, and ask for time as long as agents may use their grace."""
+    """Tell that we stop, and ask for the time that agents may take for it."""
     await engine.stop_asked.wait()
-    notify(environ, "STOPPING=1", f"STATUS={_STOPPING[engine.stopping]}", more_time())
-    with trio.move_on_after(LONGEST_GRACE_SECONDS):
-        while "NOTIFY_SOCKET" in environ:
-            await trio.sleep(ASK_FOR_TIME_SECONDS)
-            await engine.turn()
-            notify(environ, more_time())
+    graces = [config.execution.grace_seconds for config in engine.state.configs.values()]
+    notify(environ, "STOPPING=1", f"STATUS={_STOPPING[engine.stopping]}", more_time(max(graces, default=0.0)))
 
 
 def tell_ready(engine: Engine, environ: Mapping[str, str]) -> None:

@@ -33,9 +33,9 @@ def notify(environ: Mapping[str, str], *lines: str) -> bool:
     return False
 
 
-def more_time() -> str:
-    """The line that asks for more time to start or stop, from now on."""
-    return f"EXTEND_TIMEOUT_USEC={int(MORE_TIME_SECONDS * 1e6)}"
+def more_time(seconds: float = 0.0) -> str:
+    """The line that asks for time to start or stop, from now on: what is usual and so many seconds on top."""
+    return f"EXTEND_TIMEOUT_USEC={int((MORE_TIME_SECONDS + seconds) * 1e6)}"
 
 
 def watchdog_seconds(environ: Mapping[str, str]) -> float | None:

@@ -350,5 +350,5 @@ async def test_another_tree_of_the_same_attempt_is_another_commit(phase: Phase) 
     two = await phase.finish()
     assert two.commit not in (None, one.commit)
     assert not two.repeated
-    assert phase.lab.files(two.tree)["a.txt"] == "human\n"
+    assert phase.lab.files(two.tree)["a.txt"] == "human"
     assert (await phase.finish(two.tree)).repeated

@@ -1,0 +1,167 @@
+"""golemd as a service of the user's systemd manager: install, uninstall, status.
+
+Rules. The manager is asked by `systemctl --user`; nothing here needs a daemon that runs. Only a unit file that install
+wrote is replaced or removed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from msgspec import Struct
+
+from golemctl import systemd
+from golemctl.app import REFUSED, Ask, Commands
+from golemctl.render.text import Look
+from golemctl.systemd import UNIT
+from golemd.api.faults import Conflict, NotFound, Unavailable
+
+TEMPLATE: Final = "golemd.service"
+_EXEC: Final = "ExecStart="
+_PLACES: Final = {"--state-dir": "GOLEMD_STATE_DIR", "--socket": "GOLEMD_SOCKET", "--config": "GOLEMD_CONFIG"}
+_LINGER_HINT: Final = "Without lingering it ends with your last session. To let it run on: loginctl enable-linger"
+
+
+class ServiceView(Struct, frozen=True, kw_only=True):
+    """How the service stands. `active`, `enabled` are systemd's words; `linger` is None where nobody knows."""
+
+    unit: str
+    installed: bool
+    enabled: str
+    active: str
+    pid: int | None
+    linger: bool | None
+
+
+def register(app: Commands) -> None:
+    group = Commands("golemd as a service of your systemd manager.")
+    group.add("install", install, "Write the unit, enable it and start golemd.", _INSTALL)
+    group.add("uninstall", uninstall, "Stop golemd, and remove the unit.", _UNINSTALL)
+    group.add("status", status, "Whether it is installed, enabled and active, and lingers.")
+    app.add_typer(group, name="service")
+
+
+_INSTALL: Final = (
+    "Write the unit for the golemd of this environment, enable it and start it. Again: writes it anew, and restarts "
+    "golemd; agents run on. GOLEMD_STATE_DIR, GOLEMD_SOCKET and GOLEMD_CONFIG, where they are set, and --socket are "
+    "written into it."
+)
+_UNINSTALL: Final = "Stop golemd and its agents, and remove the unit. State and configuration stay as they are."
+
+
+def install(
+    context: typer.Context,
+    no_start: Annotated[bool, typer.Option("--no-start", help="Write and enable it, and start nothing.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    unit = systemd.unit_file()
+    systemd.require()
+    _require_ours(unit)
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    new = unit.with_suffix(".service.new")
+    new.write_text(_filled(_template(), _command(ask.options.socket)), encoding="utf-8")
+    os.replace(new, unit)
+    systemd.manage("daemon-reload")
+    systemd.manage("enable", UNIT)
+    if not no_start:
+        systemd.manage("reset-failed", UNIT, must=False)
+        systemd.manage("restart", UNIT)
+    _show(ask)
+
+
+def uninstall(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    unit = systemd.unit_file()
+    if not unit.exists():
+        raise NotFound("service_not_installed", f"There is no {unit}.", "Install it: golemctl service install")
+    systemd.require()
+    _require_ours(unit)
+    systemd.manage("disable", "--now", UNIT)
+    unit.unlink(missing_ok=True)
+    systemd.manage("daemon-reload")
+    systemd.manage("reset-failed", UNIT, must=False)
+    ask.out.reply(_look(), _lines)
+
+
+def status(context: typer.Context) -> int:
+    ask = Ask.of(context)
+    return 0 if _show(ask).active == "active" else REFUSED
+
+
+def _show(ask: Ask) -> ServiceView:
+    view = _look()
+    ask.out.reply(view, _lines)
+    if view.installed and view.linger is False:
+        ask.out.aside(_LINGER_HINT)
+    return view
+
+
+def _look() -> ServiceView:
+    unit = systemd.unit_file()
+    found = systemd.properties("ActiveState", "UnitFileState", "MainPID")
+    return ServiceView(
+        unit=str(unit),
+        installed=unit.exists(),
+        enabled=found.get("UnitFileState") or "no",
+        active=found.get("ActiveState") or "unknown",
+        pid=int(found.get("MainPID") or 0) or None,
+        linger=systemd.linger(),
+    )
+
+
+def _lines(view: ServiceView, look: Look) -> list[str]:
+    running = f"{view.active}, pid {view.pid}" if view.pid else view.active
+    words = {True: "yes", False: "no", None: "unknown"}
+    return [
+        f"installed  {view.unit if view.installed else 'no'}",
+        f"enabled    {view.enabled}",
+        f"active     {running}",
+        f"linger     {words[view.linger]}",
+    ]
+
+
+# --- the unit file -----------------------------------------------------------------------------------------------
+
+
+def _template() -> str:
+    """The unit as it is shipped: inside the package, or beside it in a working copy."""
+    for place in (files("golemctl") / TEMPLATE, Path(__file__).parents[2] / "systemd" / TEMPLATE):
+        if place.is_file():
+            return place.read_text(encoding="utf-8")
+    raise Unavailable("unit_missing", "The unit file is missing from this installation.", "Install golemd again.")
+
+
+def _command(socket: str) -> list[str]:
+    """The golemd of this environment, with the places that were chosen by hand."""
+    program = Path(sys.executable).with_name("golemd")
+    command = [str(program)] if os.access(program, os.X_OK) else [sys.executable, "-m", "golemd"]
+    given = {option: os.environ.get(variable, "") for option, variable in _PLACES.items()}
+    given["--socket"] = socket or given["--socket"]
+    for option, value in given.items():
+        if value:
+            command += [option, str(Path(value).expanduser().absolute())]
+    return command
+
+
+def _filled(template: str, command: list[str]) -> str:
+    line = _EXEC + " ".join(map(_quoted, command))
+    return "".join(line + "\n" if old.startswith(_EXEC) else old for old in template.splitlines(keepends=True))
+
+
+def _quoted(word: str) -> str:
+    """One word of a command line of a unit."""
+    for special in ("\\", '"'):
+        word = word.replace(special, "\\" + special)
+    return f'"{word}"'.replace("%", "%%").replace("$", "$$")
+
+
+def _require_ours(unit: Path) -> None:
+    """Raises Conflict for a unit that somebody made by hand, or linked."""
+    if unit.is_symlink() or (unit.exists() and "`golemctl service install` writes" not in unit.read_text("utf-8")):
+        hint = f"Put it elsewhere first, say: mv {unit} {unit}.mine"
+        raise Conflict("service_foreign", f"{unit} was not written by golemctl.", hint)
