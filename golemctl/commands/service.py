@@ -149,7 +149,8 @@ def _command(socket: str) -> list[str]:
 
 
 def _filled(template: str, command: list[str]) -> str:
-    line = _EXEC + " ".join(map(_quoted, command))
+    program, *arguments = map(_quoted, command)
+    line = _EXEC + " ".join([program, *(each.replace("$", "$$") for each in arguments)])
     return "".join(line + "\n" if old.startswith(_EXEC) else old for old in template.splitlines(keepends=True))
 
 
@@ -157,7 +158,7 @@ def _quoted(word: str) -> str:
     """One word of a command line of a unit."""
     for special in ("\\", '"'):
         word = word.replace(special, "\\" + special)
-    return f'"{word}"'.replace("%", "%%").replace("$", "$$")
+    return f'"{word}"'.replace("%", "%%")
 
 
 def _require_ours(unit: Path) -> None:

@@ -151,15 +151,17 @@ class Connection:
         self._socket.settimeout(left)
 
     def _authenticate(self) -> None:
-        """As who we are, which the kernel confirms to the peer."""
+        """As who we are, which the kernel confirms to the peer.
+
+        BEGIN goes out with the rest: systemd would not look at a call that arrives together with it.
+        """
         who = str(os.geteuid()).encode().hex().encode()
-        self._socket.sendall(b"\0AUTH EXTERNAL " + who + b"\r\n")
+        self._socket.sendall(b"\0AUTH EXTERNAL " + who + b"\r\nBEGIN\r\n")
         said = b""
         while not said.endswith(b"\r\n") and len(said) < AUTH_BYTES:
             said += self._receive()
         if not said.startswith(b"OK"):
             raise DBusError(f"the manager does not let us in: {said[:AUTH_BYTES]!r}")
-        self._socket.sendall(b"BEGIN\r\n")
 
     def _receive(self) -> bytes:
         self._set_timeout()
