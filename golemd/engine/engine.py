@@ -61,12 +61,10 @@ class Engine(Context):
         if self.stopping:
             raise Unavailable("stopping", "golemd is stopping.", "Try again when it runs.")
         prepare.admit(self.state, call, agent)
-        if self.parts.journal.degraded and not self.parts.journal.poke():
-            message = "The disk is full, and nothing is changed until there is room."
-            raise Unavailable("disk_full", message, "Make room on it; golemd goes on by itself.")
         body = tokens.body_of(call)
         use = tokens.earlier_use(self.state, call, body, self.now_us())
         if use is None:
+            self._require_room()
             actor = self._actor(session, call.client)
             facts = await prepare.facts_for(self, call, actor)
             use = tokens.earlier_use(self.state, call, body, self.now_us())
@@ -81,6 +79,13 @@ class Engine(Context):
             raise decided.fault
         project, item = (first.project, first.item) if first else (self._project_at(facts.common_dir), "")
         return queries.answer(self, call, project, item, note=decided.note)
+
+    def _require_room(self) -> None:
+        """Refuse a change while the journal's reserve cannot be renewed; the ends of attempts still go in."""
+        journal = self.parts.journal
+        if journal.degraded and not journal.poke():
+            message = "The disk is full, and nothing is changed until there is room."
+            raise Unavailable("disk_full", message, "Make room on it; golemd goes on by itself.")
 
     def _project_at(self, common_dir: str) -> str:
         """The name of the project with this git folder, or an empty text."""

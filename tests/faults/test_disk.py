@@ -111,8 +111,9 @@ def test_a_full_disk_refuses_changes_answers_records_ends_and_goes_on_by_itself(
         added, refusal = add_until_refused(client)
         assert isinstance(refusal, Unavailable)
         assert refusal.code == "disk_full"
-        with pytest.raises(Unavailable, match="too full"):
-            client.call(calls.ItemEdit(id=added[0], description=LARGE))
+        with pytest.raises(Unavailable, match="disk is full"):
+            client.call(calls.ItemEdit(id=added[0], priority=1))  # however small it is
+        assert client.call(calls.ItemAdd(title="large", description=LARGE, token="large-0")).repeated
         assert "disk is full" in (client.call(calls.Status()).daemon.degraded or "")
         assert client.call(calls.ItemShow(id=added[-1])).title == "large"
         with contextlib.closing(client.follow(calls.EventsFollow(since=1, item=item))) as following:
@@ -134,15 +135,17 @@ def test_a_full_disk_refuses_changes_answers_records_ends_and_goes_on_by_itself(
 def test_what_could_not_be_launched_on_a_full_disk_is_launched_when_there_is_room(small: Rig) -> None:
     daemon = small.start()
     small.init()
-    with small.client() as client:
-        item = client.call(calls.ItemAdd(title="waits for room")).id
+    with small.client() as client, waiting_agent(small, client) as (first, writer):
+        item = client.call(calls.ItemAdd(title="waits for room", dependencies=(first,))).id
         filler = fill(small)
         assert refused_edit(client, item).code == "disk_full"
-        client.call(calls.RunStart())  # small enough for what is left above the reserve's half
-        assert client.call(calls.ItemShow(id=item)).status == "ready"
-        with contextlib.closing(client.follow(calls.EventsFollow(item=item))) as following:
+        with contextlib.closing(client.follow(calls.EventsFollow())) as following:
+            os.write(writer, b"\n")
+            until(following, "attempt.accepted")
+            assert client.call(calls.ItemShow(id=item)).status == "ready"
             filler.unlink()
-            until(following, "item.completed")
+            while until(following, "item.completed")["item"] != item:
+                pass
     assert daemon.kill(signal.SIGTERM) == 0, daemon.said
 
 
