@@ -192,7 +192,7 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings, config
         take,
     )
     manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
-    runner = LocalRunner(state_dir, instance, service.launch_of(manager))
+    runner = LocalRunner(state_dir, instance, service.launch_of(manager, os.environ))
     parts = Parts(
         state_dir=state_dir,
         socket_path=socket_path,

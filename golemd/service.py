@@ -24,10 +24,10 @@ _STOPPING: Final = {"end": "Stopping: agents are ended", "keep": "Stopping: agen
 log = logging.getLogger(__name__)
 
 
-def launch_of(manager: UserManager | None) -> Launch:
+def launch_of(manager: UserManager | None, environ: Mapping[str, str]) -> Launch:
     """How shims are launched here: in scopes of their own where the user has a systemd manager, else plainly."""
     log.info("agents run %s", "in scopes of their own" if manager is not None else "beside golemd (no systemd manager)")
-    return launch_plain if manager is None else launch_in_scope(manager)
+    return launch_plain if manager is None else launch_in_scope(manager, own_unit(environ))
 
 
 async def how_to_stop(manager: UserManager | None, environ: Mapping[str, str], on_stop: str) -> str:

@@ -21,6 +21,7 @@ from golemd.settings import Limits
 ROOT: Final = Path(__file__).parents[1]
 SOURCES: Final = sorted([*(ROOT / "golemd").rglob("*.py"), *(ROOT / "golemctl").rglob("*.py")])
 MAX_LINES: Final = 420  # about 400, with room for one more line
+ONE_LIST: Final = ROOT / "golemd" / "api" / "events.py"  # every fact, to be read from top to bottom: length is no sin
 ASKING_THE_WORLD: Final = frozenset({"time", "random", "secrets", "uuid", "datetime", "subprocess"})
 
 
@@ -35,7 +36,7 @@ def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if text:
         assert ast.get_docstring(ast.parse(text)), "a module begins with what it is"
-    assert len(text.splitlines()) <= MAX_LINES, "two things in one file"
+    assert path == ONE_LIST or len(text.splitlines()) <= MAX_LINES, "two things in one file"
     assert not re.search(r"TODO|FIXME|XXX|NotImplementedError|pragma: no cover", text)
 
 

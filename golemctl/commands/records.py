@@ -48,11 +48,11 @@ def events(
     ask = Ask.of(context)
     start: int | str = int(since) if since.isascii() and since.isdecimal() else since
     if follow:
-        call = calls.EventsFollow(since=start or None, item=item, type=type)
+        call = calls.EventsFollow(since=None if start == "" else start, item=item, type=type)
         for record in Records(ask.new_client, call, ask.out.aside):
             _print_record(ask, record)
         return
-    if not start:
+    if start == "":
         start = 1 if item or type else max(1, ask.call(calls.Ping()).seq - NEWEST + 1)
     records = _read_all(ask, calls.EventsRead(since=start, item=item, type=type))
     if ask.out.json:

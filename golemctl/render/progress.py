@@ -5,6 +5,7 @@ One row of the table at the end says what one type of record tells a watcher; a 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -159,9 +160,12 @@ def _accepted(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told
     return Told("warning", "; ".join(warnings), phase=phase) if warnings else None
 
 
+_NO_FAILURES: Final = {"cancelled": "ended", "limit": "limited"}
+
+
 def _rejected(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     phase = _over(progress, data)
-    word = "ended" if data["outcome"] == "cancelled" else "failed"
+    word = _NO_FAILURES.get(data["outcome"], "failed")
     return Told(word, first_line(data["message"]) + _again(data, record), phase=phase)
 
 
@@ -249,6 +253,11 @@ def _dispatch_halted(progress: Progress, data: Data, record: Mapping[str, Any]) 
     progress.halted = str(data["reason"])
 
 
+def _parked(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(data["until_us"] / 1e6))
+    return Told("parked", f"{data['provider']} until {until}; what needs it waits")
+
+
 def _daemon_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     return Told("golemd", f"{data['version']} has started, pid {data['pid']}")
 
@@ -277,6 +286,7 @@ _TELLERS: Final[dict[str, Teller]] = {
     "item.cancelled": _item_cancelled,
     "dispatch.started": _dispatch_started,
     "dispatch.halted": _dispatch_halted,
+    "provider.parked": _parked,
     "daemon.started": _daemon_started,
     "daemon.stopped": _daemon_stopped,
 }

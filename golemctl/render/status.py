@@ -17,6 +17,7 @@ from golemctl.render.text import (
     cut,
     first_line,
     folder,
+    moment,
     pad,
     since,
     width,
@@ -69,6 +70,10 @@ def _daemon(view: StatusView, look: Look) -> list[str]:
         lines.append(attention(cut(f"! golemd: {clean(view.daemon.degraded)}", look.width), look))
     if view.daemon.stopping:
         lines.append("golemd is stopping; nothing new is started.")
+    for each in view.providers:
+        if each.state == "parked":
+            told = f"{clean(each.name)} is parked until {moment(each.until)}; what needs it waits."
+            lines.append(cut(told, look.width))
     return [*lines, ""] if lines else []
 
 

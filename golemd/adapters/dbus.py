@@ -56,6 +56,14 @@ class Writer:
         self.u32(len(raw))
         self.data += raw + b"\0"
 
+    def texts(self, *each: str) -> None:
+        """An array of strings."""
+        self.u32(0)
+        at = len(self.data)
+        for value in each:
+            self.text(value)
+        struct.pack_into("<I", self.data, at - 4, len(self.data) - at)
+
     def signature(self, value: str) -> None:
         raw = value.encode()
         self.data += bytes([len(raw)]) + raw + b"\0"

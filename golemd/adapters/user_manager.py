@@ -40,13 +40,16 @@ class UserManager:
             return None
         return found
 
-    def start_scope(self, name: str, pid: int, description: str, max_memory_bytes: int = 0) -> None:
-        """Move a process into a new scope, and return when it is there. 0 bytes is no limit.
+    def start_scope(
+        self, name: str, pid: int, description: str, *, outlives: str = "", max_memory_bytes: int = 0
+    ) -> None:
+        """Move a process into a new scope, and return when it is there. Raises OSError: not moved.
 
-        The limit holds where the memory controller is delegated to the user's manager. Raises OSError: not moved.
+        `outlives`: a unit that is stopped first, when both are to be stopped, as at the end of the session.
+        `max_memory_bytes`: 0 is no limit; it holds where the memory controller is delegated to the user's manager.
         """
         with Connection(self._socket, ASK_SECONDS) as manager:
-            body = _scope(name, pid, description, max_memory_bytes)
+            body = _scope(name, pid, description, outlives, max_memory_bytes)
             job = manager.call(_SYSTEMD, *_MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", body).text()
             while True:
                 removed = manager.next_signal("JobRemoved")
@@ -67,7 +70,7 @@ class UserManager:
         return self.jobs().get(unit) in _RESTARTS
 
 
-def _scope(name: str, pid: int, description: str, max_memory_bytes: int) -> Writer:
+def _scope(name: str, pid: int, description: str, outlives: str, max_memory_bytes: int) -> Writer:
     body = Writer()
 
     def entry(key: str, signature: str) -> None:
@@ -91,13 +94,18 @@ def _scope(name: str, pid: int, description: str, max_memory_bytes: int) -> Writ
         body.u32(4)
         body.u32(pid)
 
+    def order() -> None:
+        entry("Before", "as")  # starting order; stopping is the other way round
+        body.texts(outlives)
+
     def memory() -> None:
         entry("MemoryMax", "t")
         body.u64(max_memory_bytes)
 
     body.text(name)
     body.text("fail")
-    body.structs(describe, forget_failure, delegate, processes, *([memory] if max_memory_bytes else []))
+    wished = [*([order] if outlives else []), *([memory] if max_memory_bytes else [])]
+    body.structs(describe, forget_failure, delegate, processes, *wished)
     body.structs()
     return body
 

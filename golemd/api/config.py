@@ -16,7 +16,7 @@ from msgspec.structs import replace
 KINDS: Final = ("claude", "codex", "gemini", "opencode", "acp", "command", "scripted")
 """Every kind of agent; each exists as an agent of the same name, without a section of its own."""
 
-AVAILABLE_KINDS: Final = ("command", "scripted")
+AVAILABLE_KINDS: Final = ("claude", "command", "scripted")
 """The kinds that this release can start."""
 
 

@@ -274,6 +274,16 @@ class AttemptSpawned(Event, frozen=True, kw_only=True):
     start: int
     shim_pid: int
     boot_id: str
+    session: str = ""
+
+
+class AttemptSession(Event, frozen=True, kw_only=True):
+    """The session of the agent's program; an empty one has no future, so the next attempt begins a new one."""
+
+    TYPE = "attempt.session"
+    attempt: str
+    session: str
+    model: str = ""
 
 
 class AttemptAdopted(Event, frozen=True, kw_only=True):
@@ -408,6 +418,32 @@ class WorkKept(Event, frozen=True, kw_only=True):
     ref: str = ""
     commit: str = ""
     listed: tuple[str, ...] = ()
+
+
+class BudgetSpent(Event, frozen=True, kw_only=True):
+    """What an attempt has cost, as its program says. `input_tokens` holds all that was read, cached or not."""
+
+    TYPE = "budget.spent"
+    attempt: str
+    agent: str
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class ProviderParked(Event, frozen=True, kw_only=True):
+    """The account behind an agent is used up for now: its attempts wait until then, others go on."""
+
+    TYPE = "provider.parked"
+    provider: str
+    until_us: int
+    streak: int
+    reason: str = ""
+
+
+class ProviderAvailable(Event, frozen=True, kw_only=True):
+    TYPE = "provider.available"
+    provider: str
 
 
 EVENTS: Final[dict[str, type[Event]]] = {event.TYPE: event for event in Event.__subclasses__()}

@@ -139,6 +139,19 @@ class Attempt(Struct, frozen=True):
     outcome: str = ""
     message: str = ""
     duration_s: float = 0.0
+    session: str = ""
+    model: str = ""
+    cost_usd: float = 0.0
+    tokens: int = 0
+
+
+class Provider(Struct, frozen=True):
+    """An account behind an agent. `until_us`: parked until then, 0 while it is available; `streak`: limits in a row."""
+
+    name: str
+    until_us: int = 0
+    streak: int = 0
+    reason: str = ""
 
 
 class Phase(Struct, frozen=True):
@@ -156,6 +169,7 @@ class Phase(Struct, frozen=True):
     transient_in_row: int = 0
     again_us: int = 0
     live: str = ""  # the attempt under way
+    session: str = ""  # of the agent's program, to be gone on with
     put_back: str = ""  # the attempt whose leftovers must be kept, and the tree put back, before the next one
     start_head: str = ""
     start_tree: str = ""

@@ -99,6 +99,7 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
     OUTPUT_LIMIT = "output_limit"
     TRANSIENT = "transient"
+    LIMIT = "limit"
     UNUSABLE = "unusable"
     IDENTITY = "identity"
     HISTORY = "history"

@@ -63,6 +63,12 @@ class PlanVerify(Command, frozen=True, kw_only=True):
     run: str
 
 
+class Unpark(Command, frozen=True, kw_only=True):
+    """A provider's limit has passed."""
+
+    provider: str
+
+
 class Halt(Command, frozen=True, kw_only=True):
     """End a dispatch for a reason that has come true."""
 
@@ -113,6 +119,7 @@ class ReportSpawned(Command, frozen=True, kw_only=True):
     start: int
     shim_pid: int
     boot_id: str
+    session: str = ""
     adopted: bool = False
 
 
@@ -141,6 +148,25 @@ class ReportLost(Command, frozen=True, kw_only=True):
     reason: str
 
 
+class Said(Struct, frozen=True, kw_only=True):
+    """What an agent's program said of itself in its output; empty for programs that say nothing.
+
+    `answer`: its structured final answer, as a result file would hold it, which counts only with `success`.
+    """
+
+    session: str = ""
+    model: str = ""
+    cost_usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    answer: bytes | None = None
+    success: bool = False
+    trouble: str = ""  # transient | limit | agent | fatal
+    message: str = ""
+    reset_us: int = 0
+    cannot_resume: bool = False
+
+
 class ReportExamined(Command, frozen=True, kw_only=True):
     """What an ended attempt left: its result file (None: there is none), the tree, decisive lines of its output.
 
@@ -154,6 +180,7 @@ class ReportExamined(Command, frozen=True, kw_only=True):
     tree: str = ""
     trouble: str = ""
     lines: tuple[str, ...] = ()
+    said: Said = Said()
     error: str = ""  # what spawning said, where the program never ran
 
 

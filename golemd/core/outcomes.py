@@ -28,6 +28,15 @@ class Row(Struct, frozen=True):
     pause: bool = True
 
 
+PARK_FIRST_US: Final = 15 * 60_000_000
+PARK_LAST_US: Final = 5 * 3600 * 1_000_000
+
+
+def parked_until(streak: int, reset_us: int, now_us: int) -> int:
+    """When a limited provider is tried again: at its reset, or after 15 min · 2ⁿ, at most 5 h, when it names none."""
+    return reset_us if reset_us > now_us else now_us + min(PARK_FIRST_US << min(streak, 16), PARK_LAST_US)
+
+
 _RETRY: Final = Row("retry", put_back=True)
 ROWS: Final[dict[str, Row]] = {
     Outcome.FAILED: _RETRY,

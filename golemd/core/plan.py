@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, Status
 from golemd.core import scheduler
-from golemd.core.commands import Command, Halt, PlanVerify
+from golemd.core.commands import Command, Halt, PlanVerify, Unpark
 from golemd.core.decide.common import is_over
 from golemd.core.scheduler import Limits, held_back
 from golemd.core.state import State
@@ -98,7 +98,7 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     effects = tuple(effect for effect in _effects(state, world) if effect.key not in world.in_flight)
     if world.stopping or world.full:
         return Plan((), effects, None)
-    commands: list[Command] = [*_verifications(state, world)]
+    commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world)]
     commands += scheduler.select_actions(state, limits, world.now_us, world.foreign)
     if not commands:
         commands += _halts(state, world)
@@ -163,6 +163,12 @@ def _at_work(world: World, run: Run) -> bool:
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
+
+
+def _recoveries(state: State, world: World) -> Iterator[Command]:
+    for provider in state.providers.values():
+        if 0 < provider.until_us <= world.now_us:
+            yield Unpark(provider=provider.name)
 
 
 def _verifications(state: State, world: World) -> Iterator[Command]:

@@ -23,7 +23,7 @@ from golemd.api.model import (
     Project,
     Run,
 )
-from golemd.core import scheduler
+from golemd.core import scheduler, times
 from golemd.core.decide.phases import content_digest
 from golemd.core.scheduler import Limits
 from golemd.core.state import State
@@ -142,7 +142,7 @@ def gate_detail(state: State, gate: Gate, files: tuple[str, ...] = (), diffstat:
     )
 
 
-def attempt_view(attempt: Attempt, model: str | None = None, seen: Seen | None = None) -> views.AttemptView:
+def attempt_view(attempt: Attempt, seen: Seen | None = None) -> views.AttemptView:
     """One child process, running or over."""
     running = attempt.state is AttemptState.SPAWNED
     return views.AttemptView(
@@ -151,7 +151,7 @@ def attempt_view(attempt: Attempt, model: str | None = None, seen: Seen | None =
         phase=attempt.phase,
         number=attempt.number,
         agent=attempt.agent or None,
-        model=model,
+        model=attempt.model or None,
         state="running" if running else str(attempt.state),
         pid=attempt.pid or None,
         started_at=attempt.started_at or None,
@@ -165,6 +165,7 @@ def attempt_view(attempt: Attempt, model: str | None = None, seen: Seen | None =
         outcome=attempt.outcome or None,
         message=attempt.message or None,
         duration_s=attempt.duration_s or None,
+        cost_usd=attempt.cost_usd or None,
         ended_at=attempt.ended_at or None,
     )
 
@@ -288,12 +289,32 @@ def status_view(
             for item in sorted(items, key=lambda item: item.order)
             if item.project in names
         ),
+        providers=_providers(state, clock.now_us),
+        spend=views.SpendView(today_usd=round(state.spent.get(times.stamp(clock.now_us)[:10], 0.0), 6)),
         gates=tuple(gate_view(gate) for gate in state.all_open_gates() if state.items[gate.item].project in names),
         attempts=tuple(
             attempt_view(attempt, seen=seen.get(attempt.id))
             for attempt in running_attempts(state)
             if attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project in names
         ),
+    )
+
+
+def _providers(state: State, now_us: int) -> tuple[views.ProviderView, ...]:
+    """The accounts in use or parked."""
+    used: dict[str, int] = {}
+    for attempt in state.attempts.values():
+        if attempt.state is AttemptState.SPAWNED and attempt.agent:
+            used[attempt.agent] = used.get(attempt.agent, 0) + 1
+    parked = {each.name: each.until_us for each in state.providers.values() if each.until_us > now_us}
+    return tuple(
+        views.ProviderView(
+            name=name,
+            state="parked" if name in parked else "available",
+            until=times.stamp(parked[name]) if name in parked else None,
+            used=used.get(name, 0),
+        )
+        for name in sorted({*used, *parked})
     )
 
 

@@ -164,19 +164,34 @@ def waits_for(state: State, item: Item, now_us: int) -> str | None:
     if unmet:
         return "it waits for " + ", ".join(_unmet_in_words(state, dependency) for dependency in unmet)
     run = state.run_of(item)
+    if run is not None and busy(run):
+        return f"its phase {run.phase.name} is under way"
+    provider = state.providers.get(next_agent(state, item))
+    if provider is not None and provider.until_us > now_us:
+        return f"{provider.name} is parked until {times.stamp(provider.until_us)}: {provider.reason.rstrip('.')}"
     if run is None:
         return None
-    if busy(run):
-        return f"its phase {run.phase.name} is under way"
     if run.phase.again_us > now_us and run.phase.state is PhaseState.RUNNING:
         seconds = (run.phase.again_us - now_us) / 1e6
         return f"its phase {run.phase.name} is tried again in {times.span(seconds + 0.999)}"
     return None
 
 
+def next_agent(state: State, item: Item) -> str:
+    """Who works on the item's next phase."""
+    run = state.run_of(item)
+    if run is not None:
+        return run.pipeline.all_phases[min(run.index, len(run.phases) - 1)].agent or ""
+    config = state.config_of(item.project)
+    pipeline = config.pipelines.get(item.pipeline) or config.pipelines[config.default_pipeline]
+    phases = pipeline.all_phases if item.status is Status.SCOPING else pipeline.phases
+    return phases[0].agent or config.execution.agent
+
+
 def wake_at(state: State, now_us: int) -> int | None:
     """The next moment at which time alone makes an item a candidate (microseconds), or None."""
-    moments = [
+    moments = [provider.until_us for provider in state.providers.values() if provider.until_us > now_us]
+    moments += [
         run.phase.again_us
         for item, run in state.live_runs()
         if item.status in (Status.IN_PROGRESS, Status.SCOPING)
@@ -201,8 +216,9 @@ def starts_phase(state: State, item: Item) -> bool:
 
 def under_way(state: State, project: str, now_us: int) -> bool:
     """Whether anything of the project goes on by itself: a busy run, or one that only waits for time to pass."""
-    for item, run in state.live_runs():
-        if run.project == project and (busy(run) or _rests(state, item, run, now_us)):
+    for item in state.items_of(project):
+        run = state.run_of(item)
+        if (run is not None and busy(run)) or _rests(state, item, run, now_us):
             return True
     return any(
         attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project == project
@@ -210,9 +226,13 @@ def under_way(state: State, project: str, now_us: int) -> bool:
     )
 
 
-def _rests(state: State, item: Item, run: Run, now_us: int) -> bool:
+def _rests(state: State, item: Item, run: Run | None, now_us: int) -> bool:
     """Whether its next attempt waits for nothing but time."""
-    return run.phase.state is PhaseState.RUNNING and run.phase.again_us > now_us and not state.unmet(item)
+    if item.status not in (Status.IN_PROGRESS, Status.SCOPING) or state.unmet(item):
+        return False
+    provider = state.providers.get(next_agent(state, item))
+    parked = provider is not None and provider.until_us > now_us
+    return parked or (run is not None and run.phase.state is PhaseState.RUNNING and run.phase.again_us > now_us)
 
 
 def _unmet_in_words(state: State, dependency: str) -> str:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from golemd.api.config import ProjectConfig
 from golemd.api.faults import Invalid, NotFound
-from golemd.api.model import ENDED, Attempt, EndedItem, Gate, Item, Project, Run
+from golemd.api.model import ENDED, Attempt, EndedItem, Gate, Item, Project, Provider, Run
 
 TOKENS_KEPT: Final = 100_000
 TOKEN_DAYS: Final = 7
@@ -44,6 +44,8 @@ class State:
         self.runs: dict[str, Run] = {}
         self.attempts: dict[str, Attempt] = {}
         self.gates: dict[str, Gate] = {}
+        self.providers: dict[str, Provider] = {}
+        self.spent: dict[str, float] = {}  # the newest day (UTC) on which money was spent → dollars
         self.tokens: OrderedDict[str, TokenUse] = OrderedDict()
         self.trail: dict[str, array[int]] = {}
         self.children: dict[str, list[str]] = {}  # item → its runs, attempts and gates, as they were made

@@ -29,6 +29,26 @@ def _days(year: int, month: int, day: int) -> int:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
+def stamp(moment_us: int) -> str:
+    """The RFC 3339 UTC time, in whole seconds, of microseconds since the epoch: the opposite of `micros`."""
+    days, rest = divmod(moment_us, _DAY_US)
+    seconds = rest // 1_000_000
+    year, month, day = _date(days)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{year:04}-{month:02}-{day:02}T{clock}Z"
+
+
+def _date(days: int) -> tuple[int, int, int]:
+    """Year, month and day of days since 1970-01-01; the opposite of `_days`."""
+    era, of_era = divmod(days + 719_468, 146_097)
+    of_years = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * of_years + of_years // 4 - of_years // 100)
+    month = (5 * of_year + 2) // 153
+    day = of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    return era * 400 + of_years + (month <= 2), month, day
+
+
 def span(seconds: float) -> str:
     """A duration for people: 06:12, or 1:02:03 from an hour on."""
     whole = int(seconds)

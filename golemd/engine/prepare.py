@@ -142,7 +142,10 @@ async def reload(engine: Context) -> None:
 
 
 async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.Facts:
-    return cmd.Facts(ended=item_from_records(engine, call.id)) if call.id in engine.state.ended else cmd.Facts()
+    if call.id not in engine.state.ended:
+        return cmd.Facts()
+    await engine.settled()  # its last records may not be on disk yet
+    return cmd.Facts(ended=item_from_records(engine, call.id))
 
 
 def item_from_records(engine: Context, item: str) -> Item | None:

@@ -12,7 +12,6 @@ import trio
 
 import golemd
 from golemd.adapters import workspace
-from golemd.adapters.processes.records import Stream
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
@@ -24,12 +23,11 @@ from golemd.core.evolve import fold
 from golemd.core.state import State
 from golemd.engine import prepare
 from golemd.engine.context import Context
+from golemd.engine.logs import LOG_PIECE, STREAMS
 
 LAST_EVENTS: Final = 20
 MAX_RECORDS: Final = 1000  # of one answer
 MAX_ANSWER_BYTES: Final = 512 * 1024
-LOG_PIECE: Final = 256 * 1024
-STREAMS: Final[dict[str, Stream]] = {"stdout": "stdout", "stderr": "stderr"}
 
 
 def clock(engine: Context) -> present.Clock:

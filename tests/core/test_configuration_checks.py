@@ -92,7 +92,7 @@ def test_a_function_that_is_not_built_is_refused_with_the_way_out(text: str, key
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in AVAILABLE_KINDS])
 def test_an_agent_of_a_kind_that_is_not_built_is_refused_where_it_is_used(kind: str) -> None:
-    message = f"agent {kind} is of kind {kind}, which is not available in this release; use one of kind command or"
+    message = f"agent {kind} is of kind {kind}, which is not available in this release; use one of kind claude or"
     general = only(f"[execution]\nagent = '{kind}'")
     assert (general.line, general.key) == (2, "execution.agent")
     assert general.message.startswith(message)
@@ -103,9 +103,9 @@ def test_an_agent_of_a_kind_that_is_not_built_is_refused_where_it_is_used(kind: 
     assert named.message.startswith(f"agent x is of kind {kind}")
 
 
-def test_a_file_that_names_no_agent_hears_it_of_the_default_agent() -> None:
-    assert [problem.key for problem in read("").problems] == ["execution.agent"]
-    assert read("").problems[0].line == 1
+def test_a_file_that_names_no_agent_gets_the_default_agent() -> None:
+    found = good("")
+    assert (found.execution.agent, found.agents["claude"].kind) == ("claude", "claude")
 
 
 def test_the_default_agent_is_not_looked_at_when_every_phase_names_its_own() -> None:

@@ -13,6 +13,7 @@ from golemd.api import events as ev
 from golemd.api.model import AttemptState, NoteKind, Outcome, Phase, PhaseState, ResultCode
 from golemd.core import commands as cmd
 from golemd.core import outcomes, prompt
+from golemd.core.commands import Said
 from golemd.core.decide import decide
 from golemd.core.decide.common import NOTHING
 from golemd.core.outcomes import MAX_LOST_IN_ROW, MAX_TRANSIENT_IN_ROW
@@ -67,6 +68,25 @@ ROWS: Final[dict[str, Row]] = {
     "lost": Row(End(lost=True), "lost", "lost_in_row", note=NoteKind.INTERRUPTION),
     "stopped": Row(End(result=None, reason="stopped"), "cancelled", note=NoteKind.INTERRUPTION),
     "stopped while it wrote": Row(End(result=b"{", reason="stopped"), "cancelled", note=NoteKind.INTERRUPTION),
+    "limit": Row(End(result=None, status=1, said=Said(trouble="limit")), "limit", note=NoteKind.INTERRUPTION),
+    "transient trouble": Row(
+        End(result=None, status=1, said=Said(trouble="transient")),
+        "transient",
+        "transient_in_row",
+        5,
+        note=NoteKind.INTERRUPTION,
+    ),
+    "its own trouble": retried(End(result=None, status=1, said=Said(trouble="agent")), "failed"),
+    "fatal trouble": Row(
+        End(result=None, status=1, said=Said(trouble="fatal", message="Log in")),
+        "unusable",
+        gate="unusable",
+        note=NoteKind.FAILURE,
+    ),
+    "a result file wins over trouble": Row(End(status=1, said=Said(trouble="limit")), "phase_complete"),
+    "a time limit wins over trouble": retried(
+        End(result=None, reason="timeout", status=None, said=Said(trouble="agent")), "timeout"
+    ),
     "never started": Row(End(result=None, reason="never_started"), "cancelled", note=NoteKind.INTERRUPTION),
 }
 
@@ -117,7 +137,7 @@ def test_each_outcome_costs_and_leads_to_what_its_row_says(name: str) -> None:
 
 def test_the_rows_hold_every_outcome_and_every_result() -> None:
     assert {row.outcome for row in ROWS.values()} == {*map(str, Outcome), *map(str, ResultCode), "lost"}
-    assert {*map(str, Outcome)} - {"cancelled"} | {"lost", "verify"} == {*map(str, outcomes.ROWS)}
+    assert {*map(str, Outcome)} - {"cancelled", "limit"} | {"lost", "verify"} == {*map(str, outcomes.ROWS)}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +147,7 @@ def test_the_rows_hold_every_outcome_and_every_result() -> None:
         ("retries", FAILS, 2, "failed"),
         ("lost_in_row", End(lost=True), MAX_LOST_IN_ROW, "lost"),
         ("transient_in_row", End(not_spawned="busy"), MAX_TRANSIENT_IN_ROW, "transient"),
+        ("transient_in_row", End(result=None, said=Said(trouble="transient")), MAX_TRANSIENT_IN_ROW, "transient"),
     ],
 )
 def test_a_bound_that_is_reached_opens_a_gate_and_retry_renews_it(budget: str, end: End, bound: int, key: str) -> None:

@@ -20,7 +20,7 @@ from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKi
 from golemd.core import commands as cmd
 from golemd.core.decide import decide
 from golemd.core.scheduler import Limits, Tally, busy, why
-from tests.core.world import FAILS, SECOND, End, World, config, phase, picture
+from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
 
 LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4)
 CONCURRENT: Final = {"demo": 2, "two": 2}
@@ -42,6 +42,9 @@ AGENT_ENDS: Final = (
     End(result={"item_id": "OTHER-1"}),
     End(trouble="rewritten"),
     End(lost=True),
+    End(result=None, said=cmd.Said(trouble="limit", session="s")),
+    End(result=None, said=cmd.Said(trouble="limit", reset_us=NOON + 300 * SECOND)),
+    End(result=None, said=cmd.Said(trouble="transient", cannot_resume=True, cost_usd=0.5)),
 )
 VERIFY_ENDS: Final = (
     End(),
@@ -204,7 +207,7 @@ class Daemon(RuleBasedStateMachine):
         if planned:
             self.world.apply(cmd.ReportNotSpawned(attempt=self.pick(number, planned), message="m", usable=usable))
 
-    @rule(seconds=st.sampled_from([0, 1, 5, 400]))
+    @rule(seconds=st.sampled_from([0, 1, 5, 400, 20_000]))
     def time_passes(self, seconds: int) -> None:
         self.world.now_us += seconds * SECOND
 
@@ -244,6 +247,8 @@ class Daemon(RuleBasedStateMachine):
     def moves_by_itself(self, project: str) -> bool:
         """Whether a process or time will move something of the project, or another project holds its place."""
         state = self.world.state
+        if any(each.until_us > self.world.now_us for each in state.providers.values()):
+            return True
         mine = [(item, run) for item, run in state.live_runs() if run.project == project]
         if any(run.phase.again_us > self.world.now_us for _, run in mine):
             return True

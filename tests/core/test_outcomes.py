@@ -9,7 +9,7 @@ import pytest
 from golemd.api.config import Execution
 from golemd.api.config import Phase as Definition
 from golemd.api.model import Outcome, Phase
-from golemd.core.outcomes import MAX_LOST_IN_ROW, MAX_TRANSIENT_IN_ROW, ROWS, judge
+from golemd.core.outcomes import MAX_LOST_IN_ROW, MAX_TRANSIENT_IN_ROW, ROWS, judge, parked_until
 
 NOW: Final = 1_000_000_000
 EXECUTION: Final = Execution(max_retries=2, max_fix_attempts=3)
@@ -31,7 +31,7 @@ TABLE: Final[dict[str, tuple[str, int, bool, bool]]] = {
 def test_the_table_is_whole() -> None:
     at_once = {Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY}
     assert set(TABLE) | at_once == set(ROWS)
-    assert set(Outcome) - set(ROWS) == {Outcome.CANCELLED}
+    assert set(Outcome) - set(ROWS) == {Outcome.CANCELLED, Outcome.LIMIT}, "they cost nothing"
     assert (MAX_TRANSIENT_IN_ROW, MAX_LOST_IN_ROW) == (10, 3)
 
 
@@ -55,3 +55,17 @@ def test_what_trying_again_cannot_help_asks_at_once(outcome: str) -> None:
 def test_the_pause_has_an_end_however_much_was_spent() -> None:
     verdict = judge("failed", Phase("build", retries=10_000), Definition("build", max_retries=20_000), EXECUTION, NOW)
     assert verdict.again_us == NOW + 300_000_000
+
+
+@pytest.mark.parametrize(
+    ("streak", "minutes"), [(0, 15), (1, 30), (2, 60), (3, 120), (4, 240), (5, 300), (10_000, 300)]
+)
+@pytest.mark.parametrize("reset_us", [0, NOW])
+def test_a_limit_without_a_reset_to_come_is_waited_for_longer_and_longer(
+    streak: int, minutes: int, reset_us: int
+) -> None:
+    assert parked_until(streak, reset_us, NOW) == NOW + minutes * 60_000_000
+
+
+def test_a_limit_is_waited_for_until_its_reset() -> None:
+    assert parked_until(3, NOW + 1, NOW) == NOW + 1

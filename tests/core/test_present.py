@@ -150,8 +150,8 @@ def test_an_attempt_shows_what_was_seen_of_its_output() -> None:
     world.held = {"build"}
     world.go()
     attempt = world.running()[0]
-    shown = present.attempt_view(attempt, model="m", seen=Seen("2026", ("tail",)))
-    assert (shown.state, shown.pid, shown.model, shown.tail) == ("running", 7, "m", ("tail",))
+    shown = present.attempt_view(attempt, seen=Seen("2026", ("tail",)))
+    assert (shown.state, shown.pid, shown.model, shown.tail) == ("running", 7, None, ("tail",))
     assert present.attempt_view(attempt).last_output_at is None
     assert present.running_attempts(world.state) == present.running_attempts(world.state, "demo") == [attempt]
     assert present.running_attempts(world.state, "other") == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golemd.core.times import micros, span
+from golemd.core.times import micros, span, stamp
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -16,9 +16,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))
 def test_every_time_is_what_the_standard_library_says(naive: datetime) -> None:
     moment = naive.replace(tzinfo=UTC)
-    stamp = f"{naive:%H:%M:%S}.{naive.microsecond:06}Z"
+    clock = f"{naive:%H:%M:%S}.{naive.microsecond:06}Z"
     day = f"{naive.year:04}-{naive.month:02}-{naive.day:02}"
-    assert micros(f"{day}T{stamp}") == (moment - EPOCH) // timedelta(microseconds=1)
+    assert micros(f"{day}T{clock}") == (moment - EPOCH) // timedelta(microseconds=1)
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))
+def test_a_stamp_is_the_opposite_of_micros_but_for_the_fraction(naive: datetime) -> None:
+    text = f"{naive.year:04}-{naive.month:02}-{naive.day:02}T{naive:%H:%M:%S}Z"
+    assert stamp(micros(text)) == stamp(micros(text) + naive.microsecond) == text
 
 
 def test_a_fraction_may_be_short_long_or_left_out() -> None:
@@ -32,7 +38,7 @@ def test_a_leap_second_is_the_moment_after_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "stamp",
+    "text",
     [
         "",
         "now",
@@ -49,9 +55,9 @@ def test_a_leap_second_is_the_moment_after_it() -> None:
         "2026-01-01T00:00:61Z",
     ],
 )
-def test_anything_else_is_refused(stamp: str) -> None:
+def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
-        micros(stamp)
+        micros(text)
 
 
 @pytest.mark.parametrize(

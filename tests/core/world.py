@@ -49,10 +49,10 @@ class End(Struct, frozen=True):
     lost: bool = False
     not_spawned: str = ""
     usable: bool = True
+    said: cmd.Said = cmd.Said()
 
 
 FAILS: Final = End(result={"result": "failed", "summary": "could not"})
-NOTHING_LEFT: Final = End(result=None, status=1)
 
 
 def phase(name: str, **fields: Any) -> Phase:
@@ -91,11 +91,9 @@ def stamp(us: int) -> str:
 def picture(state: State) -> dict[str, Any]:
     """All that a state holds, in a form that can be compared, orders included."""
     names = ("projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "turns")
-    found: dict[str, Any] = {name: getattr(state, name).copy() for name in names}
+    found: dict[str, Any] = {name: getattr(state, name).copy() for name in (*names, "providers", "spent")}
     found |= {"seq": state.seq, "ts": state.ts, "children": {item: [*mine] for item, mine in state.children.items()}}
-    found["orders"] = [
-        list(getattr(state, name)) for name in ("projects", "items", "ended", "runs", "attempts", "gates")
-    ]
+    found["orders"] = [list(getattr(state, name)) for name in names if name not in ("configs", "tokens", "turns")]
     found["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
     return found
 
@@ -118,6 +116,7 @@ class World:
         self.trees: dict[str, str] = {}
         self.heads: dict[str, str] = {}
         self.made = 0
+        self.talks = False  # whether agents are of a kind whose conversations can be gone on with
 
     # --- commands ------------------------------------------------------------------------------------------------
 
@@ -330,7 +329,10 @@ class World:
             self.apply(cmd.ReportNotSpawned(attempt=attempt.id, message=coming.not_spawned, usable=coming.usable))
             return
         self.in_flight.add(effect.key)
-        self.apply(cmd.ReportSpawned(attempt=attempt.id, pid=7, start=1, shim_pid=6, boot_id="boot"))
+        begun = self.talks and attempt.kind is AttemptKind.AGENT
+        session = (self.state.runs[attempt.run].phase.session or self._fresh("session")) if begun else ""
+        report = cmd.ReportSpawned(attempt=attempt.id, pid=7, start=1, shim_pid=6, boot_id="boot", session=session)
+        self.apply(report)
 
     def _watch(self, effect: planning.Watch) -> None:
         self.in_flight.add(effect.key)
@@ -358,6 +360,7 @@ class World:
             tree=self.trees[attempt.run],
             trouble=end.trouble,
             lines=end.lines,
+            said=end.said,
             error=end.error,
         )
         self.apply(report)

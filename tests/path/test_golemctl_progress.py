@@ -119,6 +119,12 @@ TOLD = [
         {"attempt": "WRK-4.1.build.1", "outcome": "cancelled", "message": "stopped"},
         "ended      stopped",
     ),
+    (
+        "attempt.rejected",
+        {"attempt": "WRK-4.1.build.1", "outcome": "limit", "message": "no more"},
+        "limited    no more",
+    ),
+    ("provider.parked", {"provider": "claude", "until_us": AGAIN_US}, "parked     claude until 2027-01-15 08:00;"),
     ("attempt.lost", {"attempt": "WRK-4.1.build.1", "reason": "another boot"}, "lost       another boot"),
     ("attempt.adopted", {"attempt": "WRK-4.1.build.1", "pid": 9}, "adopted    pid 9"),
     ("attempt.accepted", {"attempt": "WRK-4.1.build.1", "result": "failed", "summary": "No."}, "failed     No."),

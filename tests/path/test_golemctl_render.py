@@ -41,6 +41,7 @@ from tests.path.golemctl_sample import (
     gate_fields,
     item,
     project,
+    stamp,
     status,
 )
 
@@ -129,6 +130,15 @@ def test_a_daemon_in_trouble_says_so_first() -> None:
     lines = status_lines(status(daemon=daemon), LOOK)
     assert lines[0] == "! golemd: the disk is full"
     assert "stopping" in lines[1]
+
+
+def test_an_account_that_is_used_up_for_now_is_said_to_be() -> None:
+    parked = views.ProviderView(name="claude", state="parked", until=stamp(-3600))
+    lines = status_lines(status(providers=(parked, views.ProviderView(name="codex", state="available", used=1))), LOOK)
+    assert lines[0] == "claude is parked until 2027-01-15 09:00:00; what needs it waits."
+    assert "codex" not in "\n".join(lines)
+    evil = views.ProviderView(name=EVIL, state="parked", until=EVIL)
+    assert_fits(status_lines(status(providers=(evil,)), LOOK))
 
 
 def test_several_things_that_wait_are_listed_one_by_one() -> None:

@@ -43,11 +43,13 @@ def test_every_console_line_does_what_it_says(daemon: House, tmp_path: Path) -> 
     assert [item.status for item in daemon.call(calls.Status(all=True)).items] == ["done", "done"]
 
 
-def test_the_example_configuration_is_good() -> None:
-    (text,) = blocks("toml")
-    reading = read_project(text, "golem.toml", folder_name="demo")
-    assert reading.problems == ()
-    assert reading.config is not None
+def test_the_example_configurations_are_good() -> None:
+    examples = blocks("toml")
+    assert len(examples) == 2
+    for text in examples:
+        reading = read_project(text, "golem.toml", folder_name="demo")
+        assert reading.problems == ()
+        assert reading.config is not None
 
 
 def test_the_settings_that_the_readme_names_are_those_there_are() -> None:

@@ -14,7 +14,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -188,6 +190,29 @@ class Service:
         listed = self.systemctl("list-units", "--all", "--plain", "--no-legend", "golemd-*.scope")
         return [line.split()[0] for line in listed.splitlines()]
 
+    @contextmanager
+    def settings(self, text: str) -> Iterator[None]:
+        """A golemd.toml, for a while."""
+        folder = self.machine.home / ".config/golemd"
+        folder.mkdir()
+        (folder / "golemd.toml").write_text(text)
+        self.machine.own(folder)
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder)
+
+    @contextmanager
+    def program(self, name: str, script: str) -> Iterator[None]:
+        """A shell script in place of the system's program of this name, for a while."""
+        file = self.machine.home / "env/bin" / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+        try:
+            yield
+        finally:
+            file.unlink()
+
     def hold_scope(self, name: str) -> None:
         """Have a scope of this name, with something in it that has nothing to do with golemd."""
         inside = f"echo held >{self.machine.home}/pipes/here; exec sleep 600"
@@ -200,13 +225,17 @@ class Service:
         project = self._project()
         for number in range(count):
             self.golemctl("add", f"Item {number}", cwd=project)
-        follow = self.machine.command("golemctl", "events", "--follow", "--type", "attempt.spawned", "--json")
+        wanted = ("--since", "1", "--type", "attempt.spawned")
+        follow = self.machine.command("golemctl", "events", "--follow", *wanted, "--json")
         with subprocess.Popen([*map(str, follow)], stdout=subprocess.PIPE, text=True) as following:
             assert following.stdout is not None
+            guard = threading.Timer(GUARD_SECONDS, following.kill)
+            guard.start()
             self.golemctl("run", "--detach", cwd=project)
-            for _ in range(count):
-                assert json.loads(following.stdout.readline())["type"] == "attempt.spawned"
+            spawned = [following.stdout.readline() for _ in range(count)]
+            guard.cancel()
             following.kill()
+        assert all(spawned), self.machine.said()
         return sorted(int(self.here.line()) for _ in range(count))
 
     def _project(self) -> Path:

@@ -8,15 +8,20 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+import trio
+import trio.testing
 
 from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, RECORDS_A_LOOK, LongStart, notify, watchdog_seconds
-from golemd.adapters.processes.launch import STATUS_FD
+from golemd.adapters.processes.launch import STATUS_FD, Launch, launch_plain
 from golemd.adapters.processes.proctable import ATTEMPT, INSTANCE
 from golemd.adapters.processes.scopes import launch_in_scope
 from golemd.adapters.user_manager import UserManager, own_unit, scope_name
 from golemd.api import calls
+from golemd.engine.engine import Engine
+from golemd.service import keep_told
 from tests.path.house import House
 
 
@@ -37,6 +42,32 @@ def test_the_watchdog_is_told_again_and_again_while_all_is_well(house: House) ->
     house.start(env={"WATCHDOG_USEC": "300000"})
     for _ in range(3):
         house.told("WATCHDOG=1")
+
+
+class Planner:
+    """The side of the engine that the watchdog sees: it goes round so often, and then hangs."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+
+    async def turn(self) -> None:
+        self.rounds -= 1
+        if self.rounds < 0:
+            await trio.sleep_forever()
+
+
+async def test_the_watchdog_is_told_nothing_once_the_planner_hangs(
+    manager: socket.socket, autojump_clock: trio.testing.MockClock
+) -> None:
+    with trio.move_on_after(60):
+        await keep_told(cast(Engine, Planner(3)), {**_environ(manager), "WATCHDOG_USEC": "3000000"})
+    assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    with pytest.raises(BlockingIOError):
+        manager.recv(4096)
+
+
+async def test_without_a_watchdog_no_timer_runs() -> None:
+    await keep_told(cast(Engine, Planner(0)), {})
 
 
 def test_telling_the_watchdog_leaves_no_record(house: House) -> None:
@@ -127,17 +158,28 @@ def test_the_name_of_a_scope_is_escaped_and_not_too_long() -> None:
     assert len(scope_name("golemd-ab", "x" * 300)) == 255
 
 
-def test_a_shim_whose_scope_cannot_be_had_is_started_all_the_same_with_its_pid_and_its_fds(tmp_path: Path) -> None:
-    launch = launch_in_scope(UserManager(tmp_path / "nobody"))
+def _launched(launch: Launch) -> list[str]:
+    """Launch a program that tells its pid, what it reads, and its fds; what it told, but for the pid."""
     given, status = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
     os.write(given[1], b"the spec\n")
-    said = f"read -r spec && echo $$ $spec $(ls /proc/$$/fd | tr -d '\\n') >&{STATUS_FD}"
-    env = {INSTANCE: "i" * 32, ATTEMPT: "WRK-1.1.build.1"}
-    pid = launch(["/bin/sh", "-c", said], env, given[0], status[1])
+    tell = f"exec >&{STATUS_FD}; read -r spec; echo $$ $spec; exec /bin/ls /proc/self/fd"
+    pid = launch(["/bin/sh", "-c", tell], {INSTANCE: "i" * 32, ATTEMPT: "WRK-1.1.build.1"}, given[0], status[1])
     assert os.waitpid(pid, 0)[1] == 0
-    assert os.read(status[0], 4096).decode().split() == [str(pid), "the", "spec", "0123"]
-    for fd in (*given, *status):
+    for fd in (*given, status[1]):
         os.close(fd)
+    with open(status[0], encoding="ascii") as told:
+        first, *rest = told.read().split()
+    assert first == str(pid)
+    return rest
+
+
+def test_a_shim_whose_scope_cannot_be_had_is_started_all_the_same_and_finds_what_it_always_finds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = _launched(launch_in_scope(UserManager(tmp_path / "nobody")))
+    assert told == _launched(launch_plain)
+    assert told[:2] == ["the", "spec"]
+    assert "WRK-1.1.build.1 runs without a scope of its own" in caplog.text
 
 
 def test_a_shim_never_runs_when_the_daemon_ends_before_its_gate_opens(tmp_path: Path) -> None:

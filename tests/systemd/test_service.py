@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
+
+import pytest
 
 import golemd
 from tests.path.ground import ended, running, wait_for_line
@@ -56,6 +59,28 @@ def test_a_unit_that_somebody_made_by_hand_is_left_alone(service: Service) -> No
     unit.unlink()
 
 
+@pytest.mark.parametrize(("said", "linger"), [("Linger=no", False), ("Linger=yes", True), ("", None)])
+def test_it_says_how_to_outlive_the_session_only_where_that_is_known_to_be_off(
+    service: Service, said: str, linger: bool | None
+) -> None:
+    with service.program("loginctl", f'[ "$*" = "show-user 65534 --property=Linger" ] && echo "{said}"'):
+        done = service.machine.run("golemctl", "service", "install", "--no-start", "--json")
+    assert done.json["linger"] is linger
+    assert ("loginctl enable-linger" in done.err) == (linger is False)
+
+
+def test_places_that_were_chosen_by_hand_are_written_into_the_unit(service: Service) -> None:
+    state = service.machine.home / "my $tate 100%"
+    service.machine.must("env", f"GOLEMD_STATE_DIR={state}", "golemctl", "service", "install")
+    assert service.up.line() == "up"
+    try:
+        status = service.machine.must("env", f"GOLEMD_STATE_DIR={state}", "golemctl", "status", "--json")
+        assert json.loads(status)["daemon"]["state_dir"] == str(state)
+    finally:
+        service.systemctl("stop", "golemd")
+        shutil.rmtree(state)
+
+
 def test_without_a_manager_install_says_so_and_writes_nothing(service: Service) -> None:
     refused = service.machine.run("env", "-u", "XDG_RUNTIME_DIR", "golemctl", "service", "install")
     assert refused.status == 1
@@ -69,6 +94,7 @@ def test_agents_run_in_scopes_of_their_own_which_end_with_them(service: Service)
     scopes = {Path(f"/proc/{pid}/cgroup").read_text().splitlines()[-1].rsplit("/", 1)[-1] for pid in pids}
     assert scopes == set(service.scopes())
     assert len(scopes) == 3
+    assert all("golemd.service" in service.known("Before", scope).split() for scope in scopes)
     assert all(scope.startswith(f"golemd-{service.instance[:8]}-WRK-") for scope in scopes)
     service.finish(3)
     assert service.running() == []
@@ -108,6 +134,24 @@ def test_a_stop_ends_every_process(service: Service) -> None:
     assert all(ended(pid) for pid in (first, *pids))
     assert service.left() == []
     assert (service.known("ActiveState"), service.known("Result")) == ("inactive", "success")
+
+
+def test_a_stop_leaves_the_agents_to_the_next_daemon_where_the_settings_say_so(service: Service) -> None:
+    with service.settings('on_stop = "keep"\n'):
+        service.install()
+        pids = service.start_agents(1)
+        service.systemctl("stop", "golemd")
+        assert all(running(pid) for pid in pids)
+        service.systemctl("start", "golemd")
+        assert service.running() == pids
+        service.finish(1)
+
+
+def test_a_daemon_that_is_aborted_says_where_it_was(service: Service) -> None:
+    service.install()
+    service.end(lambda pid: os.kill(pid, signal.SIGABRT))
+    assert service.up.line() == "up"
+    assert "Fatal Python error: Aborted" in service.machine.said()
 
 
 def test_after_kill_9_it_is_started_again_and_adopts_the_agents(service: Service) -> None:

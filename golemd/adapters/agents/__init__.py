@@ -11,7 +11,7 @@ from typing import Final
 
 from golemd.adapters.agents import claude, command, scripted
 from golemd.adapters.agents.claude_stream import ClaudeReader
-from golemd.adapters.agents.words import Kind, Launch, Reader, Reading, Request
+from golemd.adapters.agents.words import Kind, Launch, Reader, Reading, Request, Silent
 from golemd.api.faults import Invalid
 
 KINDS: Final[dict[str, Kind]] = {
@@ -20,7 +20,7 @@ KINDS: Final[dict[str, Kind]] = {
     "scripted": Kind(scripted.launch),
 }
 
-__all__ = ["KINDS", "Kind", "Launch", "Reader", "Reading", "Request", "kind_of", "launch", "reader"]
+__all__ = ["KINDS", "Kind", "Launch", "Reader", "Reading", "Request", "Silent", "kind_of", "launch", "reader"]
 
 
 def kind_of(name: str) -> Kind:

@@ -25,9 +25,10 @@ _GATED: Final = ("/bin/sh", "-c", 'read -r go <&4 && exec 4<&- "$@"', "golemd-ga
 log = logging.getLogger(__name__)
 
 
-def launch_in_scope(manager: UserManager, max_memory_bytes: int = 0) -> Launch:
+def launch_in_scope(manager: UserManager, unit: str = "", max_memory_bytes: int = 0) -> Launch:
     """A Launch whose shims are in scopes `golemd-INSTANCE-ATTEMPT.scope`, or plain ones where that fails.
 
+    `unit`: the daemon's own, if it has one; when the session ends it is stopped first, and ends the attempts itself.
     `max_memory_bytes`: of each attempt with all its processes; 0 is no limit.
     """
 
@@ -42,7 +43,8 @@ def launch_in_scope(manager: UserManager, max_memory_bytes: int = 0) -> Launch:
             attempt = env[ATTEMPT]
             name = scope_name(f"golemd-{env[INSTANCE][:INSTANCE_CHARACTERS]}", attempt)
             try:
-                manager.start_scope(name, pid, f"{attempt}, an attempt of golemd", max_memory_bytes)
+                about = f"{attempt}, an attempt of golemd"
+                manager.start_scope(name, pid, about, outlives=unit, max_memory_bytes=max_memory_bytes)
             except OSError as error:
                 log.warning("attempt %s runs without a scope of its own: %s", attempt, error)
             os.write(writer, b"go\n")  # the reading end is open here too: no SIGPIPE when the shell is gone

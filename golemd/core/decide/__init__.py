@@ -35,6 +35,7 @@ _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
     cmd.Launch: phases.launch,
     cmd.PlanVerify: phases.plan_verify,
     cmd.Halt: projects.halt,
+    cmd.Unpark: attempts.unpark,
     cmd.ReportDaemonStarted: daemon.started,
     cmd.ReportDaemonStopped: daemon.stopped,
     cmd.ReportEntered: phases.entered,

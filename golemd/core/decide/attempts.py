@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from golemd.api import events as ev
-from golemd.api.events import Event
+from golemd.api.events import Draft, Event
 from golemd.api.model import (
     Attempt,
     AttemptKind,
@@ -15,6 +15,7 @@ from golemd.api.model import (
     Item,
     Outcome,
     Phase,
+    Provider,
     ResultCode,
     Run,
 )
@@ -44,6 +45,13 @@ _BY_REASON: Final = {
     "never_started": (Outcome.CANCELLED, "it was interrupted before it began"),
 }
 
+_BY_TROUBLE: Final = {
+    "transient": Outcome.TRANSIENT,
+    "limit": Outcome.LIMIT,
+    "agent": Outcome.FAILED,
+    "fatal": Outcome.UNUSABLE,
+}
+
 _NOT_STARTED: Final = {
     "spawn_failed": (Outcome.TRANSIENT, "it could not be started"),
     "unusable": (Outcome.UNUSABLE, "it cannot be started"),
@@ -68,6 +76,7 @@ def spawned(state: State, command: cmd.ReportSpawned, now_us: int) -> Decided:
                 start=command.start,
                 shim_pid=command.shim_pid,
                 boot_id=command.boot_id,
+                session=command.session,
             )
         )
     if command.adopted:
@@ -122,11 +131,38 @@ def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
 
 
 def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
-    """Judge an ended attempt by its exit record, its result and the tree it left."""
+    """Judge an ended attempt by its exit record, its result and the tree it left; what it has cost comes first."""
     found = live_attempt(state, command.attempt)
     if found is None or found[3].state is not AttemptState.EXITED:
         return NOTHING
     item, run, phase, attempt = found
+    judged = _judged(state, item, run, phase, attempt, command, now_us)
+    told = about(item, *_told(attempt, command.said), cause=cause_of(state, item.id))
+    return Decided((*told, *judged.drafts), essential=True)
+
+
+def _told(attempt: Attempt, said: cmd.Said) -> list[Event]:
+    """The session and the cost, where the program tells them."""
+    events: list[Event] = []
+    if said.session or said.cannot_resume:
+        session = "" if said.cannot_resume else said.session
+        events.append(ev.AttemptSession(attempt=attempt.id, session=session, model=said.model))
+    if said.cost_usd or said.input_tokens or said.output_tokens:
+        events.append(
+            ev.BudgetSpent(
+                attempt=attempt.id,
+                agent=attempt.agent,
+                cost_usd=said.cost_usd,
+                input_tokens=said.input_tokens,
+                output_tokens=said.output_tokens,
+            )
+        )
+    return events
+
+
+def _judged(
+    state: State, item: Item, run: Run, phase: Phase, attempt: Attempt, command: cmd.ReportExamined, now_us: int
+) -> Decided:
     if is_over(run):
         rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over")
         return _decided(state, item, rejected)
@@ -134,9 +170,12 @@ def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
         return _verified(state, item, run, phase, attempt, command, now_us)
     if command.trouble:
         return _reject(state, attempt, Outcome.HISTORY, command.trouble, now_us)
-    if command.result is None:
+    data = command.result
+    if data is None and command.said.success:
+        data = command.said.answer
+    if data is None:
         return _without_result(state, attempt, command, now_us)
-    result = read_result(command.result)
+    result = read_result(data)
     if isinstance(result, str):
         return _without_result(state, attempt, command, now_us, problem=result)
     if (result.item_id, result.phase) != (item.id, phase.name):
@@ -164,13 +203,52 @@ def _without_result(
     if attempt.reason in _NOT_STARTED:
         return _not_started(state, attempt, command, now_us)
     outcome, message = _BY_REASON.get(attempt.reason, (Outcome.NO_RESULT, ""))
+    if outcome is Outcome.NO_RESULT and command.said.trouble:
+        return _in_trouble(state, attempt, command.said, now_us)
     problem = problem or command.result_problem
     if outcome is Outcome.NO_RESULT and problem:
         return _reject(state, attempt, Outcome.BAD_RESULT, problem, now_us)
     if outcome is Outcome.NO_RESULT:
         message = f"{how_it_ended(attempt)} and left no result file"
-    tail = ("\nIts last lines:\n" + "\n".join(command.lines)) if command.lines else ""
-    return _reject(state, attempt, outcome, message + tail, now_us)
+    return _reject(state, attempt, outcome, message + _last_words(command), now_us)
+
+
+def _last_words(command: cmd.ReportExamined) -> str:
+    """How its output ended: what it said, where that can be told from the rest, or else its last lines."""
+    said = command.said
+    if said.session:
+        return f"\nIt said last:\n{said.message}" if said.message and not said.trouble else ""
+    return ("\nIts last lines:\n" + "\n".join(command.lines)) if command.lines else ""
+
+
+def _in_trouble(state: State, attempt: Attempt, said: cmd.Said, now_us: int) -> Decided:
+    """The program said what kept it from its end."""
+    outcome = _BY_TROUBLE[said.trouble]
+    message = said.message.strip() or how_it_ended(attempt)
+    if outcome is Outcome.UNUSABLE:
+        way_out = f"Mend its login or [agents.{attempt.agent}] in golem.toml first"
+        message = f"{message.splitlines()[0].rstrip('.')}. {way_out}"
+    if outcome is not Outcome.LIMIT:
+        return _reject(state, attempt, outcome, message, now_us)
+    rejected = ev.AttemptRejected(attempt=attempt.id, outcome=outcome, message=message)
+    return _decided(state, state.items[attempt.item], rejected, _parked(state, attempt, said, message, now_us))
+
+
+def _parked(state: State, attempt: Attempt, said: cmd.Said, message: str, now_us: int) -> ev.ProviderParked:
+    """Attempts that meet the limit while it is known already are one in the row, and never end it earlier."""
+    found = state.providers.get(attempt.agent, Provider(attempt.agent))
+    before = found.streak - (found.until_us > now_us)
+    until = max(outcomes.parked_until(before, said.reset_us, now_us), found.until_us)
+    reason = message.splitlines()[0]
+    return ev.ProviderParked(provider=attempt.agent, until_us=until, streak=before + 1, reason=reason)
+
+
+def unpark(state: State, command: cmd.Unpark, now_us: int) -> Decided:
+    """A provider's limit has passed."""
+    provider = state.providers.get(command.provider)
+    if provider is None or not 0 < provider.until_us <= now_us:
+        return NOTHING
+    return Decided((Draft(ev.ProviderAvailable(provider=provider.name), cause=f"seq:{state.seq}"),))
 
 
 def _not_started(state: State, attempt: Attempt, report: cmd.ReportExamined, now_us: int) -> Decided:

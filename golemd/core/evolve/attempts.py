@@ -15,6 +15,7 @@ from golemd.api.model import (
     NoteKind,
     Outcome,
     PhaseState,
+    Provider,
     ResultCode,
     Stage,
 )
@@ -60,6 +61,25 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
 def _attempt_spawned(state: State, record: Record, event: ev.AttemptSpawned) -> None:
     changes = {"pid": event.pid, "boot_id": event.boot_id, "started_at": record.ts}
     set_attempt(state, event.attempt, state=AttemptState.SPAWNED, **changes)
+    if event.session:
+        _set_session(state, event.attempt, event.session)
+
+
+def _set_session(state: State, attempt: str, session: str) -> None:
+    found = state.attempts[attempt]
+    set_attempt(state, attempt, session=session)
+    set_phase(state, found.run, found.phase, session=session)
+
+
+def _attempt_session(state: State, record: Record, event: ev.AttemptSession) -> None:
+    _set_session(state, event.attempt, event.session)
+    set_attempt(state, event.attempt, model=event.model)
+
+
+def _budget_spent(state: State, record: Record, event: ev.BudgetSpent) -> None:
+    set_attempt(state, event.attempt, cost_usd=event.cost_usd, tokens=event.input_tokens + event.output_tokens)
+    day = record.ts[:10]
+    state.spent = {day: state.spent.get(day, 0.0) + event.cost_usd}
 
 
 def _attempt_adopted(state: State, record: Record, event: ev.AttemptAdopted) -> None:
@@ -87,7 +107,7 @@ def judge(state: State, attempt: Attempt, spends: str, again_us: int, /, put_bac
     phase = phase_of(state, attempt.run, attempt.phase)
     changes |= {"live": "", "again_us": again_us}
     if put_back:
-        changes["put_back"] = attempt.id
+        changes |= {"put_back": attempt.id, "session": ""}  # another approach needs another conversation
     changes |= {name: 0 for name in ("transient_in_row", "lost_in_row") if _COUNTERS.get(spends) != name}
     if spends:
         changes[_COUNTERS[spends]] = getattr(phase, _COUNTERS[spends]) + 1
@@ -96,6 +116,8 @@ def judge(state: State, attempt: Attempt, spends: str, again_us: int, /, put_bac
 
 def _attempt_accepted(state: State, record: Record, event: ev.AttemptAccepted) -> None:
     attempt = state.attempts[event.attempt]
+    if not state.providers.get(attempt.agent, Provider("")).until_us:
+        state.providers.pop(attempt.agent, None)  # it works again, so the next limit is the first in a row
     set_attempt(state, event.attempt, state=AttemptState.ACCEPTED, outcome=str(event.result), message=event.summary)
     phase = phase_of(state, attempt.run, attempt.phase)
     failed = event.result is ResultCode.FAILED
@@ -127,7 +149,7 @@ def _attempt_rejected(state: State, record: Record, event: ev.AttemptRejected) -
     set_attempt(state, event.attempt, state=AttemptState.REJECTED, outcome=str(event.outcome), message=event.message)
     changes: dict[str, Any] = {}
     if attempt.kind is AttemptKind.AGENT:
-        interrupted = event.outcome in (Outcome.CANCELLED, Outcome.TRANSIENT)
+        interrupted = event.outcome in (Outcome.CANCELLED, Outcome.TRANSIENT, Outcome.LIMIT)
         kind = NoteKind.INTERRUPTION if interrupted else NoteKind.FAILURE
         phase = phase_of(state, attempt.run, attempt.phase)
         changes["notes"] = noted(phase, kind, event.message, event.attempt)
@@ -146,6 +168,8 @@ def _attempt_lost(state: State, record: Record, event: ev.AttemptLost) -> None:
 
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.AttemptPlanned: _attempt_planned,
+    ev.AttemptSession: _attempt_session,
+    ev.BudgetSpent: _budget_spent,
     ev.AttemptSpawned: _attempt_spawned,
     ev.AttemptAdopted: _attempt_adopted,
     ev.AttemptExited: _attempt_exited,

@@ -1,9 +1,11 @@
-"""What events do to evidence, commits and kept work."""
+"""What events do to evidence, commits, kept work and providers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
@@ -12,6 +14,7 @@ from golemd.api.model import (
     Evidence,
     NoteKind,
     PhaseState,
+    Provider,
     Stage,
 )
 from golemd.core.evolve.attempts import judge
@@ -75,8 +78,18 @@ def _work_kept(state: State, record: Record, event: ev.WorkKept) -> None:
             set_phase(state, event.run, phase.name, put_back="")
 
 
+def _provider_parked(state: State, record: Record, event: ev.ProviderParked) -> None:
+    state.providers[event.provider] = Provider(event.provider, event.until_us, event.streak, event.reason)
+
+
+def _provider_available(state: State, record: Record, event: ev.ProviderAvailable) -> None:
+    state.providers[event.provider] = replace(state.providers[event.provider], until_us=0)
+
+
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.EvidenceRecorded: _evidence_recorded,
     ev.CommitCreated: _commit_created,
     ev.WorkKept: _work_kept,
+    ev.ProviderParked: _provider_parked,
+    ev.ProviderAvailable: _provider_available,
 }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import Final
 
+from golemd.adapters import agents
+from golemd.adapters.agents.ask import first_words
 from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
+from golemd.api.model import Attempt
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine import prepare
 from golemd.engine.context import Context
-from golemd.engine.effects.spec import spec_of
+from golemd.engine.effects.spec import Job, agent_of, job_of
 
 _UNUSABLE: Final = frozenset(
     {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EPERM}
@@ -22,15 +26,37 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
     runner = engine.parts.runner
     adopted = runner.observe(attempt.id).identity is not None
     try:
-        started = await runner.submit(spec_of(engine, attempt))
+        job = job_of(engine, attempt)
+        if not adopted:
+            await _require_version(engine, attempt, job)
+        started = await runner.submit(job.spec)
     except prepare.Unusable as unusable:
         await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
         return
     if isinstance(started, Exit):
         await engine.report(_exit_report(started))
         return
-    await _claim(engine, started, adopted=adopted)
+    await _claim(engine, started, adopted=adopted, session="" if adopted else job.session)
     await _see_to_its_end(engine, attempt.id)
+
+
+async def _require_version(engine: Context, attempt: Attempt, job: Job) -> None:
+    """See that the agent's program is one that its kind can work with. Raises Unusable.
+
+    A program that will do is asked once; one that will not may have been mended, or had no time to answer.
+    """
+    run = engine.state.runs[attempt.run]
+    judge = agents.kind_of(agent_of(engine, run, attempt).kind).version_problem if attempt.agent else None
+    if judge is None:
+        return
+    program = job.spec.argv[0]
+    found = os.stat(program)
+    key = (program, found.st_mtime_ns, found.st_size)
+    if key in engine.good_programs:
+        return
+    if problem := judge(await first_words((program, "--version"), job.spec.env)):
+        raise prepare.Unusable(f"{program}: {problem}.")
+    engine.good_programs.add(key)
 
 
 async def watch(engine: Context, effect: plan.Watch) -> None:
@@ -41,13 +67,14 @@ async def watch(engine: Context, effect: plan.Watch) -> None:
     await _see_to_its_end(engine, effect.id)
 
 
-async def _claim(engine: Context, who: Identity, *, adopted: bool) -> None:
+async def _claim(engine: Context, who: Identity, *, adopted: bool, session: str = "") -> None:
     report = cmd.ReportSpawned(
         attempt=who.attempt,
         pid=who.pid,
         start=who.start,
         shim_pid=who.shim_pid,
         boot_id=who.boot_id,
+        session=session,
         adopted=adopted,
     )
     await engine.report(report)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from golemd.adapters import files, workspace
+import trio
+
+from golemd.adapters import agents, files, workspace
 from golemd.adapters.agents.environment import masked, secrets
 from golemd.api.model import Attempt, AttemptKind, Run, RunState
 from golemd.core import commands as cmd
@@ -13,9 +15,11 @@ from golemd.core import plan
 from golemd.core.results import MAX_RESULT_BYTES
 from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
-from golemd.engine.effects.spec import passed_on
+from golemd.engine.effects.spec import agent_of, passed_on
+from golemd.engine.logs import LOG_PIECE, STREAMS
 
 EVIDENCE_LINES: Final = 20
+MAX_MESSAGE: Final = 2000  # characters of an agent's last words
 
 
 async def examine(engine: Context, effect: plan.Examine) -> None:
@@ -23,7 +27,7 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     attempt = engine.state.attempts[effect.id]
     run = engine.state.runs[attempt.run]
     if run.state in (RunState.COMPLETED, RunState.FAILED, RunState.ABORTED):
-        await engine.report(cmd.ReportExamined(attempt=attempt.id))
+        await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt)))
         return
     lines = _last_lines(engine, run, attempt)
     error = _spawn_error(engine, attempt)
@@ -51,9 +55,39 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
         tree=looked.tree,
         trouble=_history_trouble(looked, run),
         lines=lines,
+        said=await _said(engine, run, attempt),
         error=error,
     )
     await engine.report(report)
+
+
+async def _said(engine: Context, run: Run, attempt: Attempt) -> cmd.Said:
+    """What the agent's program said in its output, read from the log files, so that it does not matter who watched."""
+    verify = attempt.kind is AttemptKind.VERIFY
+    reader = agents.Silent() if verify else agents.reader(agent_of(engine, run, attempt).kind)
+    if isinstance(reader, agents.Silent):
+        return cmd.Said()
+    for stream, feed in (("stdout", reader.feed), ("stderr", reader.feed_errors)):
+        offset = 0
+        while piece := engine.parts.runner.logs(attempt.id, STREAMS[stream], offset, LOG_PIECE):
+            feed(piece)
+            offset += len(piece)
+            await trio.lowlevel.checkpoint()
+    status = attempt.status if attempt.signal is None else -attempt.signal
+    said = reader.reading(status if status is not None else -1)
+    return cmd.Said(
+        session=said.session,
+        model=said.model,
+        cost_usd=said.cost_usd,
+        input_tokens=said.input_tokens,
+        output_tokens=said.output_tokens,
+        answer=said.result,
+        success=said.success,
+        trouble=said.trouble,
+        message=said.message[:MAX_MESSAGE],
+        reset_us=said.reset_us,
+        cannot_resume=said.cannot_resume,
+    )
 
 
 def _moving_branches(engine: Context, run: Run) -> set[str]:

@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from golemd.adapters import agents, files
 from golemd.adapters.agents.environment import child_environment
 from golemd.adapters.processes.runner import AttemptSpec
@@ -22,7 +25,14 @@ from golemd.engine.effects.places import attempt_folder, config_of, workspace_of
 CHANGES_FOLDER: Final = "changes"
 
 
-def spec_of(engine: Context, attempt: Attempt) -> AttemptSpec:
+class Job(Struct, frozen=True):
+    """What to run, and the session of the agent's program that it begins or goes on with."""
+
+    spec: AttemptSpec
+    session: str = ""
+
+
+def job_of(engine: Context, attempt: Attempt) -> Job:
     """What exactly to run. Raises Unusable when the program cannot be found."""
     state, settings = engine.state, engine.parts.settings
     run, item = state.runs[attempt.run], state.items[attempt.item]
@@ -31,34 +41,42 @@ def spec_of(engine: Context, attempt: Attempt) -> AttemptSpec:
     folder = attempt_folder(engine, attempt.id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     environ = _environment(engine, run, item, attempt, folder)
-    if attempt.kind is AttemptKind.VERIFY:
-        argv: tuple[str, ...] = ("/bin/sh", "-c", attempt.command)
-        stdin = None
-    else:
-        argv, stdin = _agent_program(engine, run, item, attempt, place, folder)
-        argv = (_found(argv[0], environ), *argv[1:])
+    launch, session = agents.Launch(("/bin/sh", "-c", attempt.command)), ""
+    if attempt.kind is not AttemptKind.VERIFY:
+        launch = _agent_launch(engine, run, item, attempt, place, folder)
+        session = launch.session or run.phase.session
+        environ = {**launch.env, **environ}
+        launch = replace(launch, argv=(_found(launch.argv[0], environ), *launch.argv[1:]))
     definition = definition_of(run, run.phase)
     minutes = definition.timeout_minutes or config.execution.phase_timeout_minutes
-    return AttemptSpec(
+    spec = AttemptSpec(
         attempt=attempt.id,
-        argv=argv,
+        argv=launch.argv,
         cwd=str(place.path),
         env=environ,
-        stdin=stdin,
+        stdin=_stdin_file(folder, launch.stdin),
         wall_seconds=minutes * 60,
         idle_seconds=settings.idle_timeout_minutes * 60,
         output_bytes=settings.max_output_mb << 20,
         grace_seconds=config.execution.grace_seconds,
     )
+    return Job(spec, session)
 
 
-def _agent_program(
+def _stdin_file(folder: Path, text: str | None) -> str | None:
+    if text is None:
+        return None
+    files.write_private(folder / "stdin", text)
+    return str(folder / "stdin")
+
+
+def _agent_launch(
     engine: Context, run: Run, item: Item, attempt: Attempt, place: Workspace, folder: Path
-) -> tuple[tuple[str, ...], str | None]:
+) -> agents.Launch:
     prompt_file = folder / "prompt.md"
     files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number))
     request = agents.Request(
-        agent=_agent(engine, run, attempt),
+        agent=agent_of(engine, run, attempt),
         item=item.id,
         phase=attempt.phase,
         number=attempt.number,
@@ -67,16 +85,14 @@ def _agent_program(
         result_file=str(folder / "result.json"),
         workspace=str(place.path),
         project_root=str(place.root),
+        model=definition_of(run, run.phase).model or "",
+        resume=run.phase.session,
     )
-    launch = agents.launch(request)
-    if launch.stdin is None:
-        return launch.argv, None
-    stdin = folder / "stdin"
-    files.write_private(stdin, launch.stdin)
-    return launch.argv, str(stdin)
+    return agents.launch(request)
 
 
-def _agent(engine: Context, run: Run, attempt: Attempt) -> Agent:
+def agent_of(engine: Context, run: Run, attempt: Attempt) -> Agent:
+    """The definition of the attempt's agent that its run is pinned to."""
     return config_of(engine, run).agents[attempt.agent]
 
 
@@ -118,6 +134,6 @@ def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, .
     general = engine.parts.settings.environment
     if attempt.kind is AttemptKind.VERIFY:
         return general.pass_env, general.variables
-    agent = _agent(engine, run, attempt)
+    agent = agent_of(engine, run, attempt)
     own = prepare.agent_values(engine, run, attempt.agent) if agent.env_digests else {}
     return (*general.pass_env, *agent.pass_env), {**general.variables, **own}

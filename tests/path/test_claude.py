@@ -1,0 +1,231 @@
+"""The real Claude Code at work for a real daemon; its service is a fake on loopback, and the item says what it does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from golemd.api import calls
+from tests.fakes.messages_api import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, Failure, MessagesApi
+from tests.path.ground import GUARD_SECONDS
+from tests.path.house import House
+from tests.path.repositories import Project
+
+INSTALL: Final = Path(__file__).parents[1] / "fakes" / "install_claude"
+NO_NODE: Final = 3
+RESET_S: Final = 4_000_000_000
+AS_SUBSCRIBER: Final = {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "ANTHROPIC_API_KEY": ""}
+USED_UP: Final = {
+    "anthropic-ratelimit-unified-status": "rejected",
+    "anthropic-ratelimit-unified-reset": str(RESET_S),
+    "anthropic-ratelimit-unified-representative-claim": "five_hour",
+}
+DONE: Final = (
+    '[[structured {"item_id": "@item", "phase": "@phase", "result": "phase_complete", "summary": "did @phase"}]]'
+)
+
+
+class Model(MessagesApi):
+    """It fills @item and @phase in, as the heading of the prompt names them."""
+
+    def take(self, request: dict[str, Any]) -> Failure | None:
+        text = json.dumps(request["messages"])
+        named = re.search(r"# (\S+): phase (\w+)", text)
+        if named is not None:
+            request["messages"] = json.loads(text.replace("@item", named[1]).replace("@phase", named[2]))
+        return super().take(request)
+
+
+@pytest.fixture(scope="session")
+def claude() -> str:
+    """The real program, installed once; a machine without node or npm has none, and no other reason counts."""
+    done = subprocess.run([INSTALL], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode == NO_NODE:
+        pytest.skip("node and npm are needed to install claude")
+    assert done.returncode == 0, "claude could not be installed: see what npm says"
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def api() -> Iterator[Model]:
+    with Model() as server:
+        yield server
+
+
+class Site:
+    """A daemon with a project whose agent is claude."""
+
+    def __init__(self, daemon: House, program: str, api: Model) -> None:
+        self.daemon, self.program, self.api = daemon, program, api
+
+    def project(self, *phases: dict[str, Any], env: dict[str, str] | None = None, **agent: Any) -> Project:
+        own = {
+            "ANTHROPIC_BASE_URL": self.api.url,
+            "ANTHROPIC_API_KEY": "fake-key",
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "IS_SANDBOX": "1",
+        }
+        wanted = {name: value for name, value in {**own, **(env or {})}.items() if value}
+        section = {"kind": "claude", "command": [self.program], **agent, "env": wanted}
+        return self.daemon.project(
+            phases=phases or [{"name": "build"}],
+            agents={"claude": section},
+            execution={"agent": "claude", "max_wip": 2},
+            pipelines={"other": [{"name": "write", "agent": "scripted"}]},
+        )
+
+    def argv(self, attempt: str) -> list[str]:
+        """How an attempt was started."""
+        spec = json.loads((self.daemon.state / "attempts" / attempt / "spec.json").read_text(encoding="utf-8"))
+        return [str(word) for word in spec["argv"]]
+
+    def sessions(self, item: str) -> list[str]:
+        return [record["data"]["session"] for record in self.daemon.records("attempt.session", item)]
+
+
+@pytest.fixture
+def site(daemon: House, claude: str, api: Model) -> Site:
+    return Site(daemon, claude, api)
+
+
+def test_it_carries_an_item_through_plan_build_and_review(site: Site) -> None:
+    daemon = site.daemon
+    project = site.project({"name": "plan"}, {"name": "build"}, {"name": "review"})
+    item = project.work(f"[[write @phase.txt by claude]] {DONE}")
+    daemon.done(item)
+    for phase in ("plan", "build", "review"):
+        assert project.file_of(item, f"{phase}.txt") == "by claude"
+        assert not (daemon.state / "attempts" / f"{item}.1.{phase}.1" / "result.json").exists()
+    committed = [record["data"]["message"] for record in daemon.records("commit.created", item)]
+    assert committed == [f"[{item}][{phase}] did {phase}" for phase in ("plan", "build", "review")]
+    spawned = [record["data"]["session"] for record in daemon.records("attempt.spawned", item)]
+    assert site.sessions(item) == spawned
+    assert len(set(spawned)) == 3, "each phase has a conversation of its own"
+    spent = [record["data"] for record in daemon.records("budget.spent", item)]
+    tokens = (2 * (INPUT_TOKENS + CACHED_TOKENS), 2 * OUTPUT_TOKENS)
+    assert [(each["input_tokens"], each["output_tokens"]) for each in spent] == [tokens] * 3
+    costs = [each["cost_usd"] for each in spent]
+    assert all(cost > 0 for cost in costs)
+    assert daemon.call(calls.Status()).spend.today_usd == pytest.approx(sum(costs), abs=1e-6)
+    assert "fake-key" not in (daemon.state / "journal.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_daemon_killed_in_the_middle_adopts_it_and_counts_its_cost_once(site: Site) -> None:
+    daemon, project = site.daemon, site.project()
+    item = project.work(f"[[write a.txt by claude]] [[hold]] {DONE}")
+    assert site.api.held.wait(GUARD_SECONDS)
+    (spawned,) = daemon.records("attempt.spawned", item)
+    daemon.kill9()
+    daemon.start()
+    assert daemon.until("attempt.adopted", item)["data"]["pid"] == spawned["data"]["pid"]
+    site.api.go_on.set()
+    daemon.done(item)
+    assert project.file_of(item, "a.txt") == "by claude"
+    assert site.sessions(item) == [spawned["data"]["session"]]
+    (spent,) = daemon.records("budget.spent", item)
+    daemon.restart()
+    assert len(daemon.records("budget.spent", item)) == 1
+    assert daemon.call(calls.Status()).spend.today_usd == pytest.approx(spent["data"]["cost_usd"], abs=1e-6)
+
+
+def test_a_failing_verify_command_is_mended_in_the_same_conversation(site: Site) -> None:
+    daemon = site.daemon
+    project = site.project({"name": "build", "verify": ["test -e second"]}, permissions="full")
+    item = project.work(f"[[bash if test -e first; then touch second; fi; touch first]] {DONE}")
+    daemon.done(item)
+    (session,) = set(site.sessions(item))
+    assert len(site.sessions(item)) == 2
+    first, second = site.argv(f"{item}.1.build.1"), site.argv(f"{item}.1.build.2")
+    assert first[first.index("--session-id") + 1] == second[second.index("--resume") + 1] == session
+    told = json.dumps(site.api.requests[-1]["messages"])
+    assert "This is attempt 1" in told
+    assert "A verify command failed on your work" in told
+    begun = {
+        record["data"]["attempt"]: record["data"].get("session", "") for record in daemon.records("attempt.spawned")
+    }
+    assert begun[f"{item}.1.build.verify_1.1"] == ""
+    costs = [record["data"]["cost_usd"] for record in daemon.records("budget.spent", item)]
+    assert costs == [pytest.approx(costs[0])] * 2, "only what was added counts"
+
+
+@pytest.mark.parametrize(("args", "ran"), [([], False), (["--allowedTools", "Bash(sh check.sh)"], True)])
+def test_with_edit_it_runs_the_commands_that_its_args_allow(site: Site, args: list[str], ran: bool) -> None:
+    project = site.project(permissions="edit", args=args)
+    item = project.work(f"[[write check.sh echo it ran > ran.txt]] [[bash sh check.sh]] {DONE}")
+    site.daemon.done(item)
+    assert ("ran.txt" in project.git("ls-tree", "--name-only", f"golem/{item}").split()) == ran
+
+
+def test_a_limit_parks_the_account_and_others_go_on(site: Site) -> None:
+    daemon, project = site.daemon, site.project(env=AS_SUBSCRIBER)
+    site.api.fail(Failure(429, headers=USED_UP))
+    item, other = project.add(DONE), project.add("[[write a.txt x]]", pipeline="other")
+    project.run()
+    parked = daemon.until("provider.parked", item)["data"]
+    assert (parked["provider"], parked["until_us"], parked["streak"]) == ("claude", RESET_S * 1_000_000, 1)
+    rejected = daemon.records("attempt.rejected", item)[0]["data"]
+    assert (rejected["outcome"], rejected.get("spends", "")) == ("limit", "")
+    daemon.done(other)
+    daemon.restart()
+    status = daemon.call(calls.Status())
+    assert [(each.name, each.state, each.until) for each in status.providers] == [
+        ("claude", "parked", "2096-10-02T07:06:40Z")
+    ]
+    assert status.projects[0].dispatch.state == "running"
+    assert "claude is parked until 2096-10-02T07:06:40Z" in (daemon.show(item).why or "")
+    assert len(daemon.records("attempt.planned", item)) == 1
+
+
+def test_an_account_that_is_refused_opens_a_gate_at_once_and_retry_goes_on(site: Site) -> None:
+    daemon, project = site.daemon, site.project()
+    site.api.fail(Failure(401, times=1))
+    item = project.work(DONE)
+    gate = daemon.until("gate.opened", item)["data"]
+    assert (gate["key"], len(daemon.records("attempt.planned", item))) == ("unusable", 1)
+    assert "401" in gate["question"]
+    assert "Mend its login or [agents.claude] in golem.toml first" in gate["question"]
+    daemon.decide(item, "retry")
+    daemon.done(item)
+
+
+def test_an_overloaded_service_spends_no_retry(site: Site) -> None:
+    daemon, project = site.daemon, site.project()
+    site.api.fail(Failure(529))
+    item = project.work(DONE)
+    rejected = daemon.until("attempt.rejected", item)["data"]
+    assert (rejected["outcome"], rejected["spends"], rejected.get("put_back", False)) == (
+        "transient",
+        "transient",
+        False,
+    )
+    assert "tried again in" in (daemon.show(item).why or "")
+    assert daemon.call(calls.Status()).providers == ()
+
+
+def test_a_program_that_is_missing_opens_a_gate(site: Site) -> None:
+    site.program = "no-such-claude"
+    item = site.project().work(DONE)
+    gate = site.daemon.until("gate.opened", item)["data"]
+    assert gate["key"] == "unusable"
+    assert "no-such-claude is not on the PATH" in gate["question"]
+
+
+def test_a_program_that_is_too_old_opens_a_gate_and_goes_on_when_it_was_updated(site: Site) -> None:
+    real, daemon = site.program, site.daemon
+    site.program = daemon.program("claude", "echo '1.0.0 (Claude Code)'")
+    item = site.project({"name": "plan"}, {"name": "build"}).work(DONE)
+    gate = daemon.until("gate.opened", item)["data"]
+    assert gate["key"] == "unusable"
+    assert "version 1.0.0 is too old" in gate["question"]
+    assert daemon.records("attempt.spawned", item) == []
+    asked = daemon.root / "asked"
+    daemon.program("claude", f'[ "$1" != --version ] || echo asked >> "{asked}"; exec "{real}" "$@"')
+    daemon.decide(item, "retry")
+    daemon.done(item)
+    assert asked.read_text(encoding="utf-8") == "asked\n", "one that will do is asked once"
