@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, short_hash, width
 from golemd.api.model import Evidence
 from golemd.api.views import GateDetail, GateView
@@ -40,7 +42,7 @@ def asks(gate: GateView) -> str:
 
 
 def waiting_lines(gates: Sequence[GateView], look: Look) -> list[str]:
-    """`! WRK-5 build asks: …   golemctl unblock WRK-5 …` for each; in two lines where one is too short."""
+    """`! WRK-5 build asks: …   golemctl unblock WRK-5 …` for each; long ones wrap, their command below."""
     lines: list[str] = []
     only = alone(gates)
     for gate in gates:
@@ -48,7 +50,8 @@ def waiting_lines(gates: Sequence[GateView], look: Look) -> list[str]:
         if width(sentence) + width(command) + 5 <= look.width:
             lines.append(f"{attention('! ' + sentence, look)}   {command}")
         else:
-            lines.append(attention("! " + cut(sentence, look.width - 2), look))
+            first, *rest = block(sentence, replace(look, width=look.width - 2), 0)
+            lines += [attention("! " + first, look), *(attention("  " + line, look) for line in rest)]
             lines.append(f"    {command}")
     return lines
 

@@ -320,7 +320,7 @@ TEMPLATE: Final = """\
 {BASE} # new work begins at the tip of this branch
 
 [execution]
-agent = "shell"              # who works on phases that name no agent of their own
+agent = "claude"             # who works on phases that name no agent of their own
 # verify = ["make test"]     # golemd runs these after each phase; a phase is completed only when all of them pass
 max_wip = 1                  # items under way at once
 max_concurrent = 1           # agents running at once
@@ -330,16 +330,18 @@ max_retries = 2
 [triage]
 enabled = false              # new items start at once, without an agent that looks at them first
 
+[agents.claude]
+kind = "claude"
+permissions = "edit"         # read | edit | full; what is not allowed is denied, never asked
+# model = "opus"
+# args = ["--allowedTools", "Bash(make:*)"]
+
 # An agent is any program. {{prompt_file}} becomes the path of its task; it writes its result, as JSON, to the file that
 # the variable GOLEM_RESULT names.
-[agents.shell]
-kind = "command"
-command = ["./agent.sh", "{{prompt_file}}"]
-
 # [agents.mine]
 # kind = "command"
-# command = ["my-agent", "--task", "{{prompt_file}}"]
-# pass_env = ["MY_AGENT_*"]        # variables of the daemon's environment that it may see
+# command = ["./agent.sh", "{{prompt_file}}"]
+# pass_env = ["MY_AGENT_*"]  # variables of the daemon's environment that it may see
 
 # What an item goes through, from top to bottom. Without `verify`, a phase has that of [execution].
 [[pipelines.feature.phases]]

@@ -262,14 +262,15 @@ def test_the_template_is_read_back_without_a_problem(branch: str) -> None:
     assert config is not None
     assert (config.name, config.prefix, config.base_branch) == ("demo", "DM", branch)
     assert config.triage.enabled is False
-    assert config.agents["shell"].command == ("./agent.sh", "{prompt_file}")
+    assert (config.execution.agent, config.agents["claude"].permissions) == ("claude", "edit")
     assert [phase.name for phase in config.pipelines["feature"].phases] == ["plan", "build", "review"]
 
 
 def test_what_the_template_has_commented_out_is_good_as_well() -> None:
     text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", template("demo", "DM", ""), flags=re.MULTILINE)
     config = good(text)
-    assert set(config.agents) == {"shell", "mine"}
+    assert set(config.agents) == {"claude", "mine"}
+    assert config.agents["mine"].command == ("./agent.sh", "{prompt_file}")
     assert config.base_branch == "main"
     assert config.execution.verify == ("make test",)
     assert config.pipelines["feature"].phases[0].gate == ("approval",)

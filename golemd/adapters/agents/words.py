@@ -42,7 +42,9 @@ class Request(Struct, frozen=True, kw_only=True):
 
     def located(self, program: str) -> str:
         """A program with a slash in its name is found from the project's root, others on the agent's PATH."""
-        return os.path.join(self.project_root, os.path.expanduser(program)) if "/" in program else program
+        if "/" not in program:
+            return program
+        return os.path.normpath(os.path.join(self.project_root, os.path.expanduser(program)))
 
 
 class Launch(Struct, frozen=True):

@@ -24,7 +24,7 @@ def test_placeholders_are_filled_and_other_braces_stay(lab: Lab) -> None:
 
 def test_a_program_with_a_slash_is_found_from_the_projects_root(lab: Lab) -> None:
     root = lab.workspace.parent
-    assert agents.launch(lab.request(Agent("command", ("./agent.sh",)))).argv == (f"{root}/./agent.sh",)
+    assert agents.launch(lab.request(Agent("command", ("./agent.sh",)))).argv == (f"{root}/agent.sh",)
     assert agents.launch(lab.request(Agent("command", ("~/agent.sh",)))).argv == (os.path.expanduser("~/agent.sh"),)
     assert agents.launch(lab.request(Agent("command", ("{project_root}/a",)))).argv == (f"{root}/a",)
 
