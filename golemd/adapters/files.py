@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from golemd.api.faults import Invalid
+from golemd.api.faults import Invalid, Unavailable
 
 MAX_CONFIG_BYTES: Final = 1 << 20
 
@@ -21,13 +21,16 @@ def read_bounded(path: Path, most: int) -> bytes | str | None:
         return None
     except OSError as error:
         return f"{path.name} cannot be read: {error.strerror}"
-    with os.fdopen(file, "rb") as opened:
+    try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             return f"{path.name} is not a plain file"
         if found.st_size > most:
             return f"{path.name} is larger than {most} bytes"
-        return opened.read(most + 1)
+        with open(file, "rb", closefd=False) as opened:
+            return opened.read(most)
+    finally:
+        os.close(file)
 
 
 def read_text(path: Path) -> str | None:
@@ -44,13 +47,16 @@ def read_text(path: Path) -> str | None:
 
 
 def write_new(path: Path, text: str) -> bool:
-    """Write a file that does not exist yet, whole; False when it exists."""
+    """Write a file that does not exist yet, whole; False when it exists. Raises Unavailable `unwritable_file`."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         draft.write_text(text, encoding="utf-8")
         os.link(draft, path)
     except FileExistsError:
         return False
+    except OSError as error:
+        hint = "Mend that (room, permissions), then try again."
+        raise Unavailable("unwritable_file", f"{path} cannot be written: {error.strerror}.", hint) from error
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()

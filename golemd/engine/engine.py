@@ -85,7 +85,7 @@ class Engine(Context):
         journal = self.parts.journal
         if journal.degraded and not journal.poke():
             message = "The disk is full, and nothing is changed until there is room."
-            raise Unavailable("disk_full", message, "Make room on it; golemd goes on by itself.")
+            raise Unavailable(effects.DISK_FULL, message, "Make room on it; golemd goes on by itself.")
 
     def _project_at(self, common_dir: str) -> str:
         """The name of the project with this git folder, or an empty text."""
@@ -220,6 +220,8 @@ class Engine(Context):
             try:
                 _, records = self.apply(command)
             except Unavailable as fault:
+                if fault.code != effects.DISK_FULL:
+                    raise
                 log.warning("%s %s", fault.message, fault.hint)
                 return False
             progress = progress or bool(records)

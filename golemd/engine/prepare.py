@@ -104,9 +104,8 @@ async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.F
         config_digest=digest(reading.config),
         wrote=missing,
     )
-    decide(
-        engine.state, cmd.Asked(call=call, actor=actor, facts=facts), engine.now_us()
-    )  # refused before it is written
+    asked = cmd.Asked(call=call, actor=actor, facts=facts)
+    decide(engine.state, asked, engine.now_us())  # what will be refused is refused before anything is written
     hold(engine, known.name if known else reading.config.name, repository.common_dir)
     if missing:
         files.write_new(root / CONFIG_FILE, draft)

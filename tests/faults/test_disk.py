@@ -150,6 +150,34 @@ def test_what_could_not_be_launched_on_a_full_disk_is_launched_when_there_is_roo
 
 
 @needs_mount
+def test_a_full_disk_of_worktrees_alone_asks_once_and_the_journal_goes_on(tmp_path: Path) -> None:
+    options = "size=262144,mode=700"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "worktrees", tmp_path], check=False).returncode != 0:
+        pytest.skip("mount(8) is not permitted here")
+    try:
+        filler = tmp_path / "filler"
+        with open(filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"\0" * 4096):
+                pass
+        with rig(f"worktree_root = {str(tmp_path)!r}\n") as place:
+            daemon = place.start()
+            place.init()
+            with place.client() as client, contextlib.closing(client.follow(calls.EventsFollow())) as following:
+                item = client.call(calls.ItemAdd(title="waits for room")).id
+                client.call(calls.RunStart())
+                asked = until(following, "gate.opened")["data"]["question"]
+                assert "preparing the workspace" in asked
+                assert client.call(calls.Status()).daemon.degraded is None
+                filler.unlink()
+                client.call(calls.ItemUnblock(id=item))
+                until(following, "item.completed")
+            assert daemon.kill(signal.SIGTERM) == 0, daemon.said
+            assert daemon.said.count("enter:") == 1, "it was tried again and again"
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@needs_mount
 def test_a_start_on_a_full_disk_says_so_and_with_room_no_acknowledgement_is_lost(small: Rig) -> None:
     daemon = small.start()
     small.init()

@@ -51,12 +51,13 @@ def test_a_huge_result_file_is_refused(daemon: House) -> None:
     assert "large" in daemon.until("gate.opened", item)["data"]["question"]
 
 
-def test_a_result_file_that_is_no_file_is_refused(daemon: House) -> None:
-    agents = daemon.agent("odd", 'mkfifo "$GOLEM_RESULT"')
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir", "ln -s /dev/zero"])
+def test_a_result_file_that_is_no_file_is_refused(daemon: House, make: str) -> None:
+    agents = daemon.agent("odd", f'{make} "$GOLEM_RESULT"')
     project = daemon.project(phases=[{"name": "build", "agent": "odd", "max_retries": 0}], agents=agents)
     item = project.work()
-    assert daemon.until("attempt.rejected", item)["data"]["outcome"] in ("bad_result", "no_result")
-    daemon.until("gate.opened", item)
+    assert daemon.until("attempt.rejected", item)["data"]["outcome"] == "bad_result"
+    assert "result.json" in daemon.until("gate.opened", item)["data"]["question"]
 
 
 def test_a_valid_result_wins_over_a_bad_exit_status(daemon: House, demo: Project) -> None:

@@ -20,13 +20,14 @@ from golemd.engine.effects import attempts, examine, worktrees
 
 log = logging.getLogger(__name__)
 
-DISK_FULL: Final = "disk_full"  # the code of the journal's refusal
+DISK_FULL: Final = "disk_full"  # the code of the journal's refusal, and of git's
 RETRY_SECONDS: Final = 30.0  # until an effect that failed, and that no gate can ask about, is tried again
 
 
 async def carry_out(engine: Context, effect: plan.Effect) -> None:
     """Do one effect and report what came of it."""
     try:
+        await engine.settled()  # an effect reads the state: what it finds there must be durable, not its intent alone
         await _EFFECTS[type(effect)](engine, effect)
     except Exception as error:
         if _is_fatal(error):
@@ -48,11 +49,14 @@ def _is_fatal(error: BaseException) -> bool:
 
 
 async def _report_failure(engine: Context, effect: plan.Effect, error: Exception) -> None:
-    """Record a failure. What a full disk leaves unrecorded is done again when there is room."""
+    """Record a failure. What a full disk leaves unrecorded is done again when there is room.
+
+    A full disk that the journal can still write on, say one of worktrees alone, is a failure like any other.
+    """
     fault = error if isinstance(error, Fault) else Fault("internal", f"{type(error).__name__}: {error}", "See the log.")
     report = _FAILURES.get(type(effect))
     try:
-        if fault.code == DISK_FULL:
+        if fault.code == DISK_FULL and not engine.parts.journal.poke():
             raise fault
         if report is not None:
             await engine.report(report(effect, fault))

@@ -9,7 +9,7 @@ import trio
 
 from golemd.adapters import agents, files, workspace
 from golemd.adapters.agents.environment import masked, secrets
-from golemd.api.model import Attempt, AttemptKind, Run, RunState
+from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.core.results import MAX_RESULT_BYTES
@@ -26,7 +26,7 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     """Look at what an ended attempt left. A run that is over is not looked at: its worktree goes."""
     attempt = engine.state.attempts[effect.id]
     run = engine.state.runs[attempt.run]
-    if run.state in (RunState.COMPLETED, RunState.FAILED, RunState.ABORTED):
+    if run.state in RUN_OVER:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt)))
         return
     lines = _last_lines(engine, run, attempt)
