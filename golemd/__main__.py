@@ -94,7 +94,7 @@ def _act(options: argparse.Namespace) -> int:
     if options.repair is not None:
         return _repair(state_dir, options.repair, settings)
     socket_path = paths.socket_path(options.socket, options.state_dir)
-    return trio.run(_daemon, state_dir, socket_path, settings, paths.config_path(options.config))
+    return trio.run(_daemon, state_dir, socket_path, settings)
 
 
 def _refuse(fault: Fault) -> int:
@@ -173,7 +173,7 @@ def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
 # --- the daemon --------------------------------------------------------------------------------------------------
 
 
-async def _daemon(state_dir: Path, socket_path: Path, settings: Settings, config_path: Path) -> int:
+async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int:
     folder = StateFolder.open(state_dir)
     instance = folder.instance()
     state, clock = State(), SystemClock()

@@ -103,9 +103,9 @@ LIMITS: Final[Keys] = {
     "record_bytes": whole(64 * KIB, GIB),
     "segment_bytes": whole(64 * KIB, 64 * GIB),
     "reserve_bytes": whole(64 * KIB, GIB),
-    "tokens": whole(1, 10_000_000),
-    "token_days": whole(1, 365),
-    "snapshot_events": whole(100, 1_000_000_000),
+    "tokens": later(whole(1, 10_000_000), 100_000),
+    "token_days": later(whole(1, 365), 7),
+    "snapshot_events": later(whole(100, 1_000_000_000), 50_000),
 }
 SETTINGS: Final = table(
     Settings,

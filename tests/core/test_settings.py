@@ -33,9 +33,9 @@ follower_bytes = 65536
 record_bytes = 131072
 segment_bytes = 262144
 reserve_bytes = 65536
-tokens = 10
-token_days = 1
-snapshot_events = 500
+tokens = 100_000
+token_days = 7
+snapshot_events = 50_000
 """
 
 
@@ -79,7 +79,7 @@ def test_every_key_arrives_in_the_settings() -> None:
     assert settings.environment.variables == {"EDITOR": "true", "TOKEN": "hunter2"}
     assert settings.environment.pass_env == ("NPM_*",)
     assert settings.environment.path == "/opt/bin:/usr/bin"
-    assert settings.limits == Limits(65536, 16, 4096, 3, 2, 0.5, 65536, 131072, 262144, 65536, 10, 1, 500)
+    assert settings.limits == Limits(65536, 16, 4096, 3, 2, 0.5, 65536, 131072, 262144, 65536)
 
 
 def test_every_limit_has_a_key_and_its_default_is_allowed() -> None:
@@ -125,3 +125,9 @@ def test_what_is_wrong_is_told_with_line_key_and_way_out(text: str, problem: str
 
 def test_all_problems_are_told_at_once() -> None:
     assert len(bad("max_agents = 0\nlogs_days = 1\n[limits]\ntokens = 0\n")) == 3
+
+
+@pytest.mark.parametrize("line", ["tokens = 10", "token_days = 1", "snapshot_events = 500"])
+def test_a_limit_that_cannot_be_chosen_yet_is_refused_rather_than_ignored(line: str) -> None:
+    (problem,) = bad(f"[limits]\n{line}\n")
+    assert "is not available in this release" in str(problem)
