@@ -20,9 +20,10 @@ from golemd.api.model import Actor, AttemptState
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import tokens
-from golemd.engine import effects, prepare, queries, streams
+from golemd.engine import answers, effects, prepare, queries, streams
 from golemd.engine.context import ROOM_SECONDS, Context
 from golemd.engine.effects import worktrees
+from golemd.engine.queries import daemon
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Engine(Context):
             use = tokens.earlier_use(self.state, call, body, self.now_us())
         if use is not None:
             await self.settled()
-            return queries.answer(self, call, use.project, use.item, repeated=True)
+            return answers.answer(self, call, use.project, use.item, repeated=True)
         command = cmd.Asked(call=call, actor=actor, agent=agent, facts=facts)
         decided, records = self.apply(command, body=body if call.token else "", token=call.token)
         first = records[0] if records else None
@@ -78,7 +79,7 @@ class Engine(Context):
         if decided.fault is not None:
             raise decided.fault
         project, item = (first.project, first.item) if first else (self._project_at(facts.common_dir), "")
-        return queries.answer(self, call, project, item, note=decided.note)
+        return answers.answer(self, call, project, item, note=decided.note)
 
     def _require_room(self) -> None:
         """Refuse a change while the journal's reserve cannot be renewed; the ends of attempts still go in."""
@@ -101,7 +102,7 @@ class Engine(Context):
 
     def _shutdown(self, call: calls.Shutdown) -> Any:  # noqa: ANN401 - as above
         keep = call.keep_agents or self.parts.settings.on_stop == "keep"
-        answer = queries.shutdown_view(self, keep)
+        answer = daemon.shutdown_view(self, keep)
         self.stop("keep" if keep else "end")
         return answer
 

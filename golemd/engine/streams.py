@@ -11,22 +11,22 @@ from golemd.adapters.socket import Session, Stream
 from golemd.api import calls, views
 from golemd.api.events import as_line
 from golemd.api.wire import encode_notification
-from golemd.engine import queries
 from golemd.engine.context import Context
+from golemd.engine.queries import records
 
 LOG_LOOK_SECONDS: Final = 0.25  # between looks at a log that somebody follows; nobody looks otherwise
 
 
 def _events(engine: Context, call: calls.EventsFollow) -> Stream:
     journal = engine.parts.journal
-    since = journal.durable_seq + 1 if call.since is None else queries.first_seq(engine, call.since)
+    since = journal.durable_seq + 1 if call.since is None else records.first_seq(engine, call.since)
 
     async def produce(session: Session, msgid: int) -> None:
         sent = since - 1
         while True:
             until = await journal.wait_past(sent)
             for record in journal.scan(sent, until):
-                if queries.wanted(record, call.item, call.type):
+                if records.wanted(record, call.item, call.type):
                     line = encode_notification("event", {"follow": msgid, "record": as_line(record)})
                     if not session.offer(line):
                         lagged = {"follow": msgid, "resume_seq": record.seq}
@@ -41,8 +41,8 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
 
 
 def _log(engine: Context, call: calls.LogsFollow) -> Stream:
-    attempt = queries.attempt_for(engine, call.id)
-    first = queries.log_piece(engine, attempt, call.stream, call.offset)
+    attempt = records.attempt_for(engine, call.id)
+    first = records.log_piece(engine, attempt, call.stream, call.offset)
 
     async def produce(session: Session, msgid: int) -> None:
         piece = first
@@ -58,7 +58,7 @@ def _log(engine: Context, call: calls.LogsFollow) -> Stream:
                 return
             if not piece.text:
                 await trio.sleep(LOG_LOOK_SECONDS)
-            piece = queries.log_piece(engine, attempt, call.stream, piece.next)
+            piece = records.log_piece(engine, attempt, call.stream, piece.next)
 
     return Stream(views.FollowStarted(since=first.offset, attempt=attempt.id), produce)
 

@@ -1,0 +1,121 @@
+"""Requests that change something; and Shutdown, which ends the daemon."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from golemd.api import views
+from golemd.api.calls.base import Call, Change
+
+
+class ProjectInit(Change[views.ProjectReady], frozen=True, kw_only=True):
+    """Register the git repository around the folder `root`; write a commented golem.toml if it has none."""
+
+    METHOD = "project.init"
+    root: str
+    prefix: str = ""
+
+
+class ProjectRemove(Change[tuple[views.ProjectView, ...]], frozen=True, kw_only=True):
+    """Forget a project that has no unfinished items; its repository is left as it is."""
+
+    METHOD = "project.remove"
+    project: str
+
+
+class ItemAdd(Change[views.ItemView], frozen=True, kw_only=True):
+    """Add an item to a project's backlog."""
+
+    METHOD = "item.add"
+    project: str = ""
+    title: str
+    description: str = ""
+    priority: int = 0
+    labels: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    pipeline: str = ""
+    base: str = ""
+    vars: dict[str, str] = field(default_factory=dict)
+
+
+class ItemEdit(Change[views.ItemView], frozen=True, kw_only=True):
+    """Change an item; what is left out stays as it is."""
+
+    METHOD = "item.edit"
+    id: str
+    title: str | None = None
+    description: str | None = None
+    priority: int | None = None
+    labels: tuple[str, ...] | None = None
+    dependencies: tuple[str, ...] | None = None
+    pipeline: str | None = None
+    base: str | None = None
+    size: str | None = None
+    complexity: str | None = None
+    risk: str | None = None
+    impact: str | None = None
+
+
+class ItemCancel(Change[views.ItemView], frozen=True, kw_only=True):
+    """Cancel an item: its agents are ended, its gates closed, its branch kept."""
+
+    METHOD = "item.cancel"
+    id: str
+    reason: str = ""
+
+
+class ItemReopen(Change[views.ItemView], frozen=True, kw_only=True):
+    """Take a done or cancelled item up again, from the beginning."""
+
+    METHOD = "item.reopen"
+    id: str
+    reason: str = ""
+
+
+class ItemUnblock(Change[views.ItemView], frozen=True, kw_only=True):
+    """Decide an item's only open gate in its default way; `answer` and `notes` are its text."""
+
+    METHOD = "item.unblock"
+    id: str
+    answer: str = ""
+    notes: str = ""
+
+
+class GateDecide(Change[views.ItemView], frozen=True, kw_only=True):
+    """Decide a gate. `gate` may be an item with one open gate; `content` is the digest of what was shown."""
+
+    METHOD = "gate.decide"
+    gate: str
+    option: str
+    text: str = ""
+    content: str = ""
+
+
+class RunStart(Change[views.RunStarted], frozen=True, kw_only=True):
+    """Dispatch a project: work on its items until all are done or wait for a human, or `cap` phases were started."""
+
+    METHOD = "run.start"
+    project: str = ""
+    cap: int | None = None
+    continuous: bool = False
+
+
+class RunStop(Change[views.RunStopped], frozen=True, kw_only=True):
+    """End a project's dispatch: nothing new is launched; `now` also ends its running attempts."""
+
+    METHOD = "run.stop"
+    project: str = ""
+    now: bool = False
+
+
+class Reload(Change[views.ReloadView], frozen=True, kw_only=True):
+    """Read the projects' configuration again; one with errors is refused and the old one stays."""
+
+    METHOD = "reload"
+
+
+class Shutdown(Call[views.ShutdownView], frozen=True, kw_only=True):
+    """Stop the daemon: attempts are ended with grace, or with `keep_agents` run on and are adopted later."""
+
+    METHOD = "shutdown"
+    keep_agents: bool = False

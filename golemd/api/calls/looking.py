@@ -1,0 +1,112 @@
+"""Requests that look and change nothing, and the follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from golemd.api import views
+from golemd.api.calls.base import Call
+
+
+class Ping(Call[views.Pong], frozen=True, kw_only=True):
+    """Ask whether the daemon answers."""
+
+    METHOD = "ping"
+    FOR_ANYONE = True
+
+
+class Describe(Call[dict[str, Any]], frozen=True, kw_only=True):
+    """Print the whole interface: methods, fields, types, replies, faults, documentation."""
+
+    METHOD = "describe"
+    FOR_ANYONE = True
+
+
+class Status(Call[views.StatusView], frozen=True, kw_only=True):
+    """Show projects, items, open gates and running attempts; `all` lists ended items too."""
+
+    METHOD = "status"
+    project: str = ""
+    all: bool = False
+
+
+class ItemShow(Call[views.ItemDetail], frozen=True, kw_only=True):
+    """Show one item with its runs, attempts, gates and last records; `prompt` adds its next or last prompt."""
+
+    METHOD = "item.show"
+    AGENT_FIELD = "id"
+    id: str
+    prompt: bool = False
+
+
+class ItemWhy(Call[views.WhyView], frozen=True, kw_only=True):
+    """Say in words why an item is not running."""
+
+    METHOD = "item.why"
+    AGENT_FIELD = "id"
+    id: str
+
+
+class GateList(Call[tuple[views.GateView, ...]], frozen=True, kw_only=True):
+    """List the open gates, oldest first."""
+
+    METHOD = "gate.list"
+    project: str = ""
+
+
+class GateShow(Call[views.GateDetail], frozen=True, kw_only=True):
+    """Show one gate: what happens if, what it holds up, content, files, evidence."""
+
+    METHOD = "gate.show"
+    AGENT_FIELD = "gate"
+    gate: str
+
+
+class EventsRead(Call[views.RecordsView], frozen=True, kw_only=True):
+    """Read durable records from sequence number `since`, or a time, on."""
+
+    METHOD = "events.read"
+    since: int | str = 1
+    item: str = ""
+    type: str = ""
+    limit: int = 1000
+
+
+class EventsFollow(Call[views.FollowStarted], frozen=True, kw_only=True):
+    """Follow the journal: one `event` notification per durable record. Without `since`, from now on."""
+
+    METHOD = "events.follow"
+    since: int | str | None = None
+    item: str = ""
+    type: str = ""
+
+
+class LogsRead(Call[views.LogView], frozen=True, kw_only=True):
+    """Read an attempt's output from a byte offset on. An item or run stands for its newest attempt."""
+
+    METHOD = "logs.read"
+    id: str
+    stream: str = "stdout"
+    offset: int = 0
+
+
+class LogsFollow(Call[views.FollowStarted], frozen=True, kw_only=True):
+    """Follow an attempt's output as `log` notifications until the attempt is over."""
+
+    METHOD = "logs.follow"
+    id: str
+    stream: str = "stdout"
+    offset: int = 0
+
+
+class ProjectList(Call[tuple[views.ProjectView, ...]], frozen=True, kw_only=True):
+    """List the registered projects."""
+
+    METHOD = "project.list"
+
+
+class JournalVerify(Call[views.VerifyView], frozen=True, kw_only=True):
+    """Check every line of the journal; `deep` replays it all and compares with the live state."""
+
+    METHOD = "journal.verify"
+    deep: bool = False

@@ -1,0 +1,107 @@
+"""The answers of changing calls: one row per call that answers with something else than an item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from golemd.api import calls, views
+from golemd.api.model import EndedItem, Item
+from golemd.core import present
+from golemd.core.state import State
+from golemd.engine import prepare
+from golemd.engine.context import Context
+from golemd.engine.queries.common import clock
+from golemd.engine.queries.daemon import project_list, seen_of
+
+
+def answer(
+    engine: Context, call: calls.Change[Any], project: str, item: str, note: str = "", repeated: bool = False
+) -> Any:  # noqa: ANN401 - the reply that the call declares
+    """What a changing call is told, from the ids of its first record (none, when nothing had to be changed)."""
+    make: Callable[..., Any] = _ANSWERS.get(type(call), _about_item)
+    return make(engine, call, project, item, note, repeated)
+
+
+def _about_item(engine: Context, call: Any, project: str, item: str, note: str, repeated: bool) -> views.ItemView:  # noqa: ANN401
+    state = engine.state
+    named = item or getattr(call, "id", "") or state.gates[call.gate].item
+    found: Item | EndedItem = state.known(named)
+    if not note and isinstance(call, calls.GateDecide | calls.ItemUnblock):
+        note = _dispatch_note(state, found)
+    return present.item_view(state, found, clock(engine), note, repeated)
+
+
+def _dispatch_note(state: State, item: Item | EndedItem) -> str:
+    dispatch = state.projects[item.project].dispatch
+    live = isinstance(item, Item) and str(item.status) not in ("done", "cancelled")
+    return f"nothing is dispatched in {item.project}; golemctl run starts it" if live and not dispatch.on else ""
+
+
+def _run_started(
+    engine: Context, call: calls.RunStart, project: str, item: str, note: str, repeated: bool
+) -> views.RunStarted:
+    found = engine.state.projects[project] if project else engine.state.project(call.project)
+    return views.RunStarted(
+        project=found.name,
+        dispatch=present.dispatch_view(found.dispatch),
+        since=engine.state.seq + 1 if note == "attached" else found.dispatch.seq,
+        attached=note == "attached",
+        repeated=repeated,
+    )
+
+
+def _run_stopped(
+    engine: Context, call: calls.RunStop, project: str, item: str, note: str, repeated: bool
+) -> views.RunStopped:
+    found = engine.state.projects[project] if project else engine.state.project(call.project)
+    running = present.running_attempts(engine.state, found.name)
+    return views.RunStopped(
+        project=found.name,
+        dispatch=present.dispatch_view(found.dispatch),
+        running=tuple(present.attempt_view(each, seen=seen_of(engine, each)) for each in running),
+        repeated=repeated,
+    )
+
+
+def _project_ready(
+    engine: Context, call: calls.ProjectInit, project: str, item: str, note: str, repeated: bool
+) -> views.ProjectReady:
+    found = engine.state.projects[project] if project else engine.state.project(call.root)
+    root = Path(found.root)
+    names = (prepare.CONFIG_FILE, prepare.OLD_CONFIG_FILE)
+    file = next((root / name for name in names if (root / name).exists()), root / names[0])
+    return views.ProjectReady(
+        project=present.project_view(engine.state, found),
+        config_file=str(file),
+        written=note == "written",
+        again=bool(note and note != "written") or repeated,
+        repeated=repeated,
+    )
+
+
+def _removed(
+    engine: Context, call: calls.ProjectRemove, project: str, item: str, note: str, repeated: bool
+) -> tuple[views.ProjectView, ...]:
+    lock = engine.held.pop(project, None) if project not in engine.state.projects else None
+    if lock is not None:
+        lock.release()
+    return project_list(engine, calls.ProjectList())
+
+
+def _reloaded(
+    engine: Context, call: calls.Reload, project: str, item: str, note: str, repeated: bool
+) -> views.ReloadView:
+    names = tuple(engine.state.projects)
+    changed = tuple(name for name in names if name in (project, *note.split()))
+    return views.ReloadView(changed=changed, unchanged=tuple(name for name in names if name not in changed))
+
+
+_ANSWERS: Final[dict[type[calls.Call[Any]], Callable[..., Any]]] = {
+    calls.RunStart: _run_started,
+    calls.RunStop: _run_stopped,
+    calls.ProjectInit: _project_ready,
+    calls.ProjectRemove: _removed,
+    calls.Reload: _reloaded,
+}

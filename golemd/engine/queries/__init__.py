@@ -1,0 +1,24 @@
+"""Looking: one row per query, made of the state as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from golemd.api import calls
+from golemd.engine.queries import daemon, items, records
+
+QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[Any]]]] = {
+    calls.Ping: daemon.ping,
+    calls.Describe: daemon.describe,
+    calls.Status: daemon.status,
+    calls.ProjectList: daemon.project_list,
+    calls.ItemShow: items.show,
+    calls.ItemWhy: items.why,
+    calls.GateList: items.gate_list,
+    calls.GateShow: items.gate_show,
+    calls.EventsRead: records.events,
+    calls.LogsRead: records.log,
+    calls.JournalVerify: records.verify,
+}
+SLOW: Final = frozenset({calls.GateShow, calls.JournalVerify})  # they ask git or read the whole journal

@@ -1,0 +1,69 @@
+"""Items and gates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from golemd.adapters import workspace
+from golemd.api import calls, views
+from golemd.api.events import Record, as_line
+from golemd.api.faults import NotFound
+from golemd.api.model import EndedItem
+from golemd.core import present, prompt
+from golemd.core.decide import gates
+from golemd.engine import prepare
+from golemd.engine.context import Context
+from golemd.engine.queries.common import clock
+
+LAST_EVENTS: Final = 20
+
+
+def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
+    state, item = engine.state, engine.state.known(call.id)
+    events = tuple(as_line(record) for record in _last_records(engine, item.id))
+    if isinstance(item, EndedItem):
+        past = prepare.history_of(engine, item.id)
+        return present.item_detail(past, past, past.items[item.id], clock(engine), events, None)
+    run = state.run_of(item)
+    text = None
+    if call.prompt:
+        if run is None:
+            raise NotFound("no_prompt", f"{item.id} has no run yet, so there is no prompt.", "golemctl run")
+        text = prompt.prompt_for(state, run, max(1, run.phase.number + (not run.phase.live)))
+    reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
+    past = prepare.history_of(engine, item.id) if reopened else state
+    return present.item_detail(state, past, item, clock(engine), events, text)
+
+
+def _last_records(engine: Context, item: str) -> list[Record]:
+    durable = engine.parts.journal.durable_seq
+    seqs = [seq for seq in engine.state.trail.get(item, ())[-LAST_EVENTS:] if seq <= durable]
+    return list(engine.parts.journal.read(seqs))
+
+
+def why(engine: Context, call: calls.ItemWhy) -> views.WhyView:
+    return present.why_view(engine.state, engine.state.known(call.id), clock(engine))
+
+
+def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ...]:
+    state = engine.state
+    project = state.project(call.project).name if call.project else ""
+    return tuple(
+        present.gate_view(gate)
+        for gate in state.all_open_gates()
+        if not project or state.items[gate.item].project == project
+    )
+
+
+async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
+    gate = gates.find(engine.state, call.gate)
+    run = engine.state.runs[gate.run]
+    if not run.base_commit or not gate.content.commit:
+        return present.gate_detail(engine.state, gate)
+    root = Path(engine.state.projects[run.project].root)
+    stat = await workspace.diffstat(engine.parts.git, root, run.base_commit, gate.content.tree or gate.content.commit)
+    files = tuple(each.path for each in stat.files)
+    count = len(files) + stat.more
+    shown = f"{count} file{'' if count == 1 else 's'} +{stat.insertions} -{stat.deletions}"
+    return present.gate_detail(engine.state, gate, files, shown)

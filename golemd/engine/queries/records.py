@@ -1,0 +1,157 @@
+"""The journal and the logs of attempts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from golemd.api import calls, views
+from golemd.api.events import Record, as_line
+from golemd.api.faults import Invalid, NotFound
+from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState
+from golemd.core import times
+from golemd.core.configuration import digest
+from golemd.core.evolve import fold
+from golemd.core.state import State
+from golemd.engine import prepare
+from golemd.engine.context import Context
+from golemd.engine.logs import LOG_PIECE, STREAMS
+
+MAX_RECORDS: Final = 1000  # of one answer
+MAX_ANSWER_BYTES: Final = 512 * 1024
+
+
+def first_seq(engine: Context, since: int | str) -> int:
+    """The first record at or after a sequence number or an RFC 3339 UTC time."""
+    if isinstance(since, int):
+        return max(1, since)
+    if since.isdecimal():
+        return max(1, int(since))
+    try:
+        moment = times.micros(since)
+    except ValueError as error:
+        hint = "A sequence number, or a UTC time such as 2026-11-20T09:00:00Z."
+        raise Invalid("invalid_since", f"{since!r} is neither.", hint) from error
+    low, high = 1, engine.parts.journal.durable_seq + 1
+    while low < high:
+        middle = (low + high) // 2
+        record = next(iter(engine.parts.journal.read([middle])))
+        low, high = (middle + 1, high) if times.micros(record.ts) < moment else (low, middle)
+    return low
+
+
+def wanted(record: Record, item: str, kind: str) -> bool:
+    """Whether a record is of the item and of the type or its beginning (empty: any)."""
+    return (not item or record.item == item) and record.type.startswith(kind)
+
+
+def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
+    journal = engine.parts.journal
+    seq = first_seq(engine, call.since)
+    limit = max(1, min(call.limit, MAX_RECORDS))
+    found: list[dict[str, Any]] = []
+    size = 0
+    for record in journal.scan(seq - 1, journal.durable_seq):
+        if wanted(record, call.item, call.type):
+            line = as_line(record)
+            size += len(msgspec.json.encode(line))
+            if found and (len(found) >= limit or size > MAX_ANSWER_BYTES):
+                return views.RecordsView(records=tuple(found), next=record.seq, more=True)
+            found.append(line)
+    return views.RecordsView(records=tuple(found), next=journal.durable_seq + 1)
+
+
+def attempt_for(engine: Context, named: str) -> Attempt:
+    """The attempt of that id; an item, run or phase stands for its newest one that has begun."""
+    if named in engine.state.attempts:
+        return engine.state.attempts[named]
+    item = next((each for each in (named, *_prefixes(named)) if each in engine.state.items), None)
+    state: State = engine.state
+    if item is None:
+        item = next((each for each in (named, *_prefixes(named)) if each in engine.state.ended), None)
+        if item is None:
+            raise NotFound("attempt_not_found", f"There is no attempt {named[:80]!r}.", "golemctl show ID lists them.")
+        state = prepare.history_of(engine, item)
+    if named in state.attempts:
+        return state.attempts[named]
+    found = [
+        attempt
+        for attempt in state.attempts.values()
+        if attempt.item == item and (named == item or attempt.id.startswith(named + "."))
+    ]
+    if not found:
+        raise NotFound("attempt_not_found", f"{named} has no attempt yet.", f"golemctl why {item}")
+    return found[-1]
+
+
+def _prefixes(named: str) -> list[str]:
+    parts = named.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
+
+
+def log(engine: Context, call: calls.LogsRead) -> views.LogView:
+    attempt = attempt_for(engine, call.id)
+    return log_piece(engine, attempt, call.stream, call.offset)
+
+
+def log_piece(engine: Context, attempt: Attempt, stream: str, offset: int) -> views.LogView:
+    """A piece of an attempt's output from a byte offset on."""
+    if stream not in STREAMS:
+        raise Invalid("invalid_stream", f"{stream[:40]!r} is no stream.", "One of: stdout, stderr.")
+    found = engine.state.attempts.get(attempt.id)  # None when its item has ended, and been put away, since
+    ended = found is None or found.state in ATTEMPT_OVER or found.state is AttemptState.EXITED
+    data = engine.parts.runner.logs(attempt.id, STREAMS[stream], max(0, offset), LOG_PIECE)
+    cut = _whole_characters(data) if len(data) == LOG_PIECE or not ended else data
+    following = max(0, offset) + len(cut)
+    return views.LogView(
+        attempt=attempt.id,
+        stream=stream,
+        offset=max(0, offset),
+        next=following,
+        text=cut.decode("utf-8", "replace"),
+        ended=ended and len(data) < LOG_PIECE,
+    )
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Bytes without a character that is cut off at the end."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            break
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return data[:-back] if back < needed else data
+    return data
+
+
+async def verify(engine: Context, call: calls.JournalVerify) -> views.VerifyView:
+    """Check every line; deep: fold all durable records anew and compare with the live state at that record."""
+    journal = engine.parts.journal
+    verified = await journal.verify()
+    path = str(engine.parts.state_dir / "journal.jsonl")
+    if not call.deep:
+        return views.VerifyView(records=verified.records, segments=verified.segments, digest=verified.digest, path=path)
+    replayed = State()
+    while replayed.seq < engine.state.seq:
+        await engine.settled()
+        await journal.scan_slices(replayed.seq, journal.durable_seq, lambda record: fold(replayed, record))
+    live, again = state_digest(engine.state), state_digest(replayed)
+    return views.VerifyView(
+        records=verified.records,
+        segments=verified.segments,
+        digest=verified.digest,
+        deep=True,
+        equal=live == again,
+        live_digest=live,
+        replayed_digest=again,
+        path=path,
+    )
+
+
+def state_digest(state: State) -> str:
+    """One hash over all that the state holds."""
+    whole = {name: value for name, value in vars(state).items() if name not in ("trail", "shrink")}
+    whole["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
+    return digest(whole)
