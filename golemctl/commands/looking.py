@@ -20,6 +20,10 @@ ItemId = Annotated[str, typer.Argument(metavar="ID", help="An item, such as WRK-
 GateId = Annotated[
     str, typer.Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", autocompletion=gate_or_item_ids)
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Items that match, such as size=small; may be repeated."),
+]
 
 
 def register(app: Commands) -> None:
@@ -38,10 +42,12 @@ _DIFF: Final = "Show what an item has changed since its base commit, uncommitted
 def status(
     context: typer.Context,
     all_items: Annotated[bool, typer.Option("--all", help="List done and cancelled items too.")] = False,
+    only: Only = None,
 ) -> None:
     ask = Ask.of(context)
-    view = ask.here_or_all(calls.Status(all=all_items))
-    ask.out.reply(view, lambda view, look: status_lines(view, look, everything=all_items))
+    words = tuple(only or ())
+    view = ask.here_or_all(calls.Status(all=all_items, only=words))
+    ask.out.reply(view, lambda view, look: status_lines(view, look, everything=all_items, only=words))
 
 
 def show(
@@ -58,9 +64,9 @@ def why(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of
     ask.out.reply(ask.call(calls.ItemWhy(id=id)), why_lines)
 
 
-def gates(context: typer.Context) -> None:
+def gates(context: typer.Context, only: Only = None) -> None:
     ask = Ask.of(context)
-    ask.out.reply(ask.here_or_all(calls.GateList()), gates_lines)
+    ask.out.reply(ask.here_or_all(calls.GateList(only=tuple(only or ()))), gates_lines)
 
 
 def projects(context: typer.Context) -> None:

@@ -45,8 +45,8 @@ class _Row(Struct, frozen=True):
         return self.rank == 0
 
 
-def status_lines(view: StatusView, look: Look, *, everything: bool = False) -> list[str]:
-    """The whole status. `everything`: ended items are listed, not counted."""
+def status_lines(view: StatusView, look: Look, *, everything: bool = False, only: Sequence[str] = ()) -> list[str]:
+    """The whole status. `everything`: ended items are listed, not counted. `only`: the filter that was asked for."""
     lines = _daemon(view, look)
     if not view.projects:
         return [*lines, "No project is registered. In a git repository: golemctl init"]
@@ -57,7 +57,7 @@ def status_lines(view: StatusView, look: Look, *, everything: bool = False) -> l
         running = [attempt for item in items for attempt in attempts[item.id]]
         lines += [_header(project, running, look), ""]
         lines += _items([_row(item, gates, attempts[item.id], look) for item in items], look)
-        lines += _ended(project, everything)
+        lines += _matching(project, len(items), only, look) if only else _ended(project, everything)
         if not project.counts:
             lines.append('  Nothing in the backlog. Add something: golemctl add "…"')
         lines.append("")
@@ -188,6 +188,12 @@ def _ended(project: ProjectView, everything: bool) -> list[str]:
     if not ended or everything:
         return []
     return [f"  {', '.join(ended)}  (golemctl status --all)"]
+
+
+def _matching(project: ProjectView, items: int, only: Sequence[str], look: Look) -> list[str]:
+    """What a filter has left, of all items that there are."""
+    said = f"{items} of {count(sum(project.counts.values()), 'item')} {'matches' if items == 1 else 'match'}"
+    return [cut(f"  {said} {clean(' '.join(only))}", look.width)]
 
 
 def projects_lines(projects: Sequence[ProjectView], look: Look) -> list[str]:

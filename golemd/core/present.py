@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -25,6 +25,7 @@ from golemd.api.model import (
 )
 from golemd.core import scheduler, times
 from golemd.core.decide.phases import content_digest
+from golemd.core.filters import ALL, Filter
 from golemd.core.scheduler import Limits
 from golemd.core.state import State
 
@@ -273,31 +274,36 @@ def status_view(
     clock: Clock,
     daemon: views.DaemonView,
     seen: dict[str, Seen],
+    only: Filter = ALL,
 ) -> views.StatusView:
-    """Everything at a glance. Ended items are listed only when asked for."""
+    """Everything at a glance. Ended items are listed only when asked for, or when `only` names their status."""
     shown = tuple(projects)
     clock = replace(clock, tally=scheduler.Tally.of(state))
     names = {project.name for project in shown}
+    everything = everything or only.wants_ended
     items: list[Item | EndedItem] = [each for each in state.items.values() if everything or each.status not in ENDED]
     if everything:
         items.extend(state.ended.values())
+    meant = [each for each in items if _is_meant(each, names, only)]
+    gates = (gate for gate in state.all_open_gates() if _is_meant(state.items[gate.item], names, only))
+    running = (each for each in running_attempts(state) if each.state is AttemptState.SPAWNED)
     return views.StatusView(
         daemon=daemon,
         projects=tuple(project_view(state, project) for project in shown),
-        items=tuple(
-            item_view(state, item, clock)
-            for item in sorted(items, key=lambda item: item.order)
-            if item.project in names
-        ),
+        items=tuple(item_view(state, item, clock) for item in sorted(meant, key=lambda item: item.order)),
         providers=_providers(state, clock.now_us),
         spend=views.SpendView(today_usd=round(state.spent.get(times.stamp(clock.now_us)[:10], 0.0), 6)),
-        gates=tuple(gate_view(gate) for gate in state.all_open_gates() if state.items[gate.item].project in names),
+        gates=tuple(gate_view(gate) for gate in gates),
         attempts=tuple(
             attempt_view(attempt, seen=seen.get(attempt.id))
-            for attempt in running_attempts(state)
-            if attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project in names
+            for attempt in running
+            if _is_meant(state.items[attempt.item], names, only)
         ),
     )
+
+
+def _is_meant(item: Item | EndedItem, projects: Container[str], only: Filter) -> bool:
+    return item.project in projects and only.matches(item)
 
 
 def _providers(state: State, now_us: int) -> tuple[views.ProviderView, ...]:

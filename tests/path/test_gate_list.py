@@ -41,3 +41,14 @@ def test_gates_of_one_project_leave_the_others_out(daemon: House, demo: Project)
 
 def test_gates_of_a_project_that_does_not_exist_are_refused(daemon: House) -> None:
     daemon.refused(calls.GateList(project="nowhere"), "project_not_found", "not_found")
+
+
+def test_only_narrows_gates_to_items_that_match(daemon: House, demo: Project) -> None:
+    asking = demo.add(ASKS % "one", labels=("docs",))
+    demo.add(ASKS % "two")
+    demo.run()
+    demo.halted()
+    assert [gate.item for gate in daemon.call(calls.GateList(only=("tag=docs",)))] == [asking]
+    shown = daemon.golemctl("gates", "--only", "label=docs", cwd=demo.root)
+    assert ("one?" in shown.out, "two?" in shown.out) == (True, False)
+    daemon.refused(calls.GateList(only=("label=",)), "invalid_filter", "invalid")

@@ -54,3 +54,29 @@ def test_status_of_one_project_leaves_the_others_out(daemon: House, demo: Projec
 
 def test_status_of_a_project_that_does_not_exist_is_refused(daemon: House) -> None:
     daemon.refused(calls.Status(project="nowhere"), "project_not_found", "not_found")
+
+
+def test_only_narrows_items_gates_and_attempts_to_what_matches(daemon: House, demo: Project) -> None:
+    asks = '[[result {"result": "blocked", "summary": "s", "question": "Which?"}]]'
+    first, second = demo.add(asks, labels=("docs",), priority=3), demo.add(asks)
+    ended = demo.add()
+    daemon.call(calls.ItemCancel(id=ended))
+    demo.run()
+    demo.halted()
+    view = daemon.call(calls.Status(only=("label=docs,other", "priority>=3")))
+    assert ([item.id for item in view.items], [gate.item for gate in view.gates]) == ([first], [first])
+    assert view.projects[0].counts == {"blocked": 2, "cancelled": 1}
+    assert [item.id for item in daemon.call(calls.Status(only=("status=cancelled,blocked",))).items] == [
+        first,
+        second,
+        ended,
+    ]
+
+
+def test_a_filter_that_can_match_nothing_is_refused_with_what_is_allowed(daemon: House, demo: Project) -> None:
+    for word in ("size=tiny", "colour=red", "pipeline=nowhere"):
+        daemon.refused(calls.Status(only=(word,)), "invalid_filter", "invalid")
+    shown = daemon.golemctl("status", "--only", "pipeline=nowhere", cwd=demo.root)
+    assert (shown.status, "one of feature" in shown.err) == (1, True)
+    shown = daemon.golemctl("status", "--only", "pipeline=feature", cwd=demo.root)
+    assert (shown.status, "0 of 0 items match pipeline=feature" in shown.out) == (0, True)

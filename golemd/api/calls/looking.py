@@ -23,11 +23,12 @@ class Describe(Call[dict[str, Any]], frozen=True, kw_only=True):
 
 
 class Status(Call[views.StatusView], frozen=True, kw_only=True):
-    """Show projects, items, open gates and running attempts; `all` lists ended items too."""
+    """Show projects, items, gates and attempts; `all`: ended items too; `only`: those that match KEY=VALUE words."""
 
     METHOD = "status"
     project: str = ""
     all: bool = False
+    only: tuple[str, ...] = ()
 
 
 class ItemShow(Call[views.ItemDetail], frozen=True, kw_only=True):
@@ -48,10 +49,11 @@ class ItemWhy(Call[views.WhyView], frozen=True, kw_only=True):
 
 
 class GateList(Call[tuple[views.GateView, ...]], frozen=True, kw_only=True):
-    """List the open gates, oldest first."""
+    """List the open gates, oldest first; `only` as in status."""
 
     METHOD = "gate.list"
     project: str = ""
+    only: tuple[str, ...] = ()
 
 
 class GateShow(Call[views.GateDetail], frozen=True, kw_only=True):

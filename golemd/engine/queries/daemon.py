@@ -12,7 +12,7 @@ from golemd.api import calls, views
 from golemd.api.model import Attempt, AttemptState
 from golemd.core import present
 from golemd.engine.context import Context
-from golemd.engine.queries.common import clock
+from golemd.engine.queries.common import clock, wanted
 
 
 def ping(engine: Context, call: calls.Ping) -> views.Pong:
@@ -52,8 +52,9 @@ def status(engine: Context, call: calls.Status) -> views.StatusView:
     state = engine.state
     engine.parts.journal.poke()
     projects = [state.project(call.project)] if call.project else list(state.projects.values())
+    only = wanted(engine, projects, call.only)
     seen = {each.id: seen_of(engine, each) for each in present.running_attempts(state)}
-    return present.status_view(state, projects, call.all, clock(engine), daemon_view(engine), seen)
+    return present.status_view(state, projects, call.all, clock(engine), daemon_view(engine), seen, only)
 
 
 def seen_of(engine: Context, attempt: Attempt) -> present.Seen:

@@ -14,7 +14,7 @@ from golemd.core import present, prompt
 from golemd.core.decide import gates
 from golemd.engine import prepare
 from golemd.engine.context import Context
-from golemd.engine.queries.common import clock
+from golemd.engine.queries.common import clock, wanted
 
 LAST_EVENTS: Final = 20
 
@@ -48,12 +48,10 @@ def why(engine: Context, call: calls.ItemWhy) -> views.WhyView:
 
 def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ...]:
     state = engine.state
-    project = state.project(call.project).name if call.project else ""
-    return tuple(
-        present.gate_view(gate)
-        for gate in state.all_open_gates()
-        if not project or state.items[gate.item].project == project
-    )
+    projects = [state.project(call.project)] if call.project else list(state.projects.values())
+    names, only = {project.name for project in projects}, wanted(engine, projects, call.only)
+    gates_of = ((gate, state.items[gate.item]) for gate in state.all_open_gates())
+    return tuple(present.gate_view(gate) for gate, item in gates_of if item.project in names and only.matches(item))
 
 
 async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
