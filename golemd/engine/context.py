@@ -62,6 +62,7 @@ class Context:
         self.parts = parts
         self.state = state
         self.limits = Limits(parts.settings.max_agents, parts.settings.max_concurrent_runs)
+        self.alarm = parts.clock.alarm()
         self.held: dict[str, ProjectLock] = {}
         self.in_flight: set[str] = set()
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted

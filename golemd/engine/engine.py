@@ -115,6 +115,7 @@ class Engine(Context):
                 nursery.start_soon(self._end_when_broken)
                 await nursery.start(self.parts.journal.run)
                 await self._begin()
+                nursery.start_soon(self._ring)
                 nursery.start_soon(self._plan_forever, nursery)
                 await self._settle_attempts()
                 task_status.started()
@@ -122,6 +123,7 @@ class Engine(Context):
                 await self._end()
                 whole.cancel()  # connections end before the journal that they read is closed
         finally:
+            self.alarm.close()
             await self.parts.journal.aclose()
 
     async def _end_when_broken(self) -> None:
@@ -183,8 +185,7 @@ class Engine(Context):
         while True:
             wake = self._wake = trio.Event()
             await self.settled()
-            now_us = self.now_us()
-            steps = planning.plan(self.state, self._world(now_us), self.limits)
+            steps = planning.plan(self.state, self._world(self.now_us()), self.limits)
             for effect in steps.effects:
                 self.in_flight.add(effect.key)
                 nursery.start_soon(effects.carry_out, self, effect)
@@ -192,12 +193,21 @@ class Engine(Context):
                 continue
             turned, self._turned = self._turned, trio.Event()
             turned.set()
-            deadline = trio.current_time() + (steps.wake_at_us - now_us) / 1e6 if steps.wake_at_us else float("inf")
-            if self.parts.journal.degraded:
-                deadline = trio.current_time() + ROOM_SECONDS
-            with trio.move_on_at(deadline):
-                await wake.wait()
+            self.alarm.set(self._next_look_us(steps.wake_at_us))
+            await wake.wait()
             self.parts.journal.poke()
+
+    def _next_look_us(self, wake_at_us: int | None) -> int | None:
+        """When to plan again although nothing has happened; nothing announces room on a full disk."""
+        if self.parts.journal.degraded:
+            return self.now_us() + int(ROOM_SECONDS * 1e6)
+        return wake_at_us
+
+    async def _ring(self) -> None:
+        """Plan again whenever the alarm rings: a moment has come, or moments have to be looked at anew."""
+        while True:
+            await self.alarm.rings()
+            self.wake()
 
     async def turn(self) -> None:
         """Return when the planner has gone round and all was durable: a sign of life, which changes nothing."""
