@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -32,7 +33,10 @@ def register(app: Commands) -> None:
     app.add("reopen", reopen, "Take up a done or cancelled item again.", calls.ItemReopen.__doc__)
 
 
-_INIT: Final = "Register the git repository around this folder; write a commented golem.toml if it has none."
+_INIT: Final = (
+    "Register the git repository around this folder; write a commented golem.toml if it has neither that nor a "
+    "phase-golem.toml, which is used as it is. --from writes a golem.toml that says what a phase-golem.toml says."
+)
 _EDIT: Final = (
     "Change an item; what is left out stays as it is. --label and --dep replace all; an empty one removes them."
 )
@@ -41,9 +45,11 @@ _EDIT: Final = (
 def init(
     context: typer.Context,
     prefix: Annotated[str, typer.Option(help="What its items are called: WRK gives WRK-1.")] = "",
+    from_file: Annotated[str, typer.Option("--from", metavar="FILE", help="A phase-golem.toml to begin with.")] = "",
 ) -> None:
     ask = Ask.of(context)
-    ready = ask.call(calls.ProjectInit(root=ask.project, prefix=prefix))
+    source = str(Path(from_file).expanduser().absolute()) if from_file else ""
+    ready = ask.call(calls.ProjectInit(root=ask.project, prefix=prefix, from_=source))
     ask.out.reply(ready, ready_lines)
     ask.out.aside(*problem_lines(ready.warnings, ask.out.look()))
 

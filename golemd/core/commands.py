@@ -20,7 +20,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What the shell looked up before the decision; only what the call needs is set."""
+    """What the shell looked up before the decision; only what the call needs is set. `warnings`: for the answer."""
 
     root: str = ""
     common_dir: str = ""
@@ -31,6 +31,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     content: Content | None = None
     ended: Item | None = None
     wrote: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 class Asked(Command, frozen=True, kw_only=True):

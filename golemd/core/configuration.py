@@ -3,13 +3,13 @@
 Rules. What one key accepts is in `core.golem_toml`; here is what depends on more than one, each a row of CHECKS, and
 the way from the sections to the configuration that is pinned. A file with a problem gives no configuration at all.
 Secrets stay out of it: values of `env` are in `Reading.environment`, for the spawn alone, and never recorded.
+A `phase-golem.toml` is read by the same tables, with the defaults of the program that it was written for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from golemd.api import config as api
 from golemd.core.golem_toml import FILE, AgentSection, Phases, Sections
-from golemd.core.keys import Place, Problem, closest, ordered
+from golemd.core.keys import Place, Problem, closest, ordered, shown
 from golemd.core.toml import SyntaxProblem, parse
 
 RESERVED_PHASES: Final = frozenset({"triage"})
@@ -51,12 +51,14 @@ class Reading(Struct, frozen=True):
     """What became of a file: `config` is None exactly when there are problems.
 
     `environment` has the values of `env`, by agent and variable; they are secret and its repr does not show them.
+    `remarks`: what its user should hear once, when the project is registered.
     """
 
     config: api.ProjectConfig | None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     environment: dict[str, dict[str, str]] = {}
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Reading(config={self.config!r}, problems={self.problems!r}, warnings={self.warnings!r})"
@@ -74,17 +76,16 @@ def read_project(
 
     `salt` is the daemon's own; without it the digests of environment values are left empty.
     """
-    if dialect == "phase-golem":
-        message = f"{file} cannot be used directly by this release; write a golem.toml beside it"
-        return Reading(None, (Problem(file, 1, "", message),))
     document = parse(text)
     if isinstance(document, SyntaxProblem):
         return Reading(None, (Problem(file, document.line, "", document.message),))
-    place = Place(file, document, {})
+    place = Place(file, document, {}, lenient=dialect == "phase-golem")
     sections: Sections = FILE(place, document.data)
     if not sections.pipelines:
         given = Phases(DEFAULT_PIPELINE.pre_phases, DEFAULT_PIPELINE.phases)
         sections = replace(sections, pipelines={DEFAULT_PIPELINE.name: given})
+    if place.lenient:
+        sections = _as_phase_golem_meant(place, sections)
     for check in CHECKS:
         check(place, sections)
     found = ordered(place.found.values())
@@ -93,7 +94,37 @@ def read_project(
     if problems:
         return Reading(None, problems, warnings)
     environment = {name: agent.env for name, agent in sections.agents.items() if agent.env}
-    return Reading(_config(place, sections, folder_name, salt), (), warnings, environment)
+    config = _config(place, sections, folder_name, salt)
+    return Reading(config, (), warnings, environment, _remarks(place, config))
+
+
+# --- what phase-golem's files mean -------------------------------------------------------------------------------
+
+
+def _as_phase_golem_meant(place: Place, sections: Sections) -> Sections:
+    """Work is done in the repository itself, and agents may do anything, unless the file says otherwise."""
+    execution = sections.execution
+    if not place.at("execution", "workspace").is_written:
+        execution = replace(execution, workspace="shared")
+    agents = {
+        name: agent if place.at("agents", name, "permissions").is_written else _unleashed(name, agent)
+        for name, agent in sections.agents.items()
+    }
+    return replace(sections, execution=execution, agents=agents)
+
+
+def _unleashed(name: str, agent: AgentSection) -> AgentSection:
+    """The agent with all permissions, if its kind knows any."""
+    return agent if "permissions" in _USELESS.get(_kind(name, agent), ()) else replace(agent, permissions="full")
+
+
+def _remarks(place: Place, config: api.ProjectConfig) -> tuple[str, ...]:
+    written = {name for name in config.agents if place.at("agents", name, "permissions").is_written}
+    free = [name for name, agent in config.agents.items() if agent.permissions == "full" and name not in written]
+    if not free:
+        return ()
+    less = f'for less, write permissions = "edit" under [agents.{free[0]}]'
+    return (f'As under phase-golem, {" and ".join(free)} may do anything (permissions = "full"); {less}.',)
 
 
 # --- what depends on more than one key ---------------------------------------------------------------------------
@@ -122,6 +153,38 @@ def _check_general_agent(place: Place, sections: Sections) -> None:
     cli = place.at("agent", "cli")
     if cli.is_written and sections.agent.cli != name:
         cli.refuse(f"differs from execution.agent, which is {name}; remove one of them")
+
+
+def _check_general_model(place: Place, sections: Sections) -> None:
+    """The model in phase-golem's `[agent]` is that of the general agent, which takes one and names no other."""
+    here, model = place.at("agent", "model"), sections.agent.model
+    _, name = _general_agent(place, sections)
+    agent = sections.agents.get(name, _UNNAMED)
+    if model is None:
+        return
+    if name != sections.agent.cli:
+        here.refuse(f"is for {sections.agent.cli}, and execution.agent is {name}; remove it")
+    elif "model" in _USELESS.get(_kind(name, agent), ()):
+        here.refuse(f"has no effect on an agent of kind {_kind(name, agent)}; remove it")
+    elif agent.model not in (None, model):
+        here.refuse(f"differs from agents.{name}.model, which is {agent.model}; remove one of them")
+
+
+def _check_workspace(place: Place, sections: Sections) -> None:
+    """Work is done where this release can do it; and a phase that blocks on staleness shares no tree with another."""
+    here, chosen = place.at("execution", "workspace"), sections.execution.workspace
+    if chosen not in api.AVAILABLE_WORKSPACES:
+        usable = " or ".join(map(shown, api.AVAILABLE_WORKSPACES))
+        way_out = (
+            f"remove it or set it to {usable}" if here.is_written else f"write workspace = {usable} under [execution]"
+        )
+        why = "" if here.is_written else f"is {shown(chosen)} where nothing is said, and that "
+        here.refuse(f"{why}is not available in this release; {way_out}")
+    if chosen == "shared" and sections.execution.max_wip > 1:
+        for owner, phase in _phases(place, sections):
+            if phase.staleness == "block":
+                message = "block needs max_wip = 1 in a shared workspace"
+                owner.at("staleness").refuse(message, allowed=("ignore", "warn"))
 
 
 def _check_phase_agents(place: Place, sections: Sections) -> None:
@@ -167,8 +230,10 @@ def _check_phase_names(place: Place, sections: Sections) -> None:
 
 
 def _check_default_pipeline(place: Place, sections: Sections) -> None:
-    """The pipeline of items that name none exists."""
+    """The pipeline of items that name none exists; where phase-golem did not ask for it, the file's first one is it."""
     here, name = place.at("project", "default_pipeline"), _default_pipeline(place, sections)
+    if name != sections.project.default_pipeline and len(sections.pipelines) > 1:
+        here.refuse(f"is {name} where nothing is said, since there is no pipeline feature", level="warning")
     if name not in sections.pipelines:
         known = sorted(sections.pipelines)
         here.refuse(f"there is no pipeline {name}", allowed=known, suggestion=closest(name, known))
@@ -178,6 +243,8 @@ Check = Callable[[Place, Sections], None]
 CHECKS: Final[tuple[Check, ...]] = (
     _check_kinds,
     _check_general_agent,
+    _check_general_model,
+    _check_workspace,
     _check_phase_agents,
     _check_triage,
     _check_pipelines,
@@ -233,9 +300,11 @@ def _general_agent(place: Place, sections: Sections) -> tuple[Place, str]:
 
 def _default_pipeline(place: Place, sections: Sections) -> str:
     """The one that the file names; else the only one there is; else `feature`."""
-    if place.at("project", "default_pipeline").is_written or len(sections.pipelines) > 1:
-        return sections.project.default_pipeline
-    return next(iter(sections.pipelines))
+    chosen = sections.project.default_pipeline
+    if place.at("project", "default_pipeline").is_written:
+        return chosen
+    first = len(sections.pipelines) == 1 or (place.lenient and chosen not in sections.pipelines)
+    return next(iter(sections.pipelines)) if first else chosen
 
 
 # --- the configuration that is pinned ----------------------------------------------------------------------------
@@ -244,8 +313,12 @@ def _default_pipeline(place: Place, sections: Sections) -> str:
 def _config(place: Place, sections: Sections, folder_name: str, salt: bytes) -> api.ProjectConfig:
     _, general = _general_agent(place, sections)
     used = {phase.agent or general for _, phase in _phases(place, sections)}
-    built_in = {name: AgentSection() for name in used - sections.agents.keys()}
-    agents = sections.agents | dict(sorted(built_in.items()))
+    plain = dict.fromkeys(sorted(used - sections.agents.keys()), _UNNAMED)
+    agents = sections.agents | {
+        name: _unleashed(name, agent) if place.lenient else agent for name, agent in plain.items()
+    }
+    if sections.agent.model is not None and general in agents:
+        agents[general] = replace(agents[general], model=sections.agent.model)
     project = sections.project
     return api.ProjectConfig(
         name=project.name or folder_as_name(folder_name),
@@ -298,61 +371,3 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - anything that msgspec
 def digest(value: Any) -> str:  # noqa: ANN401 - anything that msgspec can encode
     """SHA-256 over canonical JSON, in hex."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
-
-
-def template(name: str, prefix: str, base_branch: str) -> str:
-    """The file that init writes. An empty base branch is left out: golemd takes the one checked out at init."""
-    base = f"base_branch = {_quoted(base_branch)}" if base_branch else '# base_branch = "main"'
-    values = {"NAME": f"name = {_quoted(name)}", "PREFIX": f"prefix = {_quoted(prefix)}", "BASE": base}
-    return TEMPLATE.format_map({key: value.ljust(28) for key, value in values.items()})
-
-
-def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-TEMPLATE: Final = """\
-# How golemd works on this project. After a change, `golemctl reload` brings it into force.
-
-[project]
-{NAME} # unique among the projects of this daemon
-{PREFIX} # of items' ids: with WRK they are WRK-1, WRK-2, …
-{BASE} # new work begins at the tip of this branch
-
-[execution]
-agent = "claude"             # who works on phases that name no agent of their own
-# verify = ["make test"]     # golemd runs these after each phase; a phase is completed only when all of them pass
-max_wip = 1                  # items under way at once
-max_concurrent = 1           # agents running at once
-phase_timeout_minutes = 30
-max_retries = 2
-
-[triage]
-enabled = false              # new items start at once, without an agent that looks at them first
-
-[agents.claude]
-kind = "claude"
-permissions = "edit"         # read | edit | full; what is not allowed is denied, never asked
-# model = "opus"
-# args = ["--allowedTools", "Bash(make:*)"]
-
-# An agent is any program. {{prompt_file}} becomes the path of its task; it writes its result, as JSON, to the file that
-# the variable GOLEM_RESULT names.
-# [agents.mine]
-# kind = "command"
-# command = ["./agent.sh", "{{prompt_file}}"]
-# pass_env = ["MY_AGENT_*"]  # variables of the daemon's environment that it may see
-
-# What an item goes through, from top to bottom. Without `verify`, a phase has that of [execution].
-[[pipelines.feature.phases]]
-name = "plan"
-# workflows = ["docs/plan.md"]     # instructions for the agent, beside the item itself
-# gate = "approval"                # a human approves before the next phase begins
-
-[[pipelines.feature.phases]]
-name = "build"
-is_destructive = true
-
-[[pipelines.feature.phases]]
-name = "review"
-"""

@@ -1,8 +1,9 @@
 """The keys of `golem.toml`: what each accepts, and the shape of what was read.
 
 Rules. One row a key, in the order of the documentation; defaults are those of the Structs. `later` marks a key whose
-function this release does not have: it is read like any other, and refused unless it is off or at its default. What
-depends on more than one key is in `core.configuration`.
+function this release does not have: it is read like any other, and refused unless it is off or at its default. `strict`
+marks the tables whose unknown keys phase-golem refused too. What depends on more than one key is in
+`core.configuration`.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ PROJECT: Final[Keys] = {
 }
 DEFAULT_AGENT: Final[Keys] = {
     "cli": one_of("claude", "opencode"),
-    "model": later(MODEL, None),
+    "model": MODEL,
 }
 GUARDRAILS: Final[Keys] = {
     "max_size": later(one_of("small", "medium", "large"), "medium"),
@@ -150,7 +151,7 @@ GUARDRAILS: Final[Keys] = {
 }
 EXECUTION: Final[Keys] = {
     "agent": NAME,
-    "workspace": later(one_of("worktree", "shared"), "worktree"),
+    "workspace": one_of("worktree", "shared"),
     "merge": later(one_of("none", "ff", "merge", "squash"), "none"),
     "circuit_breaker": later(COUNT, 2, 0),
     "max_fix_attempts": COUNT,
@@ -218,14 +219,16 @@ PHASE: Final[Keys] = {
     "artifacts": later(listing(table(api.Artifact, ARTIFACT, required=frozenset({"path", "schema"}))), ()),
     "vars": later(mapping(NAME, text()), {}),
 }
-PHASES: Final = listing(table(api.Phase, PHASE, required=frozenset({"name"})))
+PHASES: Final = listing(
+    table(api.Phase, PHASE, required=frozenset({"name"}), strict=True, old_names={"destructive": "is_destructive"})
+)
 PIPELINE: Final[Keys] = {"pre_phases": PHASES, "phases": PHASES}
 
 FILE: Final = table(
     Sections,
     {
         "project": table(ProjectSection, PROJECT),
-        "agent": table(DefaultAgent, DEFAULT_AGENT),
+        "agent": table(DefaultAgent, DEFAULT_AGENT, strict=True),
         "guardrails": table(api.Guardrails, GUARDRAILS),
         "execution": table(api.Execution, EXECUTION),
         "workspace": table(api.Workspace, WORKSPACE),

@@ -13,6 +13,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType
@@ -55,16 +56,21 @@ class Problem(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """A key of a file, and where problems with it go."""
+    """A key of a file, and where problems with it go.
+
+    `lenient`: the file was written for a program that ignored keys it did not know, outside of strict tables, and that
+    had other names for some.
+    """
 
     file: str
     document: Document
     found: dict[Path, Problem]
     path: Path = ()
+    lenient: bool = False
 
     def at(self, *more: str | int) -> Place:
         """The place of a key, or of an element, within this one."""
-        return Place(self.file, self.document, self.found, (*self.path, *more))
+        return Place(self.file, self.document, self.found, (*self.path, *more), self.lenient)
 
     @property
     def is_written(self) -> bool:
@@ -222,24 +228,44 @@ def mapping(name: Reader, element: Reader) -> Reader:
     return read
 
 
-def table(make: Callable[..., Any], keys: Keys, *, required: frozenset[str] = frozenset()) -> Reader:
+def table(
+    make: Callable[..., Any],
+    keys: Keys,
+    *,
+    required: frozenset[str] = frozenset(),
+    strict: bool = False,
+    old_names: Mapping[str, str] = MappingProxyType({}),
+) -> Reader:
     """A table whose keys are known, given to `make` by name. A required one that is missing is an empty text.
 
-    Anything else counts as an empty table once it has been reported, so that elements keep their indexes.
+    Anything else counts as an empty table once it has been reported, so that elements keep their indexes. In a lenient
+    file an unknown key is a warning, unless the table is strict, and `old_names` (old → today's) count too.
     """
 
     def read(place: Place, value: Any) -> Any:  # noqa: ANN401 - a Reader
         value = value if typed(place, value, dict) else {}
-        given = {key: keys[key](place.at(key), inner) for key, inner in value.items() if key in keys}
-        for key in value.keys() - keys.keys():
-            meant = closest(key, keys)
-            place.at(key).refuse("unknown key", suggestion=meant, allowed=() if meant else sorted(keys))
+        renamed = old_names if place.lenient else {}
+        for old in value.keys() & renamed.keys():
+            if renamed[old] in value:
+                place.at(old).refuse(f"is another name of {renamed[old]}, which is there too; remove one of them")
+        names = {key: renamed.get(key, key) for key in value}
+        given = {name: keys[name](place.at(key), value[key]) for key, name in names.items() if name in keys}
+        for key, name in names.items():
+            if name not in keys:
+                _refuse_unknown(place.at(key), keys, warn=place.lenient and not strict)
         for key in required - value.keys():
             place.at(key).refuse("is required")
         blank = dict.fromkeys(required, "")
         return make(**blank | {key: inner for key, inner in given.items() if inner is not UNSET})
 
     return read
+
+
+def _refuse_unknown(here: Place, keys: Keys, *, warn: bool) -> None:
+    key = str(here.path[-1])
+    meant = closest(key, keys)
+    message, level = ("unknown key, ignored", "warning") if warn else ("unknown key", "error")
+    here.refuse(message, suggestion=meant, allowed=() if meant else sorted(keys), level=level)
 
 
 def later(reader: Reader, *accepted: Any) -> Reader:  # noqa: ANN401 - values of the reader's type

@@ -103,6 +103,7 @@ def _task(definition: PhaseDefinition) -> str:
     if definition.workflows:
         lines.append("Read these files and follow them, in this order:")
         lines += [f"- {workflow}" for workflow in definition.workflows]
+        lines.append("One that is not in this folder is in that of GOLEM_PROJECT_ROOT.")
     else:
         lines.append(f"Do what the phase {definition.name!r} of this item calls for, completely.")
     if definition.verify:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import trio
+from msgspec.structs import replace
 
 import golemd
 from golemd.adapters.socket import Session
@@ -79,7 +80,8 @@ class Engine(Context):
         if decided.fault is not None:
             raise decided.fault
         project, item = (first.project, first.item) if first else (self._project_at(facts.common_dir), "")
-        return answers.answer(self, call, project, item, note=decided.note)
+        answer = answers.answer(self, call, project, item, note=decided.note)
+        return replace(answer, warnings=facts.warnings) if facts.warnings else answer
 
     def _require_room(self) -> None:
         """Refuse a change while the journal's reserve cannot be renewed; the ends of attempts still go in."""

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from golemd.adapters import files, workspace
 from golemd.adapters.workspace import Workspace
 from golemd.api import calls
 from golemd.api.faults import Conflict, Fault, Invalid
 from golemd.api.model import Actor, Content, Gate, GateKind, Item, Run
 from golemd.core import commands as cmd
-from golemd.core.configuration import Reading, digest, folder_as_name, read_project, template
+from golemd.core import golem_toml_writer as writer
+from golemd.core.configuration import Reading, digest, folder_as_name, read_project
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
 from golemd.core.evolve import fold
@@ -40,28 +43,29 @@ async def facts_for(engine: Context, call: calls.Change[Any], actor: Actor) -> c
 
 def read_config(engine: Context, root: Path) -> Reading:
     """The project's configuration file, read and found good. Raises Invalid `configuration_invalid` with all errors."""
-    text = files.read_text(root / CONFIG_FILE)
-    name = CONFIG_FILE
+    file = root / CONFIG_FILE
+    text = files.read_text(file)
     if text is None:
-        text, name = files.read_text(root / OLD_CONFIG_FILE), OLD_CONFIG_FILE
+        file = root / OLD_CONFIG_FILE
+        text = files.read_text(file)
     if text is None:
         hint = "golemctl init writes a commented one."
         raise Invalid("configuration_missing", f"There is no {CONFIG_FILE} in {root}.", hint)
-    return _read(engine, text, root, name)
+    return _read(engine, text, root, file, old=file.name == OLD_CONFIG_FILE)
 
 
-def _read(engine: Context, text: str, root: Path, name: str) -> Reading:
-    dialect = "golem" if name == CONFIG_FILE else "phase-golem"
+def _read(engine: Context, text: str, root: Path, file: Path, *, old: bool = False) -> Reading:
+    """What a project's file says, in golemd's or the old dialect. Raises Invalid `configuration_invalid`."""
     reading = read_project(
         text,
-        str(root / name),
-        dialect=dialect,  # type: ignore[arg-type]  # the two literals
+        str(file),
+        dialect="phase-golem" if old else "golem",
         folder_name=root.name,
         salt=engine.parts.instance.encode(),
     )
     if reading.config is None:
         problems = [str(problem) for problem in reading.problems]
-        message = f"{name} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:\n" + "\n".join(problems)
+        message = f"{file.name} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:\n" + "\n".join(problems)
         raise Invalid("configuration_invalid", message, "Mend them all and try again.", problems=problems)
     return reading
 
@@ -92,24 +96,64 @@ async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.F
     workspace.require_usable(repository)
     root = repository.root
     known = next((p for p in engine.state.projects.values() if p.common_dir == str(repository.common_dir)), None)
-    missing = files.read_text(root / CONFIG_FILE) is None and files.read_text(root / OLD_CONFIG_FILE) is None
-    draft = template(folder_as_name(root.name), call.prefix or "WRK", repository.head_branch or "")
-    reading = _read(engine, draft, root, CONFIG_FILE) if missing else read_config(engine, root)
+    draft, said = _draft(engine, call, root, repository.head_branch or "")
+    reading = _read(engine, draft, root, root / CONFIG_FILE) if draft else read_config(engine, root)
     assert reading.config is not None
+    now_in_force = digest(reading.config)
+    news = known is None or known.config_digest != now_in_force
     facts = cmd.Facts(
         root=str(root),
         common_dir=str(repository.common_dir),
         head_branch=repository.head_branch or "",
         config=reading.config,
-        config_digest=digest(reading.config),
-        wrote=missing,
+        config_digest=now_in_force,
+        wrote=bool(draft),
+        warnings=(*_warnings(reading), *reading.remarks, *said) if news else said,
     )
     asked = cmd.Asked(call=call, actor=actor, facts=facts)
     decide(engine.state, asked, engine.now_us())  # what will be refused is refused before anything is written
     hold(engine, known.name if known else reading.config.name, repository.common_dir)
-    if missing:
+    if draft:
         files.write_new(root / CONFIG_FILE, draft)
     return facts
+
+
+def _draft(engine: Context, call: calls.ProjectInit, root: Path, branch: str) -> tuple[str, tuple[str, ...]]:
+    """The golem.toml to be written (empty: none), and what its user should hear."""
+    written = files.read_text(root / CONFIG_FILE)
+    if not call.from_:
+        missing = written is None and files.read_text(root / OLD_CONFIG_FILE) is None
+        return writer.template(folder_as_name(root.name), call.prefix or "WRK", branch) if missing else "", ()
+    source = root / call.from_
+    text = files.read_text(source)
+    if text is None:
+        raise Invalid("configuration_missing", f"There is no {source}.", "golemctl init --from phase-golem.toml")
+    reading = _read(engine, text, root, source, old=True)
+    assert reading.config is not None
+    folder = _seen_from(root, source.parent)
+    config = replace(
+        reading.config,
+        prefix=call.prefix or reading.config.prefix,
+        pipelines=writer.seen_from(folder, reading.config.pipelines),
+    )
+    draft = writer.equivalent(config, reading.environment, source.name)
+    if written is not None and written != draft:
+        hint = "Move it away first, or edit it: it is what golemd uses."
+        raise Conflict("configuration_exists", f"{root / CONFIG_FILE} exists already and says something else.", hint)
+    said = (*_warnings(reading), *reading.remarks, f"From now on {CONFIG_FILE} is read, and {source} no more.")
+    return ("", ()) if written == draft else (draft, said)
+
+
+def _seen_from(root: Path, folder: Path) -> str:
+    """Where a folder is, seen from the root: relative when it is inside, absolute when not; empty for the root."""
+    folder = folder.resolve()
+    if not folder.is_relative_to(root):
+        return str(folder)
+    return "" if folder == root else str(folder.relative_to(root))
+
+
+def _warnings(reading: Reading) -> tuple[str, ...]:
+    return tuple(str(warning) for warning in reading.warnings)
 
 
 async def _run_start(engine: Context, call: calls.RunStart, actor: Actor) -> cmd.Facts:
@@ -118,8 +162,10 @@ async def _run_start(engine: Context, call: calls.RunStart, actor: Actor) -> cmd
     hold(engine, project.name, Path(project.common_dir))
     if project.dispatch.on:
         return cmd.Facts()
-    config = read_config(engine, Path(project.root)).config
-    return cmd.Facts(config=config, config_digest=digest(config))
+    reading = read_config(engine, Path(project.root))
+    now_in_force = digest(reading.config)
+    warnings = _warnings(reading) if now_in_force != project.config_digest else ()
+    return cmd.Facts(config=reading.config, config_digest=now_in_force, warnings=warnings)
 
 
 async def _reload(engine: Context, call: calls.Reload, actor: Actor) -> cmd.Facts:

@@ -104,7 +104,7 @@ def test_the_interface_names_every_method_with_its_fields_types_and_reply() -> N
     found = describe()["methods"]
     assert set(found) == set(CALLS)
     for method, shown in found.items():
-        assert set(shown["fields"]) == set(CALLS[method].__struct_fields__)
+        assert set(shown["fields"]) == set(CALLS[method].__struct_encode_fields__)
         assert shown["doc"].endswith(".")
         assert shown["reply"]
         assert shown["changes"] is CALLS[method].CHANGES

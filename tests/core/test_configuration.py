@@ -19,8 +19,8 @@ from golemd.core.configuration import (
     env_digest,
     folder_as_name,
     read_project,
-    template,
 )
+from golemd.core.golem_toml_writer import template
 
 SMALLEST = """
 [execution]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golemd.api.config import AVAILABLE_KINDS, KINDS, ProjectConfig
+from golemd.api.config import AVAILABLE_KINDS, KINDS, Agent, ProjectConfig
 from golemd.core import golem_toml
 from golemd.core.configuration import Reading, read_project
 from golemd.core.keys import Problem
@@ -69,7 +69,6 @@ NOT_BUILT = [
     (HEAD + "[guardrails]\nmax_complexity = 'low'", "guardrails.max_complexity", 'remove it or set it to "medium"'),
     (HEAD + "[guardrails]\nmax_risk = 'high'", "guardrails.max_risk", 'remove it or set it to "low"'),
     (HEAD + "[roles.builder]\nmodel = 'x'", "roles", "remove it or set it to {}"),
-    (HEAD + "[agent]\nmodel = 'x'", "agent.model", "remove it"),
     (PHASE + "staleness = 'block'", "pipelines.feature.phases[0].staleness", 'remove it or set it to "ignore"'),
     (PHASE + "role = 'builder'", "pipelines.feature.phases[0].role", "remove it"),
     (PHASE + "model = 'x'", "pipelines.feature.phases[0].model", "remove it"),
@@ -128,6 +127,31 @@ def test_two_default_agents_contradict_each_other() -> None:
     assert problem.message == "differs from execution.agent, which is scripted; remove one of them"
 
 
+def test_the_model_of_phase_golem_is_that_of_the_default_agent() -> None:
+    config = good("[agent]\nmodel = 'opus'")
+    assert config.agents == {"claude": Agent("claude", model="opus")}
+    assert good("[agent]\nmodel = 'opus'\n[agents.claude]\nmodel = 'opus'").agents == config.agents
+    everyone = "[[pipelines.feature.phases]]\nname = 'a'\nagent = 'scripted'"
+    assert set(good("[agent]\nmodel = 'opus'\n" + everyone).agents) == {"scripted"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD + "[agent]\nmodel = 'm'", "is for claude, and execution.agent is scripted; remove it"),
+        (
+            "[agents.claude]\nkind = 'command'\ncommand = ['c']\n[agent]\nmodel = 'm'",
+            "has no effect on an agent of kind",
+        ),
+        ("[agents.claude]\nmodel = 'n'\n[agent]\nmodel = 'm'", "differs from agents.claude.model, which is n; remove"),
+    ],
+)
+def test_a_general_model_for_nobody_is_refused(text: str, message: str) -> None:
+    problem = only(text)
+    assert problem.key == "agent.model"
+    assert problem.message.startswith(message)
+
+
 def test_several_pipelines_without_feature_need_a_default_one() -> None:
     problem = only(HEAD + "[[pipelines.a.phases]]\nname = 'x'\n[[pipelines.b.phases]]\nname = 'x'")
     assert (problem.key, problem.message) == ("project.default_pipeline", "there is no pipeline feature")
@@ -163,14 +187,6 @@ def test_broken_syntax_is_the_only_problem() -> None:
     problem = only("[execution]\nmax_wip = 0\nbroken\n")
     assert str(problem).startswith("golem.toml:3: is not valid TOML: ")
     assert problem.key == ""
-
-
-def test_a_phase_golem_file_is_refused_with_the_way_out() -> None:
-    reading = read_project("[agent]\ncli = 'claude'", "phase-golem.toml", dialect="phase-golem", folder_name="x")
-    assert reading.config is None
-    assert [str(problem) for problem in reading.problems] == [
-        "phase-golem.toml:1: phase-golem.toml cannot be used directly by this release; write a golem.toml beside it"
-    ]
 
 
 def test_messages_quote_a_long_or_unprintable_value_short_and_safe() -> None:

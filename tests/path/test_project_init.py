@@ -89,6 +89,68 @@ def test_all_errors_of_a_golem_toml_are_told_at_once(daemon: House) -> None:
         assert any(f"golem.toml:{line}:" in each and key in each and words in each for each in told), told
 
 
+OLD = """[execution]
+workspace = "worktree"
+agent = "scripted"
+max_wipp = 3
+[agents.claude]
+model = "opus"
+[[pipelines.feature.phases]]
+name = "build"
+workflows = ["docs/build.md"]
+destructive = true
+"""
+
+
+def test_a_phase_golem_toml_is_used_as_it_is(daemon: House) -> None:
+    project = daemon.repository("old", {"phase-golem.toml": OLD})
+    ready = daemon.call(calls.ProjectInit(root=str(project.root)))
+    assert (ready.written, ready.config_file) == (False, str(project.root / "phase-golem.toml"))
+    unknown, free = ready.warnings
+    assert unknown.endswith("phase-golem.toml:4: execution.max_wipp: unknown key, ignored; did you mean max_wip?")
+    assert free.startswith("As under phase-golem, claude may do anything")
+    assert project.git("status", "--porcelain") == ""
+    assert daemon.call(calls.ProjectInit(root=str(project.root))).warnings == (), "it is said once"
+    item = Project(daemon, project.root, "old").work()
+    daemon.done(item)
+
+
+def test_the_default_workspace_of_a_phase_golem_toml_is_refused_with_the_way_out(daemon: House) -> None:
+    project = daemon.repository("old", {"phase-golem.toml": "[execution]\nmax_wip = 1\n"})
+    fault = daemon.refused(calls.ProjectInit(root=str(project.root)), "configuration_invalid", "invalid")
+    assert 'write workspace = "worktree" under [execution]' in fault.message
+
+
+def test_a_golem_toml_can_be_made_from_a_phase_golem_toml(daemon: House) -> None:
+    project = daemon.repository("old", {"sub/phase-golem.toml": OLD})
+    made = daemon.golemctl("init", "--from", "phase-golem.toml", "--prefix", "OLD", cwd=project.root / "sub")
+    assert made.status == 0, made.err
+    written = (project.root / "golem.toml").read_text(encoding="utf-8")
+    assert made.out.splitlines()[1] == f"Wrote {project.root}/golem.toml"
+    assert f"From now on golem.toml is read, and {project.root}/sub/phase-golem.toml no more." in made.err
+    assert project.git("status", "--porcelain") == "?? golem.toml"
+    for line in ('prefix = "OLD"', 'workspace = "worktree"', 'workflows = ["sub/docs/build.md"]', 'model = "opus"'):
+        assert line in written
+    (registered,) = daemon.call(calls.ProjectList())
+    assert registered.prefix == "OLD"
+    source = str(project.root / "sub" / "phase-golem.toml")
+    again = daemon.call(calls.ProjectInit(root=str(project.root), prefix="OLD", from_=source))
+    assert (again.again, again.written, again.warnings) == (True, False, ())
+    daemon.refused(calls.ProjectInit(root=str(project.root), from_=source), "configuration_exists", "conflict")
+    missing = calls.ProjectInit(root=str(project.root), from_="phase-golem.toml")
+    daemon.refused(missing, "configuration_missing", "invalid")
+
+
+def test_workflows_of_a_file_elsewhere_are_named_absolutely(daemon: House) -> None:
+    project = daemon.repository("fresh")
+    source = daemon.root / "elsewhere.toml"
+    source.write_text(OLD, encoding="utf-8")
+    daemon.call(calls.ProjectInit(root=str(project.root), from_=str(source)))
+    (configured,) = daemon.records("project.configured")
+    (phase,) = configured["data"]["config"]["pipelines"]["feature"]["phases"]
+    assert phase["workflows"] == [f"{daemon.root}/docs/build.md"]
+
+
 def test_names_and_prefixes_of_others_are_refused_with_a_proposal(daemon: House, demo: Project) -> None:
     other = daemon.repository("other", {"golem.toml": '[execution]\nagent = "scripted"\n'})
     fault = daemon.refused(calls.ProjectInit(root=str(other.root)), "prefix_taken", "conflict")

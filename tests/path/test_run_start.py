@@ -100,3 +100,15 @@ def test_repeating_a_start_by_token_has_no_second_effect(daemon: House, demo: Pr
 def test_a_token_of_another_body_is_refused(daemon: House, demo: Project) -> None:
     demo.add("[[sleep 600]]")
     daemon.reuses(calls.RunStart(project="demo"), calls.RunStart(project="demo", cap=3))
+
+
+def test_warnings_of_a_changed_configuration_are_told_when_it_comes_into_force(daemon: House) -> None:
+    text = '[execution]\nworkspace = "worktree"\nagent = "scripted"\n'
+    project = daemon.repository("old", {"phase-golem.toml": text})
+    daemon.call(calls.ProjectInit(root=str(project.root)))
+    changed = text + "max_retries = 1\nmax_wipp = 1\n"
+    (project.root / "phase-golem.toml").write_text(changed, encoding="utf-8")
+    (warning,) = project.run().warnings
+    assert "max_wipp: unknown key, ignored" in warning
+    project.halted()
+    assert project.run().warnings == ()

@@ -9,11 +9,12 @@ from golemd.api.calls.base import Call, Change
 
 
 class ProjectInit(Change[views.ProjectReady], frozen=True, kw_only=True):
-    """Register the git repository around the folder `root`; write a commented golem.toml if it has none."""
+    """Register the git repository around `root`; write a golem.toml if it has none, or one like the file `from`."""
 
     METHOD = "project.init"
     root: str
     prefix: str = ""
+    from_: str = field(default="", name="from")
 
 
 class ProjectRemove(Change[tuple[views.ProjectView, ...]], frozen=True, kw_only=True):
