@@ -20,9 +20,11 @@ import trio
 import golemd
 from golemd import service
 from golemd.adapters import journal as journals
+from golemd.adapters.agents.environment import child_environment
 from golemd.adapters.clock import SystemClock, boot_id
 from golemd.adapters.disk import RealDisk
 from golemd.adapters.files import read_text, write_private
+from golemd.adapters.notifier import SESSION, Notifier
 from golemd.adapters.notify import LongStart, more_time, notify
 from golemd.adapters.processes.runner import LocalRunner
 from golemd.adapters.socket import SocketLimits, serve
@@ -204,6 +206,7 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         instance=instance,
         boot_id=boot_id(),
         environ=dict(os.environ),
+        notifier=_notifier(settings, instance, socket_path),
     )
     engine = Engine(parts, state)
     async with trio.open_nursery() as nursery:
@@ -217,6 +220,14 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
     folder.close()
     log.info("stopped")
     return 0
+
+
+def _notifier(settings: Settings, instance: str, socket_path: Path) -> Notifier | None:
+    """How people are told that something waits for them: as agents are run, and with the way to the desktop."""
+    general = settings.environment
+    golem = {"GOLEM_SOCKET": str(socket_path)}
+    environ = child_environment(os.environ, (*general.pass_env, *SESSION), general.variables, general.path, golem)
+    return Notifier.find(settings.notify.command, environ, instance, settings.limits.notify_seconds)
 
 
 async def _serve(

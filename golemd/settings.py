@@ -21,7 +21,7 @@ GIB: Final = 1 << 30
 
 
 class Limits(Struct, frozen=True):
-    """What clients may ask of the socket, and what the journal holds."""
+    """What clients may ask of the socket, how long people are tried to be told, and what the journal holds."""
 
     # the socket
     message_bytes: int = MIB  # one message
@@ -31,6 +31,9 @@ class Limits(Struct, frozen=True):
     in_flight: int = 32  # calls of one connection that are not answered yet
     finish_seconds: float = 5.0  # from a message's first byte to its last
     follower_bytes: int = MIB  # unread by a follower, before it is cut off
+    # telling people
+    notify_seconds: float = 30.0  # one try of a notification
+    notify_tries: int = 4  # of one notification, before it is given up
     # the journal
     record_bytes: int = MIB  # one line
     segment_bytes: int = 64 * MIB  # one file, before the next is begun
@@ -41,7 +44,7 @@ class Limits(Struct, frozen=True):
 
 
 class Notify(Struct, frozen=True):
-    """A program that is run when somebody should know something; none when empty."""
+    """The program that is run when something waits for a person; when empty, notify-send where there is a desktop."""
 
     command: tuple[str, ...] = ()
 
@@ -100,6 +103,8 @@ LIMITS: Final[Keys] = {
     "in_flight": whole(1, 4096),
     "finish_seconds": number(0.1, 3600.0),
     "follower_bytes": whole(4 * KIB, GIB),
+    "notify_seconds": number(0.1, 3600.0),
+    "notify_tries": whole(1, 20),
     "record_bytes": whole(64 * KIB, GIB),
     "segment_bytes": whole(64 * KIB, 64 * GIB),
     "reserve_bytes": whole(64 * KIB, GIB),
@@ -119,7 +124,7 @@ SETTINGS: Final = table(
         "max_output_mb": AT_LEAST_ONE,
         "idle_timeout_minutes": number(0.0, LONGEST_MINUTES),
         "logs_days": later(COUNT, 30),
-        "notify": table(Notify, {"command": later(COMMANDS, ())}),
+        "notify": table(Notify, {"command": COMMANDS}),
         "environment": table(_environment, {"set": ENVIRONMENT, "pass": VARIABLES, "path": text()}),
         "limits": table(Limits, LIMITS),
     },

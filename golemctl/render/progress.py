@@ -230,6 +230,11 @@ def _gate_decided(progress: Progress, data: Data, record: Mapping[str, Any]) -> 
     return Told("decided", words(data["option"]) + (f": {text}" if text else ""))
 
 
+def _gate_notified(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    message = data.get("message")
+    return Told("untold", f"{data['gate']}: the notification failed, {message}") if message else None
+
+
 def _item_completed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     progress.done += 1
     commit = short_hash(data.get("commit"))
@@ -281,6 +286,7 @@ _TELLERS: Final[dict[str, Teller]] = {
     "work.kept": _kept,
     "gate.opened": _gate_opened,
     "gate.decided": _gate_decided,
+    "gate.notified": _gate_notified,
     "item.added": _item_added,
     "item.completed": _item_completed,
     "item.cancelled": _item_cancelled,

@@ -12,6 +12,7 @@ from golemctl.render.gates import waits_for_you
 from golemctl.render.text import (
     Look,
     attention,
+    block,
     clean,
     count,
     cut,
@@ -74,7 +75,17 @@ def _daemon(view: StatusView, look: Look) -> list[str]:
         if each.state == "parked":
             told = f"{clean(each.name)} is parked until {moment(each.until)}; what needs it waits."
             lines.append(cut(told, look.width))
+    lines += _untold(view.gates, look)
     return [*lines, ""] if lines else []
+
+
+def _untold(gates: Sequence[GateView], look: Look) -> list[str]:
+    """Gates that nobody could be told of."""
+    failed = [gate.id for gate in gates if gate.notified == "failed"]
+    if not failed:
+        return []
+    more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return block(f"The notification of {failed[0]}{more} failed: golemctl events --type gate.notified", look, 0)
 
 
 def _running_by_item(attempts: Sequence[AttemptView]) -> defaultdict[str, list[AttemptView]]:

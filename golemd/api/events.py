@@ -376,6 +376,15 @@ class GateSuperseded(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class GateNotified(Event, frozen=True, kw_only=True):
+    """Somebody was told that the gate is open, or, when `message` says why not, that was tried in vain."""
+
+    TYPE = "gate.notified"
+    gate: str
+    tries: int = 1
+    message: str = ""
+
+
 class EvidenceRecorded(Event, frozen=True, kw_only=True):
     """What a verify command showed; `spends` is "fix" when it costs a fix attempt."""
 

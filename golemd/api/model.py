@@ -88,6 +88,7 @@ class Gate(Struct, frozen=True):
     opened_at: str
     decision: Decision | None = None
     superseded: bool = False
+    notified: str = ""  # sent | failed; empty: nobody has been told of it yet
 
     @property
     def is_open(self) -> bool:

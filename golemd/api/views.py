@@ -61,7 +61,7 @@ class DecisionView(Struct, frozen=True, kw_only=True):
 
 
 class GateView(Struct, frozen=True, kw_only=True):
-    """A gate: what is asked, how it can be decided, and the exact content it is about."""
+    """A gate: what is asked, how it can be decided, and the exact content it is about. `notified`: sent or failed."""
 
     id: str
     item: str
@@ -77,6 +77,7 @@ class GateView(Struct, frozen=True, kw_only=True):
     phase: str | None = None
     state: str = "open"
     decision: DecisionView | None = None
+    notified: str | None = None
 
 
 class AttemptView(Struct, frozen=True, kw_only=True):
@@ -151,8 +152,9 @@ class ItemDetail(ItemFields, frozen=True, kw_only=True):
 
 
 class GateDetail(GateView, frozen=True, kw_only=True):
-    """A gate with what a person needs to decide it."""
+    """A gate with what a person needs to decide it. A notification is this, as JSON."""
 
+    project: str = ""
     title: str = ""
     holds_up: tuple[str, ...] = ()
     summary: str | None = None

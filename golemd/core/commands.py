@@ -197,6 +197,14 @@ class ReportCommitted(Command, frozen=True, kw_only=True):
     deletions: int = 0
 
 
+class ReportNotified(Command, frozen=True, kw_only=True):
+    """Somebody was told of an open gate; `message`: why nobody could be, after so many tries."""
+
+    gate: str
+    tries: int
+    message: str = ""
+
+
 class ReportKept(Command, frozen=True, kw_only=True):
     run: str
     then: str

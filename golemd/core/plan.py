@@ -27,6 +27,7 @@ class World(Struct, frozen=True):
     stopping: str = ""
     full: bool = False
     foreign: frozenset[str] = frozenset()  # projects that another daemon holds
+    notifies: bool = False  # whether there is a way to tell people something
 
 
 class Effect(Struct, frozen=True):
@@ -85,6 +86,10 @@ class Tidy(Effect, frozen=True):
     """Keep what an ended run's worktree still holds, and remove it."""
 
 
+class Notify(Effect, frozen=True):
+    """Tell a person that a gate is open."""
+
+
 class Plan(Struct, frozen=True):
     """What to do now; and when time alone changes something (microseconds), or None."""
 
@@ -117,6 +122,8 @@ def _effects(state: State, world: World) -> Iterator[Effect]:
     for run in state.runs.values():
         if run.project not in world.foreign:
             yield from _run_effects(state, world, run)
+    if world.notifies and not world.full:  # what could not be recorded would be told again
+        yield from (Notify(gate.id) for gate in state.all_open_gates() if not gate.notified)
 
 
 def _attempt_effects(state: State, world: World, attempt: Attempt) -> Iterator[Effect]:

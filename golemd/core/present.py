@@ -121,24 +121,24 @@ def _gate_fields(gate: Gate) -> dict[str, Any]:
         "attempt": gate.attempt or None,
         "opened_at": gate.opened_at,
         "phase": gate.phase or None,
+        "notified": gate.notified or None,
         "state": "decided" if decision else "superseded" if gate.superseded else "open",
         "decision": decision
         and views.DecisionView(option=decision.option, text=decision.text, actor=decision.actor, at=decision.at),
     }
 
 
-def gate_detail(state: State, gate: Gate, files: tuple[str, ...] = (), diffstat: str | None = None) -> views.GateDetail:
-    """One gate with what a person needs to decide it."""
+def gate_detail(state: State, gate: Gate) -> views.GateDetail:
+    """One gate with what a person needs to decide it, but for the changes, which git tells."""
     item, run = state.items[gate.item], state.runs[gate.run]
     phase = next(each for each in run.phases if each.name == gate.phase)
     waiting = (other.id for other in state.items.values() if item.id in other.dependencies)
     return views.GateDetail(
         **_gate_fields(gate),
+        project=item.project,
         title=item.title,
         holds_up=tuple(waiting),
         summary=phase.summary or None,
-        files=files,
-        diffstat=diffstat,
         evidence=phase.evidence,
     )
 

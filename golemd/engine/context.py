@@ -12,6 +12,7 @@ import trio
 
 from golemd.adapters.clock import Clock
 from golemd.adapters.journal import Journal
+from golemd.adapters.notifier import Notifier
 from golemd.adapters.processes.runner import Runner
 from golemd.adapters.workspace import Git, ProjectLock
 from golemd.api.events import Record
@@ -42,6 +43,7 @@ class Parts:
         instance: str,
         boot_id: str,
         environ: dict[str, str],
+        notifier: Notifier | None = None,
     ) -> None:
         self.state_dir = state_dir
         self.socket_path = socket_path
@@ -53,6 +55,7 @@ class Parts:
         self.instance = instance
         self.boot_id = boot_id
         self.environ = environ
+        self.notifier = notifier
 
 
 class Context:

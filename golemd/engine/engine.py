@@ -224,6 +224,7 @@ class Engine(Context):
             stopping=self.stopping,
             full=self.parts.journal.degraded,
             foreign=frozenset(self.state.projects.keys() - self.held.keys()),
+            notifies=self.parts.notifier is not None,
         )
 
     def _decide_all(self, commands: tuple[cmd.Command, ...]) -> bool:

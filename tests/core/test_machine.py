@@ -79,6 +79,7 @@ class Watched(World):
 
 def the_projects() -> World:
     world = Watched(LIMITS)
+    world.notifies = True
     gated = phase("build", verify=("make",), gate=("design", "safety"))
     bounds: dict[str, Any] = {"max_rounds": 2, "max_retries": 1, "max_fix_attempts": 1}
     demo = config("demo", (gated, "ship"), ("scope",), max_wip=WIP["demo"], max_concurrent=CONCURRENT["demo"], **bounds)

@@ -82,13 +82,8 @@ def test_a_gate_shows_its_options_with_their_effects_and_what_was_decided() -> N
 def test_a_gates_detail_shows_evidence_and_what_it_holds_up() -> None:
     world, item = blocked()
     waiting = world.add(dependencies=(item,))
-    shown = present.gate_detail(world.state, world.gate(item), ("a.py",), "1 file +1 -0")
-    assert (shown.title, shown.holds_up, shown.files, shown.diffstat) == (
-        "Title",
-        (waiting,),
-        ("a.py",),
-        "1 file +1 -0",
-    )
+    shown = present.gate_detail(world.state, world.gate(item))
+    assert (shown.project, shown.title, shown.holds_up, shown.notified) == ("demo", "Title", (waiting,), None)
     assert [each.outcome for each in shown.evidence] == ["passed"]
 
 

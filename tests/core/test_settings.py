@@ -17,7 +17,7 @@ max_output_mb = 50
 idle_timeout_minutes = 0
 logs_days = 30
 [notify]
-command = []
+command = ["tell", "me"]
 [environment]
 set = { EDITOR = "true", TOKEN = "hunter2" }
 pass = ["NPM_*"]
@@ -28,6 +28,8 @@ nesting = 16
 elements = 4096
 connections = 3
 in_flight = 2
+notify_seconds = 7.5
+notify_tries = 2
 finish_seconds = 0.5
 follower_bytes = 65536
 record_bytes = 131072
@@ -75,11 +77,11 @@ def test_every_key_arrives_in_the_settings() -> None:
     assert (settings.max_agents, settings.max_concurrent_runs, settings.on_stop) == (8, 6, "keep")
     assert (settings.worktree_root, settings.max_output_mb) == ("/var/tmp/trees", 50)
     assert (settings.idle_timeout_minutes, settings.min_free_memory_mb, settings.min_free_gb) == (0.0, 0, 5.0)
-    assert settings.notify == Notify()
+    assert settings.notify == Notify(("tell", "me"))
     assert settings.environment.variables == {"EDITOR": "true", "TOKEN": "hunter2"}
     assert settings.environment.pass_env == ("NPM_*",)
     assert settings.environment.path == "/opt/bin:/usr/bin"
-    assert settings.limits == Limits(65536, 16, 4096, 3, 2, 0.5, 65536, 131072, 262144, 65536)
+    assert settings.limits == Limits(65536, 16, 4096, 3, 2, 0.5, 65536, 7.5, 2, 131072, 262144, 65536)
 
 
 def test_every_limit_has_a_key_and_its_default_is_allowed() -> None:
@@ -114,7 +116,7 @@ def test_values_of_the_environment_are_not_shown() -> None:
             "golemd.toml:1: min_free_memory_mb: is not available in this release; remove it or ",
         ),
         ("logs_days = 7", "golemd.toml:1: logs_days: is not available in this release; remove it or set it to 30"),
-        ("[notify]\ncommand = ['a']", "golemd.toml:2: notify.command: is not available in this release; remove it or "),
+        ("[notify]\ncommand = ['']", "golemd.toml:2: notify.command[0]: must not be empty"),
     ],
 )
 def test_what_is_wrong_is_told_with_line_key_and_way_out(text: str, problem: str) -> None:

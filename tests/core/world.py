@@ -110,6 +110,7 @@ class World:
         self.stopping = ""
         self.full = False
         self.foreign: frozenset[str] = frozenset()
+        self.notifies = False
         self.script: dict[str, list[End]] = {}
         self.held: set[str] = set()  # phases whose agents go on until the test ends them
         self.ends: dict[str, End] = {}
@@ -230,7 +231,8 @@ class World:
     # --- planning and doing --------------------------------------------------------------------------------------
 
     def plan(self) -> planning.Plan:
-        world = planning.World(self.now_us, frozenset(self.in_flight), self.stopping, self.full, self.foreign)
+        busy = frozenset(self.in_flight)
+        world = planning.World(self.now_us, busy, self.stopping, self.full, self.foreign, self.notifies)
         return planning.plan(self.state, world, self.limits)
 
     def step(self) -> bool:
@@ -384,6 +386,9 @@ class World:
     def _tidy(self, effect: planning.Tidy) -> None:
         self.apply(cmd.ReportKept(run=effect.id, then="removed"))
 
+    def _notify(self, effect: planning.Notify) -> None:
+        self.apply(cmd.ReportNotified(gate=effect.id, tries=1))
+
 
 _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Enter: World._enter,
@@ -395,4 +400,5 @@ _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Commit: World._commit,
     planning.Keep: World._keep,
     planning.Tidy: World._tidy,
+    planning.Notify: World._notify,
 }

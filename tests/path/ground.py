@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 GUARD_SECONDS: Final = 60.0
 """Keeps a broken test from hanging; nothing that works takes so long."""
 PACKAGES: Final = Path(__file__).resolve().parents[2]
-_FOREIGN: Final = ("GOLEM", "NOTIFY_", "GIT_", "XDG_", "LISTEN_", "PYTEST_")
+_FOREIGN: Final = ("GOLEM", "NOTIFY_", "GIT_", "XDG_", "LISTEN_", "PYTEST_", "DBUS_")
 
 
 class Ended(NamedTuple):

@@ -32,11 +32,16 @@ def _let_pass(pid: int, seconds: float) -> None:
         os.close(watch)
 
 
-def test_a_daemon_with_a_thousand_items_and_no_dispatch_does_not_wake_up(daemon: House) -> None:
+def test_a_daemon_with_a_thousand_items_and_no_dispatch_does_not_wake_up(house: House) -> None:
+    house.settings(notify={"command": ["true"]})
+    daemon = house.start()
     project = daemon.project()
+    waiting = project.work('[[result {"result": "blocked", "summary": "s", "question": "Which?"}]]')
+    daemon.until("gate.notified", waiting)
+    project.halted()
     for number in range(ITEMS):
         project.add(title=f"item {number}")
-    assert daemon.call(calls.Status()).projects[0].counts == {"ready": ITEMS}
+    assert daemon.call(calls.Status()).projects[0].counts == {"blocked": 1, "ready": ITEMS}
     _let_pass(daemon.pid, QUIET_SECONDS)
     before = _switches(daemon.pid)
     _let_pass(daemon.pid, WATCHED_SECONDS)

@@ -10,12 +10,17 @@ from typing import Final
 
 from golemd.api import calls
 from golemd.core.configuration import read_project
-from golemd.settings import Settings
+from golemd.settings import Settings, read_settings
 from tests.path.ground import run_command
 from tests.path.house import House
 from tests.path.repositories import configuration, phase
 
 README: Final = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def section(start: str, end: str) -> str:
+    """The README between two texts."""
+    return README.split(start, 1)[1].split(end, 1)[0]
 
 
 def blocks(language: str) -> list[str]:
@@ -44,8 +49,10 @@ def test_every_console_line_does_what_it_says(daemon: House, tmp_path: Path) -> 
 
 
 def test_the_example_configurations_are_good() -> None:
-    examples = blocks("toml")
-    assert len(examples) == 2
+    settings = [text for text in blocks("toml") if text in section("### golemd.toml", "### Where")]
+    assert [type(read_settings(text, "golemd.toml")) for text in settings] == [Settings]
+    examples = [text for text in blocks("toml") if text not in settings]
+    assert len(examples) >= 2
     for text in examples:
         reading = read_project(text, "golem.toml", folder_name="demo")
         assert reading.problems == ()
@@ -53,7 +60,6 @@ def test_the_example_configurations_are_good() -> None:
 
 
 def test_the_settings_that_the_readme_names_are_those_there_are() -> None:
-    section = README.split("### golemd.toml", 1)[1].split("### Where", 1)[0]
-    plain = section.split("`[environment]", 1)[0]
+    plain = section("### golemd.toml", "`[environment]")
     for name, value in re.findall(r"`(\w+) = ([^`]+)`", plain):
         assert getattr(Settings(), name) == tomllib.loads(f"x = {value}")["x"]

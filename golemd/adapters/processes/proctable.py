@@ -19,6 +19,8 @@ PF_KTHREAD: Final = 0x00200000
 EXEC_LOOKS: Final = 50
 EXEC_LOOK_SECONDS: Final = 0.01
 UNKNOWN: Final = "unknown"
+FOR_PEOPLE: Final = "notify:"
+"""So begins the mark of what is no attempt: it was started for a person's sake, and is ended like an attempt."""
 MAX_DEPTH: Final = 512  # of the tree above a process, which is also a bound on walks through a changing one
 
 
@@ -169,7 +171,7 @@ def attempt_of(pid: int, instance: str) -> str | None:
         if row is None or not row.alive:
             return UNKNOWN
         marks = markers(pid)
-        if marks.instance == instance and marks.attempt is not None:
+        if marks.instance == instance and marks.attempt is not None and not marks.attempt.startswith(FOR_PEOPLE):
             return marks.attempt
         if row.parent <= 1 or row.parent == os.getpid():
             return None

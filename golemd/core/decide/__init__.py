@@ -47,6 +47,7 @@ _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
     cmd.ReportExit: attempts.exited,
     cmd.ReportLost: attempts.lost,
     cmd.ReportExamined: attempts.examined,
+    cmd.ReportNotified: gates.notified,
 }
 
 

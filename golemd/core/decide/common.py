@@ -18,7 +18,8 @@ from golemd.core.state import State
 class Decided(Struct, frozen=True):
     """What happens. `fault`: it happens, and yet the caller is told this. `note`: said with the answer.
 
-    `essential` marks the ends of attempts, which are recorded even when the disk is nearly full.
+    `essential` marks what has happened outside and must not be lost, such as the end of an attempt: it is recorded even
+    when the disk is nearly full.
     """
 
     drafts: tuple[Draft, ...] = ()

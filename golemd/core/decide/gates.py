@@ -28,7 +28,7 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core.decide import phases
-from golemd.core.decide.common import Decided, about
+from golemd.core.decide.common import NOTHING, Decided, about, cause_of
 from golemd.core.decide.items import MAX_DESCRIPTION, closing
 from golemd.core.state import State, no_item
 
@@ -74,6 +74,16 @@ def only_open(state: State, item: Item) -> Gate:
             "several_gates", f"{item.id} has {len(gates)} open gates: {names}.", "golemctl decide GATE OPTION"
         )
     return gates[0]
+
+
+def notified(state: State, command: cmd.ReportNotified, now_us: int) -> Decided:
+    """Somebody was told of a gate; recorded also when the disk is nearly full, so that nobody hears of it twice."""
+    gate = state.gates.get(command.gate)
+    if gate is None or gate.notified:
+        return NOTHING
+    event = ev.GateNotified(gate=gate.id, tries=command.tries, message=command.message)
+    item = state.items[gate.item]
+    return Decided(about(item, event, cause=cause_of(state, item.id)), essential=True)
 
 
 def unblock(state: State, call: calls.ItemUnblock, command: cmd.Asked) -> Decided:

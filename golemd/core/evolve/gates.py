@@ -79,8 +79,14 @@ def _gate_superseded(state: State, record: Record, event: ev.GateSuperseded) -> 
     _unblock_if_free(state, record.item, gate.run)
 
 
+def _gate_notified(state: State, record: Record, event: ev.GateNotified) -> None:
+    gate = state.gates[event.gate]
+    state.gates[event.gate] = replace(gate, notified="failed" if event.message else "sent")
+
+
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.GateOpened: _gate_opened,
     ev.GateDecided: _gate_decided,
     ev.GateSuperseded: _gate_superseded,
+    ev.GateNotified: _gate_notified,
 }

@@ -16,7 +16,7 @@ from golemd.api.faults import Fault
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
-from golemd.engine.effects import attempts, examine, worktrees
+from golemd.engine.effects import attempts, examine, notices, worktrees
 
 log = logging.getLogger(__name__)
 
@@ -96,4 +96,5 @@ _EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] 
     plan.Commit: worktrees.commit,
     plan.Keep: worktrees.keep,
     plan.Tidy: worktrees.tidy,
+    plan.Notify: notices.notify,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from golemd.adapters import workspace
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
@@ -56,12 +58,12 @@ def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ..
 
 async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
     gate = gates.find(engine.state, call.gate)
-    run = engine.state.runs[gate.run]
+    run, detail = engine.state.runs[gate.run], present.gate_detail(engine.state, gate)
     if not run.base_commit or not gate.content.commit:
-        return present.gate_detail(engine.state, gate)
+        return detail
     root = Path(engine.state.projects[run.project].root)
     stat = await workspace.diffstat(engine.parts.git, root, run.base_commit, gate.content.tree or gate.content.commit)
     files = tuple(each.path for each in stat.files)
     count = len(files) + stat.more
     shown = f"{count} file{'' if count == 1 else 's'} +{stat.insertions} -{stat.deletions}"
-    return present.gate_detail(engine.state, gate, files, shown)
+    return replace(detail, files=files, diffstat=shown)  # its item may have ended while git was asked
