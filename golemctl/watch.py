@@ -100,22 +100,27 @@ def _show(ask: Ask, progress: Progress, record: dict[str, Any], screen: Screen) 
 
 def _finish(ask: Ask, progress: Progress, seconds: float, screen: Screen) -> int:
     ask.close()  # the daemon may have been another one when this began
-    gates = ask.call(calls.GateList(project=progress.project))
-    blocked = len({gate.item for gate in gates})
+    view = ask.call(calls.Status(project=progress.project))
+    blocked = len({gate.item for gate in view.gates})
+    paused = sum(item.paused for item in view.items)
     if ask.out.json:
-        ask.out.document({"summary": _summary(progress, blocked, seconds, gates)})
+        ask.out.document({"summary": _summary(progress, blocked, paused, seconds, view.gates)})
     else:
         look = ask.out.look()
-        screen.append(progress.summary_line(blocked, seconds, look), *waiting_lines(gates, look))
-    return WAITS_FOR_HUMAN if gates else 0
+        told = progress.summary_line(blocked, seconds, look, paused=paused)
+        screen.append(told, *waiting_lines(view.gates, look))
+    return WAITS_FOR_HUMAN if view.gates else 0
 
 
-def _summary(progress: Progress, blocked: int, seconds: float, gates: tuple[GateView, ...]) -> dict[str, Any]:
+def _summary(
+    progress: Progress, blocked: int, paused: int, seconds: float, gates: tuple[GateView, ...]
+) -> dict[str, Any]:
     return {
         "project": progress.project,
         "halt_reason": progress.halted,
         "done": progress.done,
         "blocked": blocked,
+        "paused": paused,
         "phases": progress.phases,
         "duration_s": round(seconds, 3),
         "gates": gates,

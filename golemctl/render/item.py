@@ -31,8 +31,29 @@ def changed_lines(item: ItemView, look: Look) -> list[str]:
     """What an item is after a change; `note` is what the daemon adds to it."""
     phase = f" ({item.phase})" if item.phase else ""
     again = "  (this had been done already)" if item.repeated else ""
-    lines = [cut(clean(f"{item.id} is {words(item.status)}{phase}: {item.title}{again}"), look.width)]
+    lines = [cut(clean(f"{item.id} is {standing(item)}{phase}: {item.title}{again}"), look.width)]
     return lines + (block(item.note, look, 0) if item.note else [])
+
+
+def standing(item: ItemFields) -> str:
+    """Where an item stands, and whether it is paused there."""
+    return f"paused, {words(item.status)}" if item.paused else words(item.status)
+
+
+def paused_lines(items: ItemView | tuple[ItemView, ...], look: Look) -> list[str]:
+    """What was paused."""
+    return _each(items, look) or ["There is nothing to pause."]
+
+
+def resumed_lines(items: ItemView | tuple[ItemView, ...], look: Look) -> list[str]:
+    """What goes on."""
+    return _each(items, look) or ["Nothing is paused."]
+
+
+def _each(items: ItemView | tuple[ItemView, ...], look: Look) -> list[str]:
+    if isinstance(items, ItemView):
+        return changed_lines(items, look)
+    return [line for item in items for line in changed_lines(item, look)]
 
 
 def why_lines(view: WhyView, look: Look) -> list[str]:
@@ -62,7 +83,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
 
 
 def _facts(item: ItemDetail, look: Look) -> list[str]:
-    status = words(item.status) + (f", {words(item.resolution)}" if item.resolution not in (None, "completed") else "")
+    status = standing(item) + (f", {words(item.resolution)}" if item.resolution not in (None, "completed") else "")
     assessed = [f"{name} {value}" for name, value in _assessments(item) if value]
     facts = [
         " · ".join([status, *([item.phase] if item.phase else []), item.pipeline, f"priority {item.priority}"]),
@@ -86,7 +107,8 @@ def _titled(title: str, lines: list[str]) -> list[str]:
 def _run(run: RunView, look: Look) -> list[str]:
     base = f"from {run.base_branch} {short_hash(run.base_commit)}" if run.base_commit else ""
     branch = f"branch {run.branch}" if run.branch else ""
-    head = "  ".join(part for part in (f"Run {run.id}", words(run.state), branch, base) if part)
+    state = words(run.state) + (f", {words(run.paused_in)}" if run.paused_in else "")
+    head = "  ".join(part for part in (f"Run {run.id}", state, branch, base) if part)
     lines = [cut(clean(head), look.width)]
     if run.workspace:
         lines.append(cut(f"  {folder(run.workspace, look)}", look.width))

@@ -99,9 +99,10 @@ class Progress:
         # What is cut is the list, never the cap.
         return f"{cut(running, max(1, look.width - len(cap) - 3))} · {cap}"
 
-    def summary_line(self, blocked: int, seconds: float, look: Look) -> str:
+    def summary_line(self, blocked: int, seconds: float, look: Look, *, paused: int = 0) -> str:
         """`halted  all done or blocked   4 done · 1 blocked · 11 phases · 38 min`."""
-        counts = [f"{self.done} done", f"{blocked} blocked", count(self.phases, "phase"), lasted(seconds)]
+        counts = [f"{self.done} done", f"{blocked} blocked", *([f"{paused} paused"] if paused else [])]
+        counts += [count(self.phases, "phase"), lasted(seconds)]
         return cut(f"  halted  {words(self.halted)}   {' · '.join(counts)}", look.width)
 
 
@@ -201,6 +202,15 @@ def _said(lines: Sequence[str]) -> str:
     return f": {(written or said)[-1]}" if said else ""
 
 
+def _paused(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    after = data.get("after_phase")
+    return Told("paused", f"when {after} has ended" if after else "golemctl resume goes on with it")
+
+
+def _resumed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("resumed")
+
+
 def _phase_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
     progress.used += 1
 
@@ -280,6 +290,8 @@ _TELLERS: Final[dict[str, Teller]] = {
     "attempt.rejected": _rejected,
     "attempt.lost": _lost,
     "evidence.recorded": _evidence,
+    "run.paused": _paused,
+    "run.resumed": _resumed,
     "phase.started": _phase_started,
     "phase.completed": _phase_completed,
     "commit.created": _commit,

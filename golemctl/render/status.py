@@ -124,7 +124,8 @@ def _row(item: ItemView, gates: dict[str, GateView], running: Sequence[AttemptVi
     attempt = running[0] if running else None
     elapsed = since(attempt.started_at, look) if attempt else ""
     phase = (attempt.phase if attempt else item.phase) or ""
-    cells = (item.id, words(item.status), phase, elapsed, str(item.priority))
+    status = "paused" if item.paused and item.status != "blocked" else words(item.status)
+    cells = (item.id, status, phase, elapsed, str(item.priority))
     rank = 0 if item.status == "blocked" else 3 if item.status in ENDED else 1 if attempt else 2
     return _Row(rank, tuple(clean(cell) for cell in cells), clean(item.title), _note(item, gates, attempt))
 
@@ -132,7 +133,10 @@ def _row(item: ItemView, gates: dict[str, GateView], running: Sequence[AttemptVi
 def _note(item: ItemView, gates: dict[str, GateView], attempt: AttemptView | None) -> str:
     gate = gates.get(item.gate or "")
     if gate is not None:
-        return f"{gate.kind}: {first_line(gate.question)}"
+        paused = "paused; " if item.paused else ""
+        return f"{paused}{gate.kind}: {first_line(gate.question)}"
+    if item.paused:
+        return f"{words(item.status)}; golemctl resume {item.id}"
     if attempt is not None:
         said = next((clean(line).strip() for line in reversed(attempt.tail) if clean(line).strip()), "")
         number = f"attempt {attempt.number}" if attempt.kind == "agent" and attempt.number > 1 else ""

@@ -178,6 +178,21 @@ class RunBound(Event, frozen=True, kw_only=True):
     environment: tuple[str, ...] = ()  # names of passed variables, never values
 
 
+class RunPaused(Event, frozen=True, kw_only=True):
+    """The item is held back; `after_phase` names the phase that is let finish first. `run` is empty without one."""
+
+    TYPE = "run.paused"
+    run: str = ""
+    after_phase: str = ""
+    actor: Actor = Actor()
+
+
+class RunResumed(Event, frozen=True, kw_only=True):
+    TYPE = "run.resumed"
+    run: str = ""
+    actor: Actor = Actor()
+
+
 class RunCompleted(Event, frozen=True, kw_only=True):
     TYPE = "run.completed"
     run: str

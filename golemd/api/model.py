@@ -20,6 +20,7 @@ from golemd.api.states import GateKind as GateKind
 from golemd.api.states import HaltReason as HaltReason
 from golemd.api.states import NoteKind as NoteKind
 from golemd.api.states import Outcome as Outcome
+from golemd.api.states import Pause as Pause
 from golemd.api.states import PhaseState as PhaseState
 from golemd.api.states import Resolution as Resolution
 from golemd.api.states import ResultCode as ResultCode
@@ -244,6 +245,12 @@ class Item(Struct, frozen=True):
     branch: str = ""  # of its last run: what dependants build upon
     created_at: str = ""
     updated_at: str = ""
+    paused: Pause = Pause.NONE
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is paused: nothing of it is started until it is resumed."""
+        return self.paused is Pause.HELD
 
 
 class EndedItem(Struct, frozen=True, array_like=True):

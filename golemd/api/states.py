@@ -21,6 +21,14 @@ class Status(StrEnum):
 ENDED: Final = frozenset({Status.DONE, Status.CANCELLED})
 
 
+class Pause(StrEnum):
+    """Whether a person holds an item back, whatever its status: at once, or from the end of its phase on."""
+
+    NONE = ""
+    AFTER_PHASE = "after_phase"
+    HELD = "held"
+
+
 class Resolution(StrEnum):
     """How an item ended."""
 

@@ -13,7 +13,9 @@ from golemd.api.model import Actor, Content, Evidence, Option
 
 
 class ItemFields(Struct, frozen=True, kw_only=True):
-    """What every view of an item says. `why`: one sentence on why it does not run; `gate`: the oldest open one."""
+    """What every view of an item says. `why`: one sentence on why it does not run; `gate`: the oldest open one;
+    `pauses_after`: the phase that is let finish before it is paused.
+    """
 
     id: str
     project: str
@@ -37,6 +39,8 @@ class ItemFields(Struct, frozen=True, kw_only=True):
     repeated: bool = False
     note: str | None = None
     description: str = ""
+    paused: bool = False
+    pauses_after: str | None = None
 
 
 class ItemView(ItemFields, frozen=True, kw_only=True):
@@ -123,7 +127,10 @@ class PhaseView(Struct, frozen=True, kw_only=True):
 
 
 class RunView(Struct, frozen=True, kw_only=True):
-    """One passage through a pipeline. `pinned_differs`: golem.toml has changed since the run was bound."""
+    """One passage through a pipeline. `pinned_differs`: golem.toml has changed since the run was bound.
+
+    A paused one keeps the state that it goes on with: `paused_in`.
+    """
 
     id: str
     state: str
@@ -137,6 +144,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     created_at: str = ""
     ended_at: str | None = None
     phases: tuple[PhaseView, ...] = ()
+    paused_in: str | None = None
 
 
 class ItemDetail(ItemFields, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, Status
+from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
 from golemd.core import scheduler
 from golemd.core.commands import Command, Halt, PlanVerify, Unpark
 from golemd.core.decide.common import is_over
-from golemd.core.scheduler import Limits, held_back
+from golemd.core.slots import Limits, Tally, crowded_out, held_back, may_verify
 from golemd.core.state import State
 
 
@@ -100,10 +100,11 @@ class Plan(Struct, frozen=True):
 
 def plan(state: State, world: World, limits: Limits) -> Plan:
     """What the daemon should do next."""
-    effects = tuple(effect for effect in _effects(state, world) if effect.key not in world.in_flight)
+    crowded = crowded_out(state, limits, world.in_flight)
+    effects = tuple(effect for effect in _effects(state, world, crowded) if effect.key not in world.in_flight)
     if world.stopping or world.full:
         return Plan((), effects, None)
-    commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world)]
+    commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world, crowded)]
     commands += scheduler.select_actions(state, limits, world.now_us, world.foreign)
     if not commands:
         commands += _halts(state, world)
@@ -113,20 +114,20 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
 # --- effects -----------------------------------------------------------------------------------------------------
 
 
-def _effects(state: State, world: World) -> Iterator[Effect]:
+def _effects(state: State, world: World, crowded: frozenset[str]) -> Iterator[Effect]:
     for attempt in state.attempts.values():
         if attempt.state not in ATTEMPT_OVER:
-            yield from _attempt_effects(state, world, attempt)
+            yield from _attempt_effects(state, world, attempt, crowded)
     if world.stopping:
         return
     for run in state.runs.values():
         if run.project not in world.foreign:
-            yield from _run_effects(state, world, run)
+            yield from _run_effects(state, world, run, crowded)
     if world.notifies and not world.full:  # what could not be recorded would be told again
         yield from (Notify(gate.id) for gate in state.all_open_gates() if not gate.notified)
 
 
-def _attempt_effects(state: State, world: World, attempt: Attempt) -> Iterator[Effect]:
+def _attempt_effects(state: State, world: World, attempt: Attempt, crowded: frozenset[str]) -> Iterator[Effect]:
     run = state.runs[attempt.run]
     if attempt.state is AttemptState.EXITED:
         if not world.stopping:
@@ -137,11 +138,16 @@ def _attempt_effects(state: State, world: World, attempt: Attempt) -> Iterator[E
             yield Stop(attempt.id)
     elif is_over(run):
         yield Fence(attempt.id)
-    elif not (held_back(state, run) or world.stopping or world.full or run.project in world.foreign):
+    elif not (_waits(state, world, run, crowded) or world.stopping or world.full):
         yield Spawn(attempt.id)
 
 
-def _run_effects(state: State, world: World, run: Run) -> Iterator[Effect]:
+def _waits(state: State, world: World, run: Run, crowded: frozenset[str]) -> bool:
+    """Whether no process of the run may be started now."""
+    return held_back(state, run) or run.id in crowded or run.project in world.foreign
+
+
+def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) -> Iterator[Effect]:
     if is_over(run):
         if run.tidy and not _has_live_attempt(state, run) and not _at_work(world, run):
             yield Tidy(run.id)
@@ -153,7 +159,8 @@ def _run_effects(state: State, world: World, run: Run) -> Iterator[Effect]:
         yield Keep(to_put_back, run.id)
     elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
         if run.phase.stage is Stage.ENTER:
-            yield Enter(run.id)
+            if run.id not in crowded:
+                yield Enter(run.id)
         elif run.phase.stage is Stage.COMMIT:
             yield Commit(run.id)
 
@@ -178,10 +185,9 @@ def _recoveries(state: State, world: World) -> Iterator[Command]:
             yield Unpark(provider=provider.name)
 
 
-def _verifications(state: State, world: World) -> Iterator[Command]:
+def _verifications(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
     for _, run in state.live_runs():
-        waiting = scheduler.may_verify(run.phase, world.now_us)
-        if waiting and not held_back(state, run) and run.project not in world.foreign:
+        if may_verify(run.phase, world.now_us) and not _waits(state, world, run, crowded):
             yield PlanVerify(run=run.id)
 
 
@@ -202,7 +208,5 @@ def _halts(state: State, world: World) -> Iterator[Command]:
 
 
 def _could_promote(state: State, project: str) -> bool:
-    wip = sum(scheduler.counts_as_wip(item) for item in state.items_of(project))
-    room = wip < state.config_of(project).execution.max_wip
-    ready = (item for item in state.items_of(project) if item.status is Status.READY)
-    return room and any(not state.unmet(item) for item in ready)
+    wip = Tally.of(state).wip.get(project, 0)
+    return wip < state.config_of(project).execution.max_wip and any(scheduler.could_promote(state, project))

@@ -12,6 +12,7 @@ from golemd.api import views
 from golemd.api.model import (
     ATTEMPT_OVER,
     ENDED,
+    RUN_OVER,
     Attempt,
     AttemptState,
     Dispatch,
@@ -19,14 +20,15 @@ from golemd.api.model import (
     Gate,
     GateKind,
     Item,
+    Pause,
     Phase,
     Project,
     Run,
 )
-from golemd.core import scheduler, times
+from golemd.core import scheduler, slots, times
 from golemd.core.decide.phases import content_digest
 from golemd.core.filters import ALL, Filter
-from golemd.core.scheduler import Limits
+from golemd.core.slots import Limits
 from golemd.core.state import State
 
 _EFFECTS: Final = {
@@ -54,7 +56,7 @@ class Clock(Struct, frozen=True):
 
     now_us: int
     limits: Limits
-    tally: scheduler.Tally | None = None
+    tally: slots.Tally | None = None
 
 
 def item_view(
@@ -91,7 +93,15 @@ def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str
         "created_at": item.created_at,
         "updated_at": item.updated_at,
         "description": item.description if isinstance(item, Item) else "",
+        "paused": isinstance(item, Item) and item.is_held and item.status not in ENDED,
+        "pauses_after": _pauses_after(item, run),
     }
+
+
+def _pauses_after(item: Item | EndedItem, run: Run | None) -> str | None:
+    """The phase that is let finish before its item is paused."""
+    asked = isinstance(item, Item) and item.paused is Pause.AFTER_PHASE
+    return run.phase.name if asked and run is not None and item.status not in ENDED else None
 
 
 def _why(state: State, item: Item, clock: Clock) -> str | None:
@@ -190,10 +200,11 @@ def phase_view(phase: Phase, run: str) -> views.PhaseView:
 
 def run_view(state: State, run: Run) -> views.RunView:
     """One run with its phases."""
-    project = state.projects.get(run.project)
+    project, item = state.projects.get(run.project), state.items.get(run.item)
+    paused = item is not None and item.is_held and run.state not in RUN_OVER
     return views.RunView(
         id=run.id,
-        state=str(run.state),
+        state="paused" if paused else str(run.state),
         pipeline=run.pipeline.name,
         base_branch=run.base_branch or None,
         base_commit=run.base_commit or None,
@@ -204,6 +215,7 @@ def run_view(state: State, run: Run) -> views.RunView:
         created_at=run.created_at,
         ended_at=run.ended_at or None,
         phases=tuple(phase_view(phase, run.id) for phase in run.phases),
+        paused_in=str(run.state) if paused else None,
     )
 
 
@@ -278,7 +290,7 @@ def status_view(
 ) -> views.StatusView:
     """Everything at a glance. Ended items are listed only when asked for, or when `only` names their status."""
     shown = tuple(projects)
-    clock = replace(clock, tally=scheduler.Tally.of(state))
+    clock = replace(clock, tally=slots.Tally.of(state))
     names = {project.name for project in shown}
     everything = everything or only.wants_ended
     items: list[Item | EndedItem] = [each for each in state.items.values() if everything or each.status not in ENDED]
@@ -332,10 +344,12 @@ def why_view(state: State, item: Item | EndedItem, clock: Clock) -> views.WhyVie
     reason = scheduler.why(state, item, clock.limits, clock.now_us)
     run = state.run_of(item)
     running = f"{item.id} is running: phase {run.phase.name}." if run is not None else f"{item.id} is about to start."
+    if item.paused and reason is None:
+        running += " It is paused when this phase has ended."
     others = [
         f"{other.id} ({each.phase.name})"
         for other, each in state.live_runs()
-        if other.id != item.id and other.project == item.project and scheduler.busy(each)
+        if other.id != item.id and other.project == item.project and slots.holds_slot(state, each)
     ]
     after = f"Under way: {', '.join(others)}." if others else None
     return views.WhyView(id=item.id, status=str(item.status), why=reason or running, next=after)

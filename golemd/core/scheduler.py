@@ -11,52 +11,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from golemd.api.model import (
-    ENDED,
-    RUN_OVER,
-    AttemptState,
-    Item,
-    Phase,
-    PhaseState,
-    Project,
-    Run,
-    Stage,
-    Status,
-)
+from golemd.api.model import ENDED, AttemptState, Item, PhaseState, Project, Run, Status
 from golemd.core import times
 from golemd.core.commands import Launch, Promote
+from golemd.core.slots import Limits, Tally, busy, crowded_out, has_process, holds_slot, launch_order
 from golemd.core.state import State
 
 _LEVELS: Final = {"high": 0, "medium": 1, "low": 2, "": 3}
-
-
-class Limits(Struct, frozen=True):
-    """What the whole daemon allows at once."""
-
-    max_agents: int = 4
-    max_concurrent_runs: int = 4
-
-
-class Tally(Struct, frozen=True):
-    """What is taken just now: items in progress and slots held, by project."""
-
-    wip: dict[str, int]
-    slots: dict[str, int]
-
-    @classmethod
-    def of(cls, state: State) -> Tally:
-        """Count once for many questions."""
-        wip: dict[str, int] = {}
-        slots: dict[str, int] = {}
-        for item in state.items.values():
-            wip[item.project] = wip.get(item.project, 0) + counts_as_wip(item)
-        for _, run in state.live_runs():
-            slots[run.project] = slots.get(run.project, 0) + busy(run)
-        for attempt in state.attempts.values():  # processes that are still ending after their run
-            run = state.runs[attempt.run]
-            if attempt.state is AttemptState.SPAWNED and run.state in RUN_OVER:
-                slots[run.project] = slots.get(run.project, 0) + 1
-        return cls(wip, slots)
 
 
 class Usage(Struct):
@@ -90,35 +51,10 @@ def select_actions(
     return actions
 
 
-def busy(run: Run) -> bool:
-    """Whether the run holds a slot: a step of its phase is under way, or follows without anybody's leave."""
-    phase = run.phase
-    if phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
-        return False
-    return bool(phase.live or phase.put_back) or phase.stage is not Stage.BODY
-
-
-def may_verify(phase: Phase, now_us: int) -> bool:
-    """Whether the phase's next verify command can be started at this moment."""
-    waiting = phase.state is PhaseState.VERIFYING and phase.stage is Stage.VERIFY and not phase.live
-    return waiting and phase.again_us <= now_us
-
-
-def held_back(state: State, run: Run) -> bool:
-    """Whether a human wished that the project's attempts end now, and nothing is dispatched since."""
-    dispatch = state.projects[run.project].dispatch
-    return dispatch.stop_now and not dispatch.on
-
-
-def counts_as_wip(item: Item) -> bool:
-    """Only items in progress count; blocked ones hold no place."""
-    return item.status is Status.IN_PROGRESS
-
-
 def _promotions(state: State, project: Project, limits: Limits, usage: Usage, tally: Tally) -> Iterator[Item]:
     wip = tally.wip.get(project.name, 0)
     bound = state.config_of(project.name).execution.max_wip
-    for item in sorted(_ready(state, project.name), key=_promotion_order):
+    for item in sorted(could_promote(state, project.name), key=_promotion_order):
         if wip >= bound or usage.runs >= limits.max_concurrent_runs:
             return
         wip += 1
@@ -126,8 +62,10 @@ def _promotions(state: State, project: Project, limits: Limits, usage: Usage, ta
         yield item
 
 
-def _ready(state: State, project: str) -> Iterator[Item]:
-    return (item for item in state.items_of(project) if item.status is Status.READY and not state.unmet(item))
+def could_promote(state: State, project: str) -> Iterator[Item]:
+    """Ready items that only a lack of room keeps from going in progress."""
+    ready = (item for item in state.items_of(project) if item.status is Status.READY and not item.is_held)
+    return (item for item in ready if not state.unmet(item))
 
 
 def _promotion_order(item: Item) -> tuple[int, int, int]:
@@ -160,6 +98,8 @@ def candidates(state: State, project: str, promoted: set[str], now_us: int) -> I
 
 def waits_for(state: State, item: Item, now_us: int) -> str | None:
     """What keeps a scoping or in-progress item from being launched, in words; None when nothing does."""
+    if item.is_held:
+        return f"it is paused; golemctl resume {item.id} goes on with it"
     unmet = state.unmet(item)
     if unmet:
         return "it waits for " + ", ".join(_unmet_in_words(state, dependency) for dependency in unmet)
@@ -195,17 +135,11 @@ def wake_at(state: State, now_us: int) -> int | None:
         run.phase.again_us
         for item, run in state.live_runs()
         if item.status in (Status.IN_PROGRESS, Status.SCOPING)
+        and not item.is_held
         and run.phase.again_us > now_us
         and (state.projects[run.project].dispatch.on or run.phase.state is PhaseState.VERIFYING)
     ]
     return min(moments, default=None)
-
-
-def launch_order(state: State, item: Item) -> tuple[int, int, int, int]:
-    """In progress before scoping; furthest first; then priority; then age."""
-    run = state.run_of(item)
-    position = run.index if run is not None else 0
-    return item.status is Status.SCOPING, -position, -item.priority, item.order
 
 
 def starts_phase(state: State, item: Item) -> bool:
@@ -218,7 +152,7 @@ def under_way(state: State, project: str, now_us: int) -> bool:
     """Whether anything of the project goes on by itself: a busy run, or one that only waits for time to pass."""
     for item in state.items_of(project):
         run = state.run_of(item)
-        if (run is not None and busy(run)) or _rests(state, item, run, now_us):
+        if (run is not None and holds_slot(state, run)) or _rests(state, item, run, now_us):
             return True
     return any(
         attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project == project
@@ -228,7 +162,7 @@ def under_way(state: State, project: str, now_us: int) -> bool:
 
 def _rests(state: State, item: Item, run: Run | None, now_us: int) -> bool:
     """Whether its next attempt waits for nothing but time."""
-    if item.status not in (Status.IN_PROGRESS, Status.SCOPING) or state.unmet(item):
+    if item.status not in (Status.IN_PROGRESS, Status.SCOPING) or item.is_held or state.unmet(item):
         return False
     provider = state.providers.get(next_agent(state, item))
     parked = provider is not None and provider.until_us > now_us
@@ -255,22 +189,23 @@ def why(state: State, item: Item, limits: Limits, now_us: int, tally: Tally | No
     if gates:
         return f"{item.id} waits for you: {gates[0].question.splitlines()[0]}"
     run = state.run_of(item)
-    if run is not None and busy(run) and not _stands_still(state, run):
+    if run is not None and holds_slot(state, run) and not item.is_held and not _is_crowded(state, run, limits):
         return None
     reason = _reason(state, item, limits, now_us, tally or Tally.of(state))
     return f"{item.id} is {str(item.status).replace('_', ' ')} but does not run: {reason}."
 
 
-def _stands_still(state: State, run: Run) -> bool:
-    """Whether a busy run is held back with no process to end: its next step comes with the next dispatch."""
-    live = state.attempts.get(run.phase.live)
-    return held_back(state, run) and (live is None or live.state is AttemptState.PLANNED)
+def _is_crowded(state: State, run: Run, limits: Limits) -> bool:
+    """Whether its phase is under way, and waits for a slot before its next process is started."""
+    return not has_process(state, run) and run.id in crowded_out(state, limits)
 
 
 def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally) -> str:
-    project = state.projects[item.project]
+    project, run = state.projects[item.project], state.run_of(item)
     dispatch = project.dispatch
-    if dispatch.on or not dispatch.stop_now:
+    if run is not None and holds_slot(state, run) and not item.is_held:
+        return _limit_reached(state, item, project, limits, tally.without(run))
+    if dispatch.on or not dispatch.stop_now or item.is_held:
         waiting = waits_for(state, item, now_us)
         if waiting:
             return waiting

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from golemd.api import calls, views
-from golemd.api.model import EndedItem, Item
+from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core import present
 from golemd.core.state import State
 from golemd.engine import prepare
@@ -28,14 +28,46 @@ def _about_item(engine: Context, call: Any, project: str, item: str, note: str, 
     state = engine.state
     named = item or getattr(call, "id", "") or state.gates[call.gate].item
     found: Item | EndedItem = state.known(named)
-    if not note and isinstance(call, calls.GateDecide | calls.ItemUnblock):
-        note = _dispatch_note(state, found)
+    if not note and isinstance(call, calls.GateDecide | calls.ItemUnblock | calls.Resume):
+        note = _waits_note(state, found)
     return present.item_view(state, found, clock(engine), note, repeated)
 
 
-def _dispatch_note(state: State, item: Item | EndedItem) -> str:
+def _about_items(
+    engine: Context, call: calls.Pause | calls.Resume, project: str, item: str, note: str, repeated: bool
+) -> views.ItemView | tuple[views.ItemView, ...]:
+    """The item that was named; else all those concerned, of which `note` names the ones that have changed."""
+    if call.id:
+        return _about_item(engine, call, project, item, note, repeated)
+    state = engine.state
+    changed = _of_command(engine, call.token) if repeated else note.split()
+    found = [state.known(each) for each in changed]
+    if isinstance(call, calls.Pause):
+        others = state.items_of(state.project(call.project).name)
+        found += [each for each in others if each.paused and each.id not in changed]
+    told = "" if repeated else "it was paused already"
+    return tuple(
+        present.item_view(state, each, clock(engine), "" if each.id in changed else told, repeated)
+        for each in sorted(found, key=lambda item: item.order)
+    )
+
+
+def _of_command(engine: Context, token: str) -> list[str]:
+    """The items that the command with this token was about."""
+    found = []
+    for record in engine.parts.journal.scan(engine.state.tokens[token].seq - 1, engine.parts.journal.durable_seq):
+        found.append(record.item)
+        if not record.more:
+            break
+    return [item for item in dict.fromkeys(found) if item]
+
+
+def _waits_note(state: State, item: Item | EndedItem) -> str:
+    """What a decision still needs before it takes effect."""
+    if isinstance(item, Item) and item.is_held and item.status not in ENDED:
+        return f"{item.id} is paused; golemctl resume {item.id} goes on with it"
     dispatch = state.projects[item.project].dispatch
-    live = isinstance(item, Item) and str(item.status) not in ("done", "cancelled")
+    live = item.status not in ENDED
     return f"nothing is dispatched in {item.project}; golemctl run starts it" if live and not dispatch.on else ""
 
 
@@ -99,6 +131,8 @@ def _reloaded(
 
 
 _ANSWERS: Final[dict[type[calls.Call[Any]], Callable[..., Any]]] = {
+    calls.Pause: _about_items,
+    calls.Resume: _about_items,
     calls.RunStart: _run_started,
     calls.RunStop: _run_stopped,
     calls.ProjectInit: _project_ready,

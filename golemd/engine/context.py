@@ -20,7 +20,7 @@ from golemd.core import commands as cmd
 from golemd.core.decide import decide
 from golemd.core.decide.common import Decided
 from golemd.core.evolve import fold
-from golemd.core.scheduler import Limits
+from golemd.core.slots import Limits
 from golemd.core.state import State
 from golemd.settings import Settings
 

@@ -19,7 +19,8 @@ from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
 from golemd.core.decide import decide
-from golemd.core.scheduler import Limits, Tally, busy, why
+from golemd.core.scheduler import why
+from golemd.core.slots import Limits, Tally, busy
 from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
 
 LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4)
@@ -56,6 +57,7 @@ VERIFY_ENDS: Final = (
     End(reason="stopped", status=None),
     End(lost=True),
 )
+STARTS: Final = ("run.created", "phase.started", "attempt.planned", "run.completed", "item.completed")
 items = st.integers(0, 9)
 
 
@@ -64,7 +66,9 @@ class Watched(World):
 
     def step(self) -> bool:
         before = len(self.records)
+        paused = {item.id for item in self.state.items.values() if item.is_held}
         done = super().step()
+        assert not [each for each in self.records[before:] if each.item in paused and each.type in STARTS]
         fresh = [record for record in self.records[before:] if record.type in ("item.moved", "phase.started")]
         tally = Tally.of(self.state)
         for record in fresh:
@@ -142,6 +146,16 @@ class Daemon(RuleBasedStateMachine):
     @rule(project=st.sampled_from(["demo", "two"]), cap=st.integers(1, 12), continuous=st.booleans())
     def start(self, project: str, cap: int, continuous: bool) -> None:
         self.ask(calls.RunStart(project=project, cap=cap, continuous=continuous))
+
+    @rule(item=items, after_phase=st.booleans(), seldom=items)
+    def pause(self, item: int, after_phase: bool, seldom: int) -> None:
+        whole = {"project": "two"} if seldom == 0 else {"id": self.pick(item, self.world.state.items)}
+        self.ask(calls.Pause(**whole, after_phase=after_phase))
+
+    @rule(item=items, seldom=items)
+    def resume(self, item: int, seldom: int) -> None:
+        paused = [each.id for each in self.world.state.items.values() if each.paused]
+        self.ask(calls.Resume(project="two") if seldom == 0 else calls.Resume(id=self.pick(item, paused)))
 
     @rule(project=st.sampled_from(["demo", "two"]), now=st.booleans())
     def stop(self, project: str, now: bool) -> None:
@@ -279,9 +293,16 @@ class Daemon(RuleBasedStateMachine):
             assert decided.drafts
 
     @invariant()
+    def what_is_paused_can_be_resumed(self) -> None:
+        for item in self.world.state.items.values():
+            if item.paused and item.status not in ENDED:
+                asked = cmd.Asked(call=calls.Resume(id=item.id))
+                assert decide(self.world.state, asked, self.world.now_us).drafts
+
+    @invariant()
     def limits_hold(self) -> None:
         state = self.world.state
-        launched = Counter(state.runs[each.run].project for each in self.live_agents())
+        launched = Counter(state.runs[each.run].project for each in self.world.running())
         for project, count in launched.items():
             assert count <= CONCURRENT[project]
         assert sum(launched.values()) <= LIMITS.max_agents
@@ -303,7 +324,7 @@ class Daemon(RuleBasedStateMachine):
         running = {each.item for each in self.world.running()}
         for item in state.items.values():
             sentence = why(state, item, LIMITS, self.world.now_us)
-            if item.status in ENDED or item.id in running:
+            if item.status in ENDED or (item.id in running and not item.is_held):
                 assert sentence is None
             elif not (item.run and busy(state.runs[item.run])):
                 assert sentence is not None

@@ -11,7 +11,7 @@ from golemd.api import events as ev
 from golemd.api.model import AttemptState, Stage
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
-from golemd.core.scheduler import Limits
+from golemd.core.slots import Limits
 from tests.core.world import NOON, End, World, config, phase
 
 

@@ -10,7 +10,8 @@ from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.model import Assessments, Status
 from golemd.core.commands import Launch, Promote
-from golemd.core.scheduler import Limits, Tally, select_actions
+from golemd.core.scheduler import select_actions
+from golemd.core.slots import Limits, Tally
 from tests.core.world import End, World, config
 
 

@@ -8,7 +8,8 @@ from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.model import Status
 from golemd.core.present import Clock, why_view
-from golemd.core.scheduler import Limits, why
+from golemd.core.scheduler import why
+from golemd.core.slots import Limits
 from tests.core.world import End, World, config, phase
 
 

@@ -24,7 +24,7 @@ from golemd.core.configuration import digest
 from golemd.core.decide import decide
 from golemd.core.decide.common import Decided
 from golemd.core.evolve import fold
-from golemd.core.scheduler import Limits
+from golemd.core.slots import Limits
 from golemd.core.state import State
 
 NOON: Final = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z

@@ -318,7 +318,7 @@ HAPPENED = [
 
 def _dispatched(*gates: views.GateView) -> dict[str, Any]:
     started = views.RunStarted(project="demo", dispatch=DISPATCH, since=5)
-    return {"run.start": started, "status": status(), "gate.list": gates, "events.follow": views.FollowStarted(since=5)}
+    return {"run.start": started, "status": status(gates=gates), "events.follow": views.FollowStarted(since=5)}
 
 
 def test_a_watched_run_ends_with_the_dispatch_and_sums_up(daemon: Start, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from golemctl.output import fault_lines
 from golemctl.render import text
 from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, waiting_lines
-from golemctl.render.item import changed_lines, show_lines, why_lines
+from golemctl.render.item import changed_lines, paused_lines, resumed_lines, show_lines, why_lines
 from golemctl.render.others import (
     pong_lines,
     problem_lines,
@@ -111,6 +111,18 @@ def test_every_status_has_its_words_and_ended_items_come_last() -> None:
     assert shown[-2:] == ["WRK-5", "WRK-6"]
     assert "in progress" in "\n".join(lines)
     assert "rejected" in "\n".join(lines)
+
+
+def test_paused_is_not_blocked_and_a_paused_item_that_is_blocked_says_both() -> None:
+    held = item("WRK-4", status="in_progress", paused=True, why="WRK-4 is in progress but does not run: it is paused.")
+    waits = item("WRK-5", status="blocked", paused=True, gate="WRK-5.g1", gates=("WRK-5.g1",))
+    lines = status_lines(status(items=(held, waits), gates=(gate(),)), LOOK)
+    assert_fits(lines)
+    shown = "\n".join(lines)
+    assert "! WRK-5  blocked" in shown
+    assert "paused; question: Keep the old column" in shown
+    assert "  WRK-4  paused" in shown
+    assert "in progress; golemctl resume WRK-4" in shown
 
 
 def test_empty_states_say_what_to_do_next() -> None:
@@ -275,6 +287,14 @@ def test_a_change_is_told_in_one_line_with_the_note_of_the_daemon_beneath() -> N
     assert_fits(lines)
     assert lines[0].startswith("WRK-1 is in progress (build): ")
     assert lines[1] == "Nothing is dispatched; golemctl run"
+
+
+def test_a_pause_is_told_item_by_item() -> None:
+    held = item("WRK-4", status="ready", paused=True, title="Paint it")
+    assert paused_lines((held, held), LOOK) == ["WRK-4 is paused, ready: Paint it"] * 2
+    assert paused_lines((), LOOK) == ["There is nothing to pause."]
+    assert resumed_lines(item("WRK-4", status="ready", title="Paint it"), LOOK) == ["WRK-4 is ready: Paint it"]
+    assert resumed_lines((), LOOK) == ["Nothing is paused."]
 
 
 def test_why_is_told_with_what_comes_next() -> None:

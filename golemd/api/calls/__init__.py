@@ -24,9 +24,11 @@ from golemd.api.calls.changing import ItemCancel as ItemCancel
 from golemd.api.calls.changing import ItemEdit as ItemEdit
 from golemd.api.calls.changing import ItemReopen as ItemReopen
 from golemd.api.calls.changing import ItemUnblock as ItemUnblock
+from golemd.api.calls.changing import Pause as Pause
 from golemd.api.calls.changing import ProjectInit as ProjectInit
 from golemd.api.calls.changing import ProjectRemove as ProjectRemove
 from golemd.api.calls.changing import Reload as Reload
+from golemd.api.calls.changing import Resume as Resume
 from golemd.api.calls.changing import RunStart as RunStart
 from golemd.api.calls.changing import RunStop as RunStop
 from golemd.api.calls.changing import Shutdown as Shutdown

@@ -92,6 +92,23 @@ class GateDecide(Change[views.ItemView], frozen=True, kw_only=True):
     content: str = ""
 
 
+class Pause(Change[views.ItemView | tuple[views.ItemView, ...]], frozen=True, kw_only=True):
+    """Pause an item, or all of a project: its agent is asked to end; `after_phase` lets its phase finish first."""
+
+    METHOD = "pause"
+    id: str = ""
+    project: str = ""
+    after_phase: bool = False
+
+
+class Resume(Change[views.ItemView | tuple[views.ItemView, ...]], frozen=True, kw_only=True):
+    """Go on with a paused item, or with all of a project, in the phase it was in."""
+
+    METHOD = "resume"
+    id: str = ""
+    project: str = ""
+
+
 class RunStart(Change[views.RunStarted], frozen=True, kw_only=True):
     """Dispatch a project: work on its items until all are done or wait for a human, or `cap` phases were started."""
 

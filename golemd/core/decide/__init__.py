@@ -12,7 +12,7 @@ from typing import Any, Final
 from golemd.api import calls
 from golemd.api.faults import Internal
 from golemd.core import commands as cmd
-from golemd.core.decide import agents, attempts, daemon, gates, items, phases, projects
+from golemd.core.decide import agents, attempts, daemon, gates, items, pauses, phases, projects
 from golemd.core.decide.common import Decided
 from golemd.core.state import State
 
@@ -26,6 +26,8 @@ _ASKED: Final[dict[type[calls.Call[Any]], Callable[[State, Any, cmd.Asked], Deci
     calls.ItemReopen: items.reopen,
     calls.ItemUnblock: gates.unblock,
     calls.GateDecide: gates.decide_gate,
+    calls.Pause: pauses.pause,
+    calls.Resume: pauses.resume,
     calls.RunStart: projects.run_start,
     calls.RunStop: projects.run_stop,
 }

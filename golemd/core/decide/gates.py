@@ -125,7 +125,7 @@ def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token:
     decided = ev.GateDecided(gate=gate.id, option=option, text=text, actor=command.actor, token=token)
     consequences = _EFFECTS[gate.kind, option](state, item, run, gate, text)
     drafts = about(item, decided, *consequences)
-    return Decided((*drafts, *_dispatched_again(state, item)))
+    return Decided((*drafts, *dispatched_again(state, item)))
 
 
 def _not_open(gate: Gate) -> Conflict:
@@ -170,8 +170,8 @@ def _replaced(item: Item, gate: Gate, content: Content) -> Decided:
     return Decided(about(item, superseded, fresh), fault=fault)
 
 
-def _dispatched_again(state: State, item: Item) -> tuple[Draft, ...]:
-    """A dispatch that had halted for want of a human goes on with what is left of its cap."""
+def dispatched_again(state: State, item: Item) -> tuple[Draft, ...]:
+    """A dispatch that had halted since it needed a human goes on with what is left of its cap."""
     dispatch = state.projects[item.project].dispatch
     if dispatch.on or dispatch.halt_reason != HaltReason.ALL_DONE_OR_BLOCKED or dispatch.used >= dispatch.cap:
         return ()

@@ -19,7 +19,7 @@ from golemd.api.model import (
     Status,
 )
 from golemd.core import commands as cmd
-from golemd.core import scheduler
+from golemd.core import scheduler, slots
 from golemd.core.configuration import digest
 from golemd.core.decide.common import (
     NOTHING,
@@ -43,7 +43,7 @@ def content_digest(content: Content) -> str:
 def promote(state: State, command: cmd.Promote, now_us: int) -> Decided:
     """A ready item goes in progress."""
     item = state.items.get(command.item)
-    if item is None or item.status is not Status.READY or state.unmet(item):
+    if item is None or item.status is not Status.READY or item.is_held or state.unmet(item):
         return NOTHING
     moved = ev.ItemMoved(to=Status.IN_PROGRESS, reason="promoted")
     return Decided(about(item, moved, cause=cause_of(state, item.id)))
@@ -121,7 +121,8 @@ def entered(state: State, command: cmd.ReportEntered, now_us: int) -> Decided:
     events: list[Event] = []
     if run.state is RunState.CREATED or run.base_commit != command.base_commit:
         events.append(_bind(state, item, run, command))
-    events.append(plan_attempt(run, run.phase, command.head, command.tree, command.refs))
+    if not item.is_held:  # when it is resumed, it is entered again
+        events.append(plan_attempt(run, run.phase, command.head, command.tree, command.refs))
     return Decided(about(item, *events, cause=cause_of(state, item.id)))
 
 
@@ -169,7 +170,7 @@ def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
     if run is None or is_over(run):
         return NOTHING
     phase = run.phase
-    if not scheduler.may_verify(phase, now_us):
+    if slots.held_back(state, run) or not slots.may_verify(phase, now_us):
         return NOTHING
     commands = definition_of(run, phase).verify or ()
     number = phase.verified + 1
@@ -244,11 +245,15 @@ def after_phase(item: Item, run: Run, commit: str = "") -> tuple[Event, ...]:
     """What follows the end of the phase under way: the item is ready, or done, or its next phase is next."""
     after = run.index + 1
     if after >= len(run.phases):
-        head = commit or run.head
-        return ev.RunCompleted(run=run.id, commit=head), ev.ItemCompleted(commit=head)
+        return () if item.is_held else completion(run, commit or run.head)
     if after == len(run.pipeline.pre_phases):
         return (ev.ItemMoved(to=Status.READY, reason="scoped"),)
     return ()
+
+
+def completion(run: Run, head: str) -> tuple[Event, ...]:
+    """The end of a run of which nothing is left to do; that of a paused item comes when it is resumed."""
+    return ev.RunCompleted(run=run.id, commit=head), ev.ItemCompleted(commit=head)
 
 
 def kept(state: State, command: cmd.ReportKept, now_us: int) -> Decided:

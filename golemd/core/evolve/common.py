@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from golemd.api.model import Note, NoteKind, Phase
+from golemd.api.model import Note, NoteKind, Pause, Phase
 from golemd.core.state import State
 
 NOTES_KEPT: Final = 40  # per phase; the oldest go first
@@ -35,6 +35,12 @@ def set_phase(state: State, run: str, phase: str, /, **changes: Any) -> None:  #
 
 def noted(phase: Phase, kind: NoteKind, text: str, attempt: str = "") -> tuple[Note, ...]:
     return (*phase.notes, Note(kind, text, attempt))[-NOTES_KEPT:] if text else phase.notes
+
+
+def hold_if_asked(state: State, item: str) -> None:
+    """A phase has come to its end, or to a human: an item that was to be paused then is."""
+    if state.items[item].paused is Pause.AFTER_PHASE:
+        set_item(state, item, paused=Pause.HELD)
 
 
 def adopt_child(state: State, item: str, child: str) -> None:

@@ -20,6 +20,7 @@ from golemd.api.model import (
 )
 from golemd.core.evolve.common import (
     adopt_child,
+    hold_if_asked,
     phase_of,
     set_item,
     set_phase,
@@ -52,6 +53,7 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
     if event.kind is not GateKind.FAILURE:
         changes["stage"] = Stage.GATE
     set_phase(state, event.run, event.phase, **changes)
+    hold_if_asked(state, record.item)
 
 
 def _unblock_if_free(state: State, item: str, run: str) -> None:

@@ -13,6 +13,7 @@ from golemd.api.model import (
     Dispatch,
     EndedItem,
     Item,
+    Pause,
     Project,
     Resolution,
     Status,
@@ -97,7 +98,7 @@ def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None
     if row is not None:
         kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
         state.items[record.item] = Item(**kept)
-    afresh = {"came_from": Status.NEW, "resolution": "", "run": ""}
+    afresh = {"came_from": Status.NEW, "resolution": "", "run": "", "paused": Pause.NONE}
     set_item(state, record.item, status=event.status, description=event.description, vars=event.vars, **afresh)
 
 

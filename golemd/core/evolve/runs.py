@@ -9,6 +9,7 @@ from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
     NoteKind,
+    Pause,
     Phase,
     PhaseState,
     Run,
@@ -17,6 +18,7 @@ from golemd.api.model import (
 )
 from golemd.core.evolve.common import (
     adopt_child,
+    hold_if_asked,
     noted,
     phase_of,
     set_dispatch,
@@ -57,6 +59,14 @@ def _run_bound(state: State, record: Record, event: ev.RunBound) -> None:
         head=event.base_commit,
     )
     set_item(state, record.item, branch=event.branch)
+
+
+def _run_paused(state: State, record: Record, event: ev.RunPaused) -> None:
+    set_item(state, record.item, paused=Pause.AFTER_PHASE if event.after_phase else Pause.HELD)
+
+
+def _run_resumed(state: State, record: Record, event: ev.RunResumed) -> None:
+    set_item(state, record.item, paused=Pause.NONE)
 
 
 def _end_run(state: State, run: str, record: Record, how: RunState) -> None:
@@ -103,6 +113,7 @@ def _phase_verifying(state: State, record: Record, event: ev.PhaseVerifying) -> 
 def _phase_completed(state: State, record: Record, event: ev.PhaseCompleted) -> None:
     set_phase(state, event.run, event.phase, state=PhaseState.COMPLETED, ended_at=record.ts)
     set_run(state, event.run, index=state.runs[event.run].index + 1)
+    hold_if_asked(state, record.item)
 
 
 def _phase_failed(state: State, record: Record, event: ev.PhaseFailed) -> None:
@@ -112,6 +123,7 @@ def _phase_failed(state: State, record: Record, event: ev.PhaseFailed) -> None:
 def _phase_skipped(state: State, record: Record, event: ev.PhaseSkipped) -> None:
     set_phase(state, event.run, event.phase, state=PhaseState.SKIPPED, ended_at=record.ts)
     set_run(state, event.run, index=state.runs[event.run].index + 1)
+    hold_if_asked(state, record.item)
 
 
 _FULL_BUDGETS: Final = {"retries": 0, "fixes": 0, "rounds": 0, "lost_in_row": 0, "transient_in_row": 0, "again_us": 0}
@@ -137,6 +149,8 @@ def _phase_reset(state: State, record: Record, event: ev.PhaseReset) -> None:
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.RunCreated: _run_created,
     ev.RunBound: _run_bound,
+    ev.RunPaused: _run_paused,
+    ev.RunResumed: _run_resumed,
     ev.RunCompleted: _run_completed,
     ev.RunFailed: _run_failed,
     ev.RunAborted: _run_aborted,

@@ -1,0 +1,51 @@
+"""Steering what is under way: pause, resume."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from golemctl.app import Ask, Commands, Usage
+from golemctl.completion import item_ids
+from golemctl.render.item import paused_lines, resumed_lines
+from golemd.api import calls
+
+AnItem = Annotated[
+    str, typer.Argument(metavar="[ID]", help="An item, such as WRK-42.", autocompletion=item_ids, show_default=False)
+]
+All = Annotated[bool, typer.Option("--all", help="All items of the project.")]
+
+
+def register(app: Commands) -> None:
+    app.add("pause", pause, "Hold an item back, or all.", _PAUSE)
+    app.add("resume", resume, "Go on with what is paused.", _RESUME)
+
+
+_PAUSE: Final = f"{calls.Pause.__doc__} For example: golemctl pause WRK-42 --after-phase"
+_RESUME: Final = f"{calls.Resume.__doc__} For example: golemctl resume --all"
+
+
+def pause(
+    context: typer.Context,
+    id: AnItem = "",  # noqa: A002 - the name of the call's field
+    all_items: All = False,
+    after_phase: Annotated[bool, typer.Option("--after-phase", help="Let the phase under way finish first.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    project = _project(ask, "pause", id, all_items)
+    ask.out.reply(ask.call(calls.Pause(id=id, project=project, after_phase=after_phase)), paused_lines)
+
+
+def resume(context: typer.Context, id: AnItem = "", all_items: All = False) -> None:  # noqa: A002 - as above
+    ask = Ask.of(context)
+    project = _project(ask, "resume", id, all_items)
+    ask.out.reply(ask.call(calls.Resume(id=id, project=project)), resumed_lines)
+
+
+def _project(ask: Ask, command: str, item: str, all_items: bool) -> str:
+    """The project of --all; empty for one item. Raises Usage for neither and for both."""
+    if bool(item) is all_items:
+        what = "Both an item and --all are given." if item else "Nothing is named."
+        raise Usage("one_of_both", what, f"One of: golemctl {command} ID, golemctl {command} --all")
+    return "" if item else ask.project

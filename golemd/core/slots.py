@@ -1,0 +1,117 @@
+"""What is taken just now: which runs are busy, who holds a slot or a place in progress, and who is held back.
+
+A run that is held back with no process left gives its slot away. When it may go on and others have the slots by then,
+its next process waits for one: it is crowded out.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from golemd.api.model import RUN_OVER, AttemptState, Item, Phase, PhaseState, Run, Stage, Status
+from golemd.core.state import State
+
+
+class Limits(Struct, frozen=True):
+    """What the whole daemon allows at once."""
+
+    max_agents: int = 4
+    max_concurrent_runs: int = 4
+
+
+class Tally(Struct, frozen=True):
+    """Items in progress and slots held, by project."""
+
+    wip: dict[str, int]
+    slots: dict[str, int]
+
+    @classmethod
+    def of(cls, state: State) -> Tally:
+        """Count once for many questions."""
+        wip: dict[str, int] = {}
+        for item in state.items.values():
+            wip[item.project] = wip.get(item.project, 0) + counts_as_wip(item)
+        slots = _endings(state)
+        for _, run in state.live_runs():
+            slots[run.project] = slots.get(run.project, 0) + holds_slot(state, run)
+        return cls(wip, slots)
+
+    def without(self, run: Run) -> Tally:
+        """What others take: all but this run, which holds a slot."""
+        return Tally(self.wip, self.slots | {run.project: self.slots[run.project] - 1})
+
+
+def _endings(state: State) -> dict[str, int]:
+    """Processes that are still ending after their run, by project."""
+    found: dict[str, int] = {}
+    for attempt in state.attempts.values():
+        run = state.runs[attempt.run]
+        if attempt.state is AttemptState.SPAWNED and run.state in RUN_OVER:
+            found[run.project] = found.get(run.project, 0) + 1
+    return found
+
+
+def counts_as_wip(item: Item) -> bool:
+    """Only items in progress count; blocked and paused ones hold no place."""
+    return item.status is Status.IN_PROGRESS and not item.is_held
+
+
+def busy(run: Run) -> bool:
+    """Whether a step of its phase is under way, or follows without anybody's leave."""
+    phase = run.phase
+    if phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
+        return False
+    return bool(phase.live or phase.put_back) or phase.stage is not Stage.BODY
+
+
+def may_verify(phase: Phase, now_us: int) -> bool:
+    """Whether the phase's next verify command can be started at this moment."""
+    waiting = phase.state is PhaseState.VERIFYING and phase.stage is Stage.VERIFY and not phase.live
+    return waiting and phase.again_us <= now_us
+
+
+def held_back(state: State, run: Run) -> bool:
+    """Whether a human wished that its attempts end now: it is paused, or its project is stopped."""
+    dispatch = state.projects[run.project].dispatch
+    return state.items[run.item].is_held or (dispatch.stop_now and not dispatch.on)
+
+
+def stands_still(state: State, run: Run) -> bool:
+    """Whether it is held back with no process to end: its next step comes when it may go on."""
+    return held_back(state, run) and not has_process(state, run)
+
+
+def holds_slot(state: State, run: Run) -> bool:
+    """Whether the run takes a slot."""
+    return busy(run) and not stands_still(state, run)
+
+
+def has_process(state: State, run: Run, in_flight: frozenset[str] = frozenset()) -> bool:
+    """Whether its attempt has been started and not been judged yet, or is just being started."""
+    live = state.attempts.get(run.phase.live)
+    return live is not None and (live.state is not AttemptState.PLANNED or f"attempt:{live.id}" in in_flight)
+
+
+def crowded_out(state: State, limits: Limits, in_flight: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Busy runs whose next process must wait for a slot: they were held back, and others have theirs by now."""
+    slots, waiting = _endings(state), []
+    for item, run in state.live_runs():
+        if holds_slot(state, run) and has_process(state, run, in_flight):
+            slots[run.project] = slots.get(run.project, 0) + 1
+        elif holds_slot(state, run):
+            waiting.append((launch_order(state, item), run))
+    crowded = set()
+    for _, run in sorted(waiting, key=lambda each: each[0]):
+        taken, bound = slots.get(run.project, 0), state.config_of(run.project).execution.max_concurrent
+        if taken >= bound or sum(slots.values()) >= limits.max_agents:
+            crowded.add(run.id)
+        else:
+            slots[run.project] = taken + 1
+    return frozenset(crowded)
+
+
+def launch_order(state: State, item: Item) -> tuple[int, int, int, int]:
+    """In progress before scoping; furthest first; then priority; then age."""
+    run = state.run_of(item)
+    position = run.index if run is not None else 0
+    return item.status is Status.SCOPING, -position, -item.priority, item.order
