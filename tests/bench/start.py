@@ -1,0 +1,123 @@
+"""Starting: how fast a history is read back, what that takes, how soon the first answer comes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from golemd.api.wire import encode_request
+from tests.bench import history, load
+from tests.bench.aggregate import write as write_aggregates
+from tests.bench.contest import Contest, Row
+from tests.bench.place import Place, Supervisor, end, until
+from tests.bench.writers import RECORD_BYTES
+from tests.path.house import House
+
+
+def replay(place: Place) -> Contest:
+    """A checked replay of a long history, beside peers that read theirs; and the memory that it takes above the state.
+
+    golemd: what every start does: each line decoded into its type, its hash and the chain checked, folded into the
+    state (a process of its own, without the start of Python). redis: from the start of redis-server until it answers,
+    with as many `XADD` of 300 bytes in its log. SQLite: a scan of as many rows of 300 bytes, each decoded by msgspec.
+    eventsourcing: its SQLite notifications, mapped and applied to their aggregates, on fewer events, for it is slow.
+    Fair: the same number and size of events, all files in the page cache. Only golemd checks what it reads, and only
+    golemd, redis and eventsourcing have a state at the end.
+    """
+    events, items = place.size.events, place.size.items
+    folders = {kind: place.folder() for kind in ("golemd", "redis", "sqlite", "eventsourcing")}
+    history.write(folders["golemd"], history.edits(events, items))
+    _write_sqlite(folders["sqlite"], folders["golemd"])
+    _write_redis(place, folders["redis"], events)
+    write_aggregates(folders["eventsourcing"], place.size.slow_events, items)
+    turns = [partial(_replay, place, kind, folders[kind]) for kind in ("golemd", "sqlite", "eventsourcing")]
+    turns.append(partial(_load_redis, place, folders["redis"], events))
+    work = f"replay of {events:,} events"
+    rows = [
+        Row(f"{work}, redis AOF load", "/s", "golemd", 0.5, 0.8, peer="redis"),
+        Row(f"{work}, SQLite scan + decode", "/s", "golemd", 0.5, 0.8, peer="sqlite"),
+        Row(f"{work}, eventsourcing", "/s", "golemd", 4.0, 6.0, peer="eventsourcing"),
+        Row("peak memory of that replay above the state", "MB", "golemd above", 16.0, 8.0, less=True),
+    ]
+    return Contest(turns, rows)
+
+
+def first_answer(place: Place) -> Contest:
+    """From the start of the daemon's process to its first answer, with nothing to replay.
+
+    golemd: until a client's `ping` is answered; the client tries every millisecond. supervisord: until `getState` is
+    answered in the same way, with one program. Fair: both are Python programs that read a configuration and listen;
+    this one's Python may lack the optimizations of Debian's, on which supervisord runs. (The target is for a state
+    with a snapshot; without one, each event costs what `replay` says.)
+    """
+    house = place.house()
+    house.stop()
+    supervisor = Supervisor(place.folder(), 1)
+    turns = [partial(_golemd_start, house), partial(_supervisor_start, supervisor)]
+    work = "start to first answer, nothing to replay, supervisord"
+    return Contest(turns, [Row(work, "ms", "golemd", 2.0, 1.2, peer="supervisord", less=True)])
+
+
+def _replay(place: Place, kind: str, folder: Path) -> dict[str, float]:
+    found = place.ask("replays", kind, folder)
+    return {kind: found["rate"], f"{kind} above": found["above"]}
+
+
+def _write_sqlite(folder: Path, state: Path) -> None:
+    """The journal's own lines, one a row."""
+    with sqlite3.connect(folder / "sqlite") as database:
+        database.execute("CREATE TABLE records (seq INTEGER PRIMARY KEY, record BLOB)")
+        for segment in sorted((state / "journal").glob("*.jsonl")):
+            with open(segment, "rb") as lines:
+                database.executemany("INSERT INTO records (record) VALUES (?)", ((line,) for line in lines))
+    database.close()
+
+
+def _write_redis(place: Place, folder: Path, events: int) -> None:
+    with place.room() as room:
+        path = room.redis(folder=folder)
+        command = ["redis-benchmark", "-s", path, "-c", 50, "-P", 100, "-n", events, "-q"]
+        request = ["XADD", "records", "*", "record", "x" * RECORD_BYTES]
+        subprocess.run([*map(str, command), *request], check=True, stdout=subprocess.DEVNULL)
+
+
+def _load_redis(place: Place, folder: Path, events: int) -> dict[str, float]:
+    with place.room() as room:
+        begun = time.perf_counter()
+        room.redis(folder=folder)
+        return {"redis": events / (time.perf_counter() - begun)}
+
+
+def _golemd_start(house: House) -> dict[str, float]:
+    command = house.command("--log-level", "warning")
+    return {"golemd": _until_answered(command, house.socket, encode_request(1, "ping", {}), house.env)}
+
+
+def _supervisor_start(supervisor: Supervisor) -> dict[str, float]:
+    asked = load.xml_request("supervisor.getState")
+    return {"supervisord": _until_answered(supervisor.command, supervisor.socket, asked, dict(os.environ))}
+
+
+def _until_answered(command: Sequence[str], path: Path, request: bytes, env: dict[str, str]) -> float:
+    """Milliseconds from the start of a server's process to the first bytes that it answers. It is ended again."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=env)
+    try:
+        until(lambda: _answers(path, request), process)
+        return (time.perf_counter() - begun) * 1000
+    finally:
+        end(process)
+
+
+def _answers(path: Path, request: bytes) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        if client.connect_ex(str(path)):
+            return False
+        client.sendall(request)
+        return bool(client.recv(load.PIECE))
