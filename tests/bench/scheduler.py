@@ -8,6 +8,7 @@ from statistics import median
 from golemd.api import events as ev
 from golemd.api.model import Status
 from golemd.core import scheduler
+from golemd.core.slots import Limits
 from tests.bench.contest import Contest, Row
 from tests.bench.place import Place
 from tests.core.world import World, config
@@ -29,7 +30,7 @@ def select(place: Place) -> Contest:
 
 
 def _busy(items: int) -> World:
-    world = World(scheduler.Limits(max_agents=4, max_concurrent_runs=4))
+    world = World(Limits(max_agents=4, max_concurrent_runs=4))
     world.project(config(max_wip=4, max_concurrent=4))
     for number in range(items):
         waits = () if number % 3 == 0 else ("DEMO-0",)  # for an item that does not exist
