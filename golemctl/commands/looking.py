@@ -12,6 +12,7 @@ from golemctl.completion import gate_or_item_ids, item_ids
 from golemctl.render.gates import gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
+from golemctl.render.text import paragraphs
 from golemd.api import calls
 from golemd.api.faults import Conflict, NotFound
 from golemd.api.views import ItemDetail, RunView
@@ -29,6 +30,7 @@ Only = Annotated[
 def register(app: Commands) -> None:
     app.add("status", status, "What waits for you, what runs, what is next.", calls.Status.__doc__)
     app.add("show", show, "One item with all that has happened to it.", calls.ItemShow.__doc__)
+    app.add("report", report, "The final report of a run.", calls.ReportShow.__doc__)
     app.add("why", why, "Why an item does not run.", calls.ItemWhy.__doc__)
     app.add("gates", gates, "What waits for a decision, oldest first.")
     app.add("projects", projects, "The registered projects.")
@@ -57,6 +59,20 @@ def show(
 ) -> None:
     ask = Ask.of(context)
     ask.out.reply(ask.call(calls.ItemShow(id=id, prompt=prompt)), show_lines)
+
+
+def report(
+    context: typer.Context,
+    id: Annotated[  # noqa: A002 - the name of the call's field
+        str, typer.Argument(metavar="ID", help="An item, or a run such as WRK-42.1.", autocompletion=item_ids)
+    ],
+) -> None:
+    ask = Ask.of(context)
+    view = ask.call(calls.ReportShow(id=id))
+    if ask.out.json:
+        ask.out.document(view.report)
+    else:
+        ask.out.say(*paragraphs(view.markdown))
 
 
 def why(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of the call's field

@@ -112,6 +112,8 @@ def _run(run: RunView, look: Look) -> list[str]:
     lines = [cut(clean(head), look.width)]
     if run.workspace:
         lines.append(cut(f"  {folder(run.workspace, look)}", look.width))
+    if run.report:
+        lines.append(cut(f"  report {folder(run.report, look)}", look.width))
     if run.pinned_differs:
         lines += block("golem.toml has changed since this run began; the run keeps what it began with.", look)
     lines += table([_phase(phase) for phase in run.phases], look)

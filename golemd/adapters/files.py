@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +62,26 @@ def write_new(path: Path, text: str) -> bool:
         with contextlib.suppress(OSError):
             draft.unlink()
     return True
+
+
+def write_durable(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write or replace files of ours, each whole or not at all, and wait until they are on disk. Makes the folder.
+
+    Raises OSError; what it leaves then is what was there before, perhaps with some of the files replaced.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, content in contents.items():
+        draft = folder / f".{name}.new"
+        with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / name)
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -470,4 +470,13 @@ class ProviderAvailable(Event, frozen=True, kw_only=True):
     provider: str
 
 
+class ReportWritten(Event, frozen=True, kw_only=True):
+    """The final report of a run is on disk, made of its item's records up to `through`; `digests` by file extension."""
+
+    TYPE = "report.written"
+    run: str
+    through: int
+    digests: dict[str, str]
+
+
 EVENTS: Final[dict[str, type[Event]]] = {event.TYPE: event for event in Event.__subclasses__()}

@@ -215,6 +215,7 @@ class Run(Struct, frozen=True):
     tidy: bool = False  # its workspace is to be set aside, and is not yet
     created_at: str = ""
     ended_at: str = ""
+    reported: bool = False  # its final report is on disk
 
     @property
     def phase(self) -> Phase:

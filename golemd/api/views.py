@@ -129,7 +129,7 @@ class PhaseView(Struct, frozen=True, kw_only=True):
 class RunView(Struct, frozen=True, kw_only=True):
     """One passage through a pipeline. `pinned_differs`: golem.toml has changed since the run was bound.
 
-    A paused one keeps the state that it goes on with: `paused_in`.
+    A paused one keeps the state that it goes on with: `paused_in`. `report`: the file of its final report, if written.
     """
 
     id: str
@@ -143,6 +143,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     pinned_differs: bool = False
     created_at: str = ""
     ended_at: str | None = None
+    report: str | None = None
     phases: tuple[PhaseView, ...] = ()
     paused_in: str | None = None
 

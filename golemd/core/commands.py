@@ -205,6 +205,14 @@ class ReportNotified(Command, frozen=True, kw_only=True):
     message: str = ""
 
 
+class ReportFiled(Command, frozen=True, kw_only=True):
+    """The final report of a run is on disk."""
+
+    run: str
+    through: int
+    digests: dict[str, str]
+
+
 class ReportKept(Command, frozen=True, kw_only=True):
     run: str
     then: str

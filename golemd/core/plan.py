@@ -90,6 +90,10 @@ class Notify(Effect, frozen=True):
     """Tell a person that a gate is open."""
 
 
+class WriteReport(Effect, frozen=True):
+    """Write the final report of a run that has been put away."""
+
+
 class Plan(Struct, frozen=True):
     """What to do now; and when time alone changes something (microseconds), or None."""
 
@@ -151,6 +155,8 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
     if is_over(run):
         if run.tidy and not _has_live_attempt(state, run) and not _at_work(world, run):
             yield Tidy(run.id)
+        if not run.reported and state.is_put_away(run) and not world.full:
+            yield WriteReport(run.id)
         return
     if run.state is RunState.AWAITING or held_back(state, run):
         return

@@ -198,8 +198,8 @@ def phase_view(phase: Phase, run: str) -> views.PhaseView:
     )
 
 
-def run_view(state: State, run: Run) -> views.RunView:
-    """One run with its phases."""
+def run_view(state: State, run: Run, reports: str = "") -> views.RunView:
+    """One run with its phases. `reports`: the folder of final reports."""
     project, item = state.projects.get(run.project), state.items.get(run.item)
     paused = item is not None and item.is_held and run.state not in RUN_OVER
     return views.RunView(
@@ -214,13 +214,20 @@ def run_view(state: State, run: Run) -> views.RunView:
         pinned_differs=project is not None and project.config_digest != run.config_digest,
         created_at=run.created_at,
         ended_at=run.ended_at or None,
+        report=f"{reports}/{run.id}.md" if run.reported else None,
         phases=tuple(phase_view(phase, run.id) for phase in run.phases),
         paused_in=str(run.state) if paused else None,
     )
 
 
 def item_detail(
-    state: State, past: State, item: Item, clock: Clock, events: tuple[dict[str, Any], ...], prompt: str | None
+    state: State,
+    past: State,
+    item: Item,
+    clock: Clock,
+    events: tuple[dict[str, Any], ...],
+    prompt: str | None,
+    reports: str = "",
 ) -> views.ItemDetail:
     """One item with its runs, attempts, gates and last records; `past` is a state that holds all of its story."""
     children = past.children.get(item.id, ())
@@ -231,7 +238,7 @@ def item_detail(
     return views.ItemDetail(
         **fields,
         base=item.base or (run.base_branch if run else "") or None,
-        runs=tuple(run_view(state, each) for each in runs),
+        runs=tuple(run_view(state, each, reports) for each in runs),
         attempts=tuple(attempt_view(past.attempts[child]) for child in children if child in past.attempts),
         phases=tuple(phase_view(phase, each.id) for each in runs for phase in each.phases),
         events=events,

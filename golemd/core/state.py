@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from golemd.api.config import ProjectConfig
 from golemd.api.faults import Invalid, NotFound
-from golemd.api.model import ENDED, Attempt, EndedItem, Gate, Item, Project, Provider, Run
+from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, Attempt, EndedItem, Gate, Item, Project, Provider, Run
 
 TOKENS_KEPT: Final = 100_000
 TOKEN_DAYS: Final = 7
@@ -86,7 +86,8 @@ class State:
 
     def _project_around(self, folder: str) -> Project:
         places = [(project.root, project) for project in self.projects.values()]
-        places += [(run.workspace, self.projects[run.project]) for run in self.runs.values() if run.workspace]
+        runs = (run for run in self.runs.values() if run.workspace and run.project in self.projects)
+        places += [(run.workspace, self.projects[run.project]) for run in runs]
         around = [place for place in places if _holds(place[0], folder)]
         if not around:
             hint = "Register the repository: golemctl init, or name a project: --project NAME"
@@ -102,6 +103,17 @@ class State:
     def run_of(self, item: Item) -> Run | None:
         """The item's current run, if it has one."""
         return self.runs.get(item.run)
+
+    def runs_of(self, item: str) -> list[Run]:
+        """The item's runs that are held, oldest first."""
+        mine = (self.runs.get(child) for child in self.children.get(item, ()))
+        return [run for run in mine if run is not None]
+
+    def is_put_away(self, run: Run) -> bool:
+        """Whether a run is over and has left neither a process nor a workspace."""
+        mine = (self.attempts.get(child) for child in self.children.get(run.item, ()))
+        live = any(each is not None and each.run == run.id and each.state not in ATTEMPT_OVER for each in mine)
+        return run.state in RUN_OVER and not run.tidy and not live
 
     def open_gates(self, item: str) -> list[Gate]:
         """The item's open gates, oldest first."""

@@ -70,6 +70,7 @@ class Context:
         self.in_flight: set[str] = set()
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
         self.good_programs: set[tuple[str, int, int]] = set()  # whose version will do: path, time of change, size
+        self.filing = trio.Lock()  # reports are written one after the other
         self.stopping = ""
         self.stop_asked = trio.Event()
         self.started_at = trio.current_time()

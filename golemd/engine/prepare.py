@@ -12,17 +12,16 @@ from golemd.adapters import files, workspace
 from golemd.adapters.workspace import Workspace
 from golemd.api import calls
 from golemd.api.faults import Conflict, Fault, Invalid
-from golemd.api.model import Actor, Content, Gate, GateKind, Item, Run
+from golemd.api.model import Actor, Content, Gate, GateKind, Run
 from golemd.core import commands as cmd
 from golemd.core import golem_toml_writer as writer
 from golemd.core.configuration import Reading, digest, folder_as_name, read_project
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
-from golemd.core.evolve import fold
-from golemd.core.state import State
+from golemd.engine import past
 from golemd.engine.context import Context
 
-__all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "item_from_records", "read_config", "reload"]
+__all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "read_config", "reload"]
 
 CONFIG_FILE: Final = "golem.toml"
 OLD_CONFIG_FILE: Final = "phase-golem.toml"
@@ -190,20 +189,7 @@ async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.
     if call.id not in engine.state.ended:
         return cmd.Facts()
     await engine.settled()  # its last records may not be on disk yet
-    return cmd.Facts(ended=item_from_records(engine, call.id))
-
-
-def item_from_records(engine: Context, item: str) -> Item | None:
-    """An ended item, whole again, from its records."""
-    return history_of(engine, item).items.get(item)
-
-
-def history_of(engine: Context, item: str) -> State:
-    """A small state of one item alone, folded from its records."""
-    past = State(shrink=False)
-    for record in engine.parts.journal.read(engine.state.trail.get(item, ())):
-        fold(past, record)
-    return past
+    return cmd.Facts(ended=past.item_from_records(engine, call.id))
 
 
 async def _gate_content(engine: Context, call: calls.GateDecide | calls.ItemUnblock, actor: Actor) -> cmd.Facts:

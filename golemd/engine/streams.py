@@ -11,6 +11,7 @@ from golemd.adapters.socket import Session, Stream
 from golemd.api import calls, views
 from golemd.api.events import as_line
 from golemd.api.wire import encode_notification
+from golemd.engine import past
 from golemd.engine.context import Context
 from golemd.engine.queries import records
 
@@ -19,7 +20,7 @@ LOG_LOOK_SECONDS: Final = 0.25  # between looks at a log that somebody follows; 
 
 def _events(engine: Context, call: calls.EventsFollow) -> Stream:
     journal = engine.parts.journal
-    since = journal.durable_seq + 1 if call.since is None else records.first_seq(engine, call.since)
+    since = journal.durable_seq + 1 if call.since is None else past.first_since(engine, call.since)
 
     async def produce(session: Session, msgid: int) -> None:
         sent = since - 1

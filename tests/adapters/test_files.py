@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from golemd.adapters.files import MAX_CONFIG_BYTES, read_bounded, read_text, write_new, write_private
+from golemd.adapters.files import MAX_CONFIG_BYTES, read_bounded, read_text, write_durable, write_new, write_private
 from golemd.api.faults import Invalid, Unavailable
 
 
@@ -63,3 +63,20 @@ def test_a_private_file_is_replaced_and_its_owners_alone(tmp_path: Path) -> None
     write_private(tmp_path / "secret", "two")
     assert (tmp_path / "secret").read_text() == "two"
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_durable_files_are_replaced_whole_in_a_folder_of_ours(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        write_durable(tmp_path / "made", {"a": content, "b": content})
+    assert sorted(os.listdir(tmp_path / "made")) == ["a", "b"]
+    assert (tmp_path / "made" / "a").read_bytes() == (tmp_path / "made" / "b").read_bytes() == b"two"
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "made").iterdir()} == {0o600}
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_durable_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    write_durable(tmp_path, {"a": b"one"})
+    (tmp_path / ".a.new").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_durable(tmp_path, {"a": b"two"})
+    assert (tmp_path / "a").read_bytes() == b"one"

@@ -237,12 +237,13 @@ def test_cancel_ends_a_running_agent_closes_the_gate_and_keeps_the_branch() -> N
     world.ask(calls.ItemCancel(id=item, reason="no longer wanted"))
     assert world.state.items[item].resolution == "cancelled"
     world.settle()
-    assert world.types(item)[-5:] == [
+    assert world.types(item)[-6:] == [
         "run.aborted",
         "item.cancelled",
         "attempt.exited",
         "attempt.rejected",
         "work.kept",
+        "report.written",
     ]
     assert world.state.ended[item].branch == f"golem/{item}"
     assert picture(world.replay()) == picture(world.state)

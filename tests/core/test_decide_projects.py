@@ -225,7 +225,7 @@ def test_a_query_is_not_a_decision() -> None:
 # --- agents ------------------------------------------------------------------------------------------------------
 
 ANYONE: Final = {"ping", "describe"}
-OWN_ITEM: Final = {"item.show", "item.why", "gate.show"}
+OWN_ITEM: Final = {"item.show", "item.why", "gate.show", "report.show"}
 REQUIRED: Final[dict[str, Any]] = {"id": "DEMO-1", "gate": "DEMO-1", "root": "/x", "project": "demo", "title": "t"}
 
 
@@ -253,6 +253,8 @@ def test_what_an_agent_may_ask(method: str) -> None:
     allowed = {"DEMO-1": method in ANYONE | OWN_ITEM, "DEMO-2": method in ANYONE}
     if method == "gate.show":
         allowed |= {"DEMO-1.g1": True, "DEMO-2.g1": False}
+    if method == "report.show":
+        allowed |= {"DEMO-1.1": True, "DEMO-2.1": False}
     for item, may in allowed.items():
         for who in (agent, "unknown"):
             call = call_about(method, item)

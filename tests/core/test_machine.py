@@ -338,7 +338,7 @@ class Daemon(RuleBasedStateMachine):
             if item.status in ENDED:
                 mine = [run for run in state.runs.values() if run.item == item.id]
                 assert all(run.state in RUN_OVER for run in mine)
-                assert any(run.tidy for run in mine) or any(each.item == item.id for each in self.live_agents())
+                assert any(not (state.is_put_away(run) and run.reported) for run in mine)
         for kept in (state.runs, state.attempts, state.gates):
             assert {each.item for each in kept.values()} <= set(state.items)
         assert not set(state.items) & set(state.ended)

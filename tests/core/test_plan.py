@@ -38,7 +38,7 @@ def test_every_step_of_a_phase_is_asked_for_in_its_order() -> None:
         if not world.step():
             for attempt in world.running():
                 world.end(attempt.id)
-    assert seen == ["Enter", "Spawn", "Examine", "Spawn", "Examine", "Commit", "Tidy"]
+    assert seen == ["Enter", "Spawn", "Examine", "Spawn", "Examine", "Commit", "Tidy", "WriteReport"]
 
 
 def test_an_effect_in_flight_is_not_asked_for_again() -> None:

@@ -17,6 +17,7 @@ from golemd.api import calls
 from golemd.api.config import Agent, Execution, Phase, Pipeline, ProjectConfig
 from golemd.api.events import Draft, Event, Record
 from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content, Gate, Item, Run
+from golemd.api.reports import Report
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import tokens
@@ -24,6 +25,7 @@ from golemd.core.configuration import digest
 from golemd.core.decide import decide
 from golemd.core.decide.common import Decided
 from golemd.core.evolve import fold
+from golemd.core.report import report_of, to_json
 from golemd.core.slots import Limits
 from golemd.core.state import State
 
@@ -88,6 +90,12 @@ def stamp(us: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{us % SECOND:06}Z"
 
 
+def as_written(record: Record) -> Record:
+    """A record as the journal holds it."""
+    data = msgspec.json.decode(msgspec.json.encode(record.data), type=type(record.data))
+    return msgspec.structs.replace(record, data=data)
+
+
 def picture(state: State) -> dict[str, Any]:
     """All that a state holds, in a form that can be compared, orders included."""
     names = ("projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "turns")
@@ -117,6 +125,7 @@ class World:
         self.trees: dict[str, str] = {}
         self.heads: dict[str, str] = {}
         self.made = 0
+        self.reports: dict[str, bytes] = {}
         self.talks = False  # whether agents are of a kind whose conversations can be gone on with
 
     # --- commands ------------------------------------------------------------------------------------------------
@@ -164,8 +173,7 @@ class World:
         """A fresh state from the records as the journal holds them."""
         fresh = State()
         for record in self.records:
-            data = msgspec.json.decode(msgspec.json.encode(record.data), type=type(record.data))
-            fold(fresh, msgspec.structs.replace(record, data=data))
+            fold(fresh, as_written(record))
         return fresh
 
     def partial(self, item: str) -> State:
@@ -174,6 +182,12 @@ class World:
         for seq in self.state.trail.get(item, ()):
             fold(past, self.records[seq - 1])
         return past
+
+    def report(self, run: str) -> Report:
+        """The report of a run as the journal tells it, read as it is written."""
+        item = run.partition(".")[0]
+        records = [self.records[seq - 1] for seq in self.state.trail[item]]
+        return report_of([as_written(record) for record in records], run, self.state.configs)
 
     # --- short words ---------------------------------------------------------------------------------------------
 
@@ -389,6 +403,11 @@ class World:
     def _notify(self, effect: planning.Notify) -> None:
         self.apply(cmd.ReportNotified(gate=effect.id, tries=1))
 
+    def _write_report(self, effect: planning.WriteReport) -> None:
+        report = self.report(effect.id)
+        self.reports[report.run] = to_json(report)
+        self.apply(cmd.ReportFiled(run=report.run, through=report.through, digests={"json": "digest"}))
+
 
 _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Enter: World._enter,
@@ -401,4 +420,5 @@ _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Keep: World._keep,
     planning.Tidy: World._tidy,
     planning.Notify: World._notify,
+    planning.WriteReport: World._write_report,
 }

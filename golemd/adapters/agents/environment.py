@@ -5,9 +5,11 @@ Values are secrets: they go to the process alone. `secrets` are those worth mask
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 PASSED: Final = (
     *("PATH", "HOME", "LANG", "LC_*", "TERM", "TZ", "USER", "SHELL", "XDG_*"),
@@ -16,6 +18,7 @@ PASSED: Final = (
 )
 SHORTEST_SECRET: Final = 6  # shorter values would mask ordinary words
 MASK: Final = "•••"
+_NAMES: Final = ("item_id", "phase", "result")  # of a result: not texts, but what it is for
 
 
 def child_environment(
@@ -38,6 +41,30 @@ def secrets(own: Mapping[str, str], passed: Iterable[str], set_values: Mapping[s
     patterns = tuple(passed)
     values = [value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in patterns)]
     return sorted({value for value in (*values, *set_values.values()) if len(value) >= SHORTEST_SECRET}, key=len)[::-1]
+
+
+def masked_result(data: bytes, values: Collection[str]) -> bytes:
+    """A result file without the values of secrets in what it says. What is no JSON object is left to be refused."""
+    if not values:
+        return data
+    try:
+        found = msgspec.json.decode(data)
+        if not isinstance(found, dict):
+            return data
+        said = {name: each if name in _NAMES else _masked_in(each, values) for name, each in found.items()}
+        return msgspec.json.encode(said)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return data
+
+
+def _masked_in(value: Any, values: Collection[str]) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return masked(value, values)
+    if isinstance(value, list):
+        return [_masked_in(each, values) for each in value]
+    if isinstance(value, dict):
+        return {name: _masked_in(each, values) for name, each in value.items()}
+    return value
 
 
 def masked(line: str, values: Iterable[str]) -> str:

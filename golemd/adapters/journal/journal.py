@@ -234,9 +234,16 @@ class Journal:
 
     async def scan_slices(self, since: int, until: int, visit: Callable[[Record], None]) -> None:
         """Like `scan`, for long stretches: `visit` gets each record, and others may run about every millisecond."""
+        await self._in_slices(self.scan(since, until), visit)
+
+    async def read_slices(self, seqs: Iterable[int], visit: Callable[[Record], None]) -> None:
+        """Like `read`, for many records that lie far apart: in slices, as `scan_slices`."""
+        await self._in_slices(self.read(seqs), visit)
+
+    async def _in_slices(self, records: Iterable[Record], visit: Callable[[Record], None]) -> None:
         slice_s = self._limits.slice_us / 1e6
         begun = self._timer()
-        for record in self.scan(since, until):
+        for record in records:
             visit(record)
             if self._timer() - begun >= slice_s:
                 await trio.lowlevel.checkpoint()

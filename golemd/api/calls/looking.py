@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from golemd.api import views
+from golemd.api import reports, views
 from golemd.api.calls.base import Call
 
 
@@ -105,6 +105,14 @@ class ProjectList(Call[tuple[views.ProjectView, ...]], frozen=True, kw_only=True
     """List the registered projects."""
 
     METHOD = "project.list"
+
+
+class ReportShow(Call[reports.ReportView], frozen=True, kw_only=True):
+    """Show the final report of a run; of one still going, as it would be now. An item stands for its newest run."""
+
+    METHOD = "report.show"
+    AGENT_FIELD = "id"
+    id: str
 
 
 class JournalVerify(Call[views.VerifyView], frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
     cmd.ReportTrouble: phases.trouble,
     cmd.ReportCommitted: phases.committed,
     cmd.ReportKept: phases.kept,
+    cmd.ReportFiled: phases.filed,
     cmd.ReportSpawned: attempts.spawned,
     cmd.ReportNotSpawned: attempts.not_spawned,
     cmd.ReportExit: attempts.exited,

@@ -18,8 +18,7 @@ def admit(state: State, call: Call[Any], agent: str) -> None:
         return
     own = state.attempts.get(agent)
     named = getattr(call, call.AGENT_FIELD, "") if call.AGENT_FIELD else ""
-    item = state.gates[named].item if named in state.gates else named
-    if own is None or own.item != item:
+    if own is None or own.item != named.partition(".")[0]:  # an item, or a run or gate of it
         message = f"{call.METHOD} is not for agents."
         hint = "Write your result file; a person decides gates and steers items."
         raise HumanRequired("not_for_agents", message, hint, attempt=agent)

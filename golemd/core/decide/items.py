@@ -117,10 +117,10 @@ def reopen(state: State, call: calls.ItemReopen, command: cmd.Asked) -> Decided:
     if item.status not in ENDED:
         shown = str(item.status).replace("_", " ")
         raise Conflict("not_ended", f"{item.id} is {shown}, so there is nothing to reopen.", f"golemctl why {item.id}")
-    if isinstance(item, Item):
+    if not all(map(state.is_put_away, state.runs_of(item.id))):
         message = f"{item.id} is still being put away."
         raise Unavailable("still_ending", message, "Its agent is being ended; try again in a moment.")
-    whole = command.facts.ended
+    whole = item if isinstance(item, Item) else command.facts.ended
     if whole is None:
         raise no_item(call.id)
     config = state.config_of(state.project(item.project).name)

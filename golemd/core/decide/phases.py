@@ -273,3 +273,12 @@ def kept(state: State, command: cmd.ReportKept, now_us: int) -> Decided:
         listed=command.listed,
     )
     return Decided(about(state.items[run.item], safe, cause=cause_of(state, run.item)))
+
+
+def filed(state: State, command: cmd.ReportFiled, now_us: int) -> Decided:
+    """The final report of an ended run is on disk."""
+    run = state.runs.get(command.run)
+    if run is None or run.reported or not state.is_put_away(run):
+        return NOTHING
+    written = ev.ReportWritten(run=run.id, through=command.through, digests=command.digests)
+    return Decided(about(state.items[run.item], written, cause=cause_of(state, run.item)))

@@ -10,7 +10,7 @@ from golemd.api import events as ev
 from golemd.api.config import ProjectConfig
 from golemd.api.events import Draft, Event
 from golemd.api.faults import Conflict, Internal, Invalid
-from golemd.api.model import ATTEMPT_OVER, HaltReason, Project
+from golemd.api.model import ATTEMPT_OVER, ENDED, HaltReason, Project
 from golemd.core import commands as cmd
 from golemd.core.decide.common import NOTHING, Decided
 from golemd.core.state import State
@@ -69,7 +69,8 @@ def _check_prefix(state: State, prefix: str) -> None:
 def remove(state: State, call: calls.ProjectRemove, command: cmd.Asked) -> Decided:
     """Forget a project that has nothing unfinished."""
     project = state.project(call.project)
-    left = [item.id for item in state.items_of(project.name)]
+    mine = [(item, state.runs_of(item.id)) for item in state.items_of(project.name)]
+    left = [item.id for item, runs in mine if item.status not in ENDED or not all(map(state.is_put_away, runs))]
     if left:
         message = f"{project.name} has {len(left)} unfinished items, such as {left[0]}."
         raise Conflict("items_left", message, "Finish or cancel them first.")

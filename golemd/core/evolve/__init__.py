@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from golemd.api.events import Event, Record
-from golemd.api.model import ATTEMPT_OVER, ENDED, EndedItem, Item
+from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core.evolve import attempts, gates, items, runs, work
 from golemd.core.state import TOKENS_KEPT, State, TokenUse
 
@@ -51,13 +51,8 @@ def _touch(state: State, item: Item, ts: str) -> None:
 
 
 def _unfinished(state: State, item: Item) -> bool:
-    """Whether processes or a workspace of an ended item are still to be put away."""
-    children = state.children.get(item.id, ())
-    runs = (state.runs.get(child) for child in children)
-    attempts = (state.attempts.get(child) for child in children)
-    return any(run is not None and run.tidy for run in runs) or any(
-        attempt is not None and attempt.state not in ATTEMPT_OVER for attempt in attempts
-    )
+    """Whether something of an ended item is still to be put away, or a report of it to be written."""
+    return any(not (run.reported and state.is_put_away(run)) for run in state.runs_of(item.id))
 
 
 def _shrink(state: State, item: Item) -> None:

@@ -85,6 +85,10 @@ def _run_aborted(state: State, record: Record, event: ev.RunAborted) -> None:
     _end_run(state, event.run, record, RunState.ABORTED)
 
 
+def _report_written(state: State, record: Record, event: ev.ReportWritten) -> None:
+    set_run(state, event.run, reported=True)
+
+
 def _phase_started(state: State, record: Record, event: ev.PhaseStarted) -> None:
     phase = phase_of(state, event.run, event.phase)
     changes = {"state": PhaseState.RUNNING, "started_at": phase.started_at or record.ts, "ended_at": ""}
@@ -154,6 +158,7 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.RunCompleted: _run_completed,
     ev.RunFailed: _run_failed,
     ev.RunAborted: _run_aborted,
+    ev.ReportWritten: _report_written,
     ev.PhaseStarted: _phase_started,
     ev.PhaseVerifying: _phase_verifying,
     ev.PhaseCompleted: _phase_completed,

@@ -16,7 +16,7 @@ from golemd.api.faults import Fault
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
-from golemd.engine.effects import attempts, examine, notices, worktrees
+from golemd.engine.effects import attempts, examine, notices, reports, worktrees
 
 log = logging.getLogger(__name__)
 
@@ -97,4 +97,5 @@ _EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] 
     plan.Keep: worktrees.keep,
     plan.Tidy: worktrees.tidy,
     plan.Notify: notices.notify,
+    plan.WriteReport: reports.write,
 }

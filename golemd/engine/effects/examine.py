@@ -8,11 +8,12 @@ from typing import Final
 import trio
 
 from golemd.adapters import agents, files, workspace
-from golemd.adapters.agents.environment import masked, secrets
+from golemd.adapters.agents.environment import masked, masked_result, secrets
 from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.core.results import MAX_RESULT_BYTES
+from golemd.engine import prepare
 from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
 from golemd.engine.effects.spec import agent_of, passed_on
@@ -26,10 +27,11 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     """Look at what an ended attempt left. A run that is over is not looked at: its worktree goes."""
     attempt = engine.state.attempts[effect.id]
     run = engine.state.runs[attempt.run]
+    hidden = _hidden(engine, run, attempt)
     if run.state in RUN_OVER:
-        await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt)))
+        await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt, hidden)))
         return
-    lines = _last_lines(engine, run, attempt)
+    lines = _last_lines(engine, attempt, hidden)
     error = _spawn_error(engine, attempt)
     if attempt.kind is AttemptKind.VERIFY:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
@@ -49,19 +51,19 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     )
     report = cmd.ReportExamined(
         attempt=attempt.id,
-        result=found if isinstance(found, bytes) else None,
+        result=masked_result(found, hidden) if isinstance(found, bytes) else None,
         result_problem=found if isinstance(found, str) else "",
         head=looked.head or "",
         tree=looked.tree,
         trouble=_history_trouble(looked, run),
         lines=lines,
-        said=await _said(engine, run, attempt),
+        said=await _said(engine, run, attempt, hidden),
         error=error,
     )
     await engine.report(report)
 
 
-async def _said(engine: Context, run: Run, attempt: Attempt) -> cmd.Said:
+async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) -> cmd.Said:
     """What the agent's program said in its output, read from the log files, so that it does not matter who watched."""
     verify = attempt.kind is AttemptKind.VERIFY
     reader = agents.Silent() if verify else agents.reader(agent_of(engine, run, attempt).kind)
@@ -81,10 +83,10 @@ async def _said(engine: Context, run: Run, attempt: Attempt) -> cmd.Said:
         cost_usd=said.cost_usd,
         input_tokens=said.input_tokens,
         output_tokens=said.output_tokens,
-        answer=said.result,
+        answer=None if said.result is None else masked_result(said.result, hidden),
         success=said.success,
         trouble=said.trouble,
-        message=said.message[:MAX_MESSAGE],
+        message=masked(said.message, hidden)[:MAX_MESSAGE],
         reset_us=said.reset_us,
         cannot_resume=said.cannot_resume,
     )
@@ -113,10 +115,18 @@ def _history_trouble(looked: workspace.Examined, run: Run) -> str:
     return ""
 
 
-def _last_lines(engine: Context, run: Run, attempt: Attempt) -> tuple[str, ...]:
+def _hidden(engine: Context, run: Run, attempt: Attempt) -> list[str]:
+    """The values that were passed to an attempt, which nothing that is recorded of it may show."""
+    try:
+        passed, values = passed_on(engine, run, attempt)
+    except prepare.Unusable:  # golem.toml has been broken since, so its agent's own values are not known any more
+        general, own = engine.parts.settings.environment, agent_of(engine, run, attempt)
+        passed, values = (*general.pass_env, *own.pass_env), general.variables
+    return secrets(engine.parts.environ, passed, values)
+
+
+def _last_lines(engine: Context, attempt: Attempt, hidden: list[str]) -> tuple[str, ...]:
     """The decisive end of an attempt's output, clean and without secrets."""
-    passed, values = passed_on(engine, run, attempt) if attempt.kind is AttemptKind.VERIFY else ((), {})
-    hidden = secrets(engine.parts.environ, passed, values)
     lines = engine.parts.runner.tail(attempt.id, EVIDENCE_LINES)
     return tuple(masked(line, hidden) for line in lines)
 

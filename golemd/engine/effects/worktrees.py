@@ -122,7 +122,8 @@ def _kept_report(run: str, then: str, attempt: str, kept: workspace.Kept) -> cmd
 
 async def clean_up(engine: Context) -> None:
     """Before anything is started: a dead daemon's git ends, and processes of attempts that are over are ended."""
-    places = [workspace_of(engine, run) for run in engine.state.runs.values() if run.workspace]
+    state = engine.state
+    places = [workspace_of(engine, run) for run in state.runs.values() if run.workspace and not state.is_put_away(run)]
     cleared = await workspace.clear_dead_git(engine.parts.instance, places)
     if cleared.ended or cleared.locks:
         log.warning("an earlier daemon left git at work: ended %s, removed %s", cleared.ended, cleared.locks)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from golemd.api import calls
-from golemd.engine.queries import daemon, items, records
+from golemd.engine.queries import daemon, items, records, reports
 
 QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[Any]]]] = {
     calls.Ping: daemon.ping,
@@ -20,5 +20,6 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.EventsRead: records.events,
     calls.LogsRead: records.log,
     calls.JournalVerify: records.verify,
+    calls.ReportShow: reports.show,
 }
-SLOW: Final = frozenset({calls.GateShow, calls.JournalVerify})  # they ask git or read the whole journal
+SLOW: Final = frozenset({calls.GateShow, calls.JournalVerify, calls.ReportShow})  # they ask git or read much

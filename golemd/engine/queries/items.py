@@ -14,7 +14,7 @@ from golemd.api.faults import NotFound
 from golemd.api.model import EndedItem
 from golemd.core import present, prompt
 from golemd.core.decide import gates
-from golemd.engine import prepare
+from golemd.engine import past, reports
 from golemd.engine.context import Context
 from golemd.engine.queries.common import clock, wanted
 
@@ -22,11 +22,11 @@ LAST_EVENTS: Final = 20
 
 
 def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
-    state, item = engine.state, engine.state.known(call.id)
+    state, item, folder = engine.state, engine.state.known(call.id), str(reports.folder_of(engine))
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
     if isinstance(item, EndedItem):
-        past = prepare.history_of(engine, item.id)
-        return present.item_detail(past, past, past.items[item.id], clock(engine), events, None)
+        whole = past.history_of(engine, item.id)
+        return present.item_detail(whole, whole, whole.items[item.id], clock(engine), events, None, folder)
     run = state.run_of(item)
     text = None
     if call.prompt:
@@ -34,8 +34,8 @@ def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
             raise NotFound("no_prompt", f"{item.id} has no run yet, so there is no prompt.", "golemctl run")
         text = prompt.prompt_for(state, run, max(1, run.phase.number + (not run.phase.live)))
     reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
-    past = prepare.history_of(engine, item.id) if reopened else state
-    return present.item_detail(state, past, item, clock(engine), events, text)
+    whole = past.history_of(engine, item.id) if reopened else state
+    return present.item_detail(state, whole, item, clock(engine), events, text, folder)
 
 
 def _last_records(engine: Context, item: str) -> list[Record]:

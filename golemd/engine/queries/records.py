@@ -10,35 +10,15 @@ from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState
-from golemd.core import times
 from golemd.core.configuration import digest
 from golemd.core.evolve import fold
 from golemd.core.state import State
-from golemd.engine import prepare
+from golemd.engine import past
 from golemd.engine.context import Context
 from golemd.engine.logs import LOG_PIECE, STREAMS
 
 MAX_RECORDS: Final = 1000  # of one answer
 MAX_ANSWER_BYTES: Final = 512 * 1024
-
-
-def first_seq(engine: Context, since: int | str) -> int:
-    """The first record at or after a sequence number or an RFC 3339 UTC time."""
-    if isinstance(since, int):
-        return max(1, since)
-    if since.isdecimal():
-        return max(1, int(since))
-    try:
-        moment = times.micros(since)
-    except ValueError as error:
-        hint = "A sequence number, or a UTC time such as 2026-11-20T09:00:00Z."
-        raise Invalid("invalid_since", f"{since!r} is neither.", hint) from error
-    low, high = 1, engine.parts.journal.durable_seq + 1
-    while low < high:
-        middle = (low + high) // 2
-        record = next(iter(engine.parts.journal.read([middle])))
-        low, high = (middle + 1, high) if times.micros(record.ts) < moment else (low, middle)
-    return low
 
 
 def wanted(record: Record, item: str, kind: str) -> bool:
@@ -48,7 +28,7 @@ def wanted(record: Record, item: str, kind: str) -> bool:
 
 def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
     journal = engine.parts.journal
-    seq = first_seq(engine, call.since)
+    seq = past.first_since(engine, call.since)
     limit = max(1, min(call.limit, MAX_RECORDS))
     found: list[dict[str, Any]] = []
     size = 0
@@ -72,7 +52,7 @@ def attempt_for(engine: Context, named: str) -> Attempt:
         item = next((each for each in (named, *_prefixes(named)) if each in engine.state.ended), None)
         if item is None:
             raise NotFound("attempt_not_found", f"There is no attempt {named[:80]!r}.", "golemctl show ID lists them.")
-        state = prepare.history_of(engine, item)
+        state = past.history_of(engine, item)
     if named in state.attempts:
         return state.attempts[named]
     found = [

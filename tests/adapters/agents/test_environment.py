@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from golemd.adapters.agents.environment import MASK, child_environment, masked, secrets
+import json
+
+import pytest
+
+from golemd.adapters.agents.environment import MASK, child_environment, masked, masked_result, secrets
 
 OWN = {
     "PATH": "/bin",
@@ -36,3 +40,16 @@ def test_secrets_are_what_is_passed_or_set_and_long_enough_to_mask() -> None:
 def test_a_secret_that_holds_another_is_masked_whole() -> None:
     values = secrets({}, (), {"A": "secret", "B": "secret-and-more"})
     assert masked("a secret-and-more, a secret", values) == f"a {MASK}, a {MASK}"
+
+
+def test_a_results_texts_are_masked_and_what_it_is_for_is_not() -> None:
+    said = {"item_id": "secret", "summary": "a secret", "findings": [{"text": 'the "secret"', "line": 7}], "more": None}
+    found = json.loads(masked_result(json.dumps(said).encode(), ["secret"]))
+    hidden = {"summary": f"a {MASK}", "findings": [{"text": f'the "{MASK}"', "line": 7}]}
+    assert found == said | hidden
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b'"secret"', b"\xff", b"[" * 100_000])
+def test_what_is_no_result_is_left_to_be_refused(data: bytes) -> None:
+    assert masked_result(data, ["secret"]) == data
+    assert masked_result(data, []) == data

@@ -75,6 +75,8 @@ async def test_long_reads_let_others_run(tmp_path: Path) -> None:
         nursery.start_soon(other)
         await journal.scan_slices(0, 1000, seen.append)
     assert seen == known
+    await journal.read_slices([1000, 1], seen.append)
+    assert seen[-2:] == [known[-1], known[0]]
     assert len(turns) >= 5
     assert await journal.verify() == Verified(1000, len(segments(tmp_path)), known[-1].h)
     await journal.aclose()

@@ -1,0 +1,41 @@
+"""Final reports, from the journal: made, written to `<state>/reports/`, and shown.
+
+The files can always be made again, so a missing one is no loss; that one was written is recorded as `report.written`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from golemd.adapters import files
+from golemd.api.reports import Report
+from golemd.core import report as reporting
+from golemd.core.markdown import markdown
+from golemd.engine import past
+from golemd.engine.context import Context
+
+FOLDER: Final = "reports"
+
+
+def folder_of(engine: Context) -> Path:
+    """Where the reports are."""
+    return engine.parts.state_dir / FOLDER
+
+
+async def report_of(engine: Context, item: str, run: str) -> Report:
+    """The report of a run as the durable journal tells it. Raises NotFound `run_not_found`."""
+    records = await past.story_of(engine, item)
+    return reporting.report_of(records, run, engine.state.configs)
+
+
+async def write(engine: Context, report: Report) -> dict[str, str]:
+    """Write the report's files; their SHA-256 by extension. Raises OSError."""
+    contents = {"json": reporting.to_json(report), "md": markdown(report).encode()}
+    named = {f"{report.run}.{extension}": content for extension, content in contents.items()}
+    async with engine.filing:
+        await trio.to_thread.run_sync(files.write_durable, folder_of(engine), named)
+    return {extension: hashlib.sha256(content).hexdigest() for extension, content in contents.items()}
