@@ -22,6 +22,7 @@ from golemd.core.decide.common import Decided
 from golemd.core.evolve import fold
 from golemd.core.slots import Limits
 from golemd.core.state import State
+from golemd.engine.search_path import SearchPath
 from golemd.settings import Settings
 
 ROOM_SECONDS: Final = 1.0  # between two looks whether a full disk has room again
@@ -66,6 +67,7 @@ class Context:
         self.state = state
         self.limits = Limits(parts.settings.max_agents, parts.settings.max_concurrent_runs)
         self.alarm = parts.clock.alarm()
+        self.search_path = SearchPath(parts.settings.environment.path, parts.environ)
         self.held: dict[str, ProjectLock] = {}
         self.in_flight: set[str] = set()
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted

@@ -118,6 +118,7 @@ class Engine(Context):
                 await nursery.start(self.parts.journal.run)
                 await self._begin()
                 nursery.start_soon(self._ring)
+                nursery.start_soon(self.search_path.keep)
                 nursery.start_soon(self._plan_forever, nursery)
                 await self._settle_attempts()
                 task_status.started()
@@ -165,6 +166,7 @@ class Engine(Context):
                 self.parts.runner.stop(attempt, grace_now=True)
         self.stopping = self.stopping if self.stopping == "end" else how
         self.stop_asked.set()
+        self.search_path.give_up()
         self.wake()
 
     def _running(self) -> list[str]:

@@ -168,7 +168,8 @@ async def _run_start(engine: Context, call: calls.RunStart, actor: Actor) -> cmd
 
 
 async def _reload(engine: Context, call: calls.Reload, actor: Actor) -> cmd.Facts:
-    """All configurations, or a fault that names what is wrong with any of them."""
+    """All configurations, or a fault that names what is wrong with any of them; the login shell is asked anew."""
+    engine.search_path.ask_again()
     found = []
     for project in engine.state.projects.values():
         config = read_config(engine, Path(project.root)).config

@@ -22,13 +22,18 @@ _UNUSABLE: Final = frozenset(
 
 
 async def spawn(engine: Context, effect: plan.Spawn) -> None:
+    """Start a planned attempt and see to its end. One that an earlier daemon started, unrecorded, is taken up."""
     attempt = engine.state.attempts[effect.id]
     runner = engine.parts.runner
-    adopted = runner.observe(attempt.id).identity is not None
+    if runner.observe(attempt.id).identity is not None:
+        await watch(engine, effect)
+        return
+    path = await engine.search_path.known()
+    if engine.stopping:
+        return  # it is planned, so the next daemon starts it
     try:
-        job = job_of(engine, attempt)
-        if not adopted:
-            await _require_version(engine, attempt, job)
+        job = job_of(engine, attempt, path)
+        await _require_version(engine, attempt, job)
         started = await runner.submit(job.spec)
     except prepare.Unusable as unusable:
         await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
@@ -36,7 +41,7 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
     if isinstance(started, Exit):
         await engine.report(_exit_report(started))
         return
-    await _claim(engine, started, adopted=adopted, session="" if adopted else job.session)
+    await _claim(engine, started, adopted=False, session=job.session)
     await _see_to_its_end(engine, attempt.id)
 
 
@@ -59,7 +64,7 @@ async def _require_version(engine: Context, attempt: Attempt, job: Job) -> None:
     engine.good_programs.add(key)
 
 
-async def watch(engine: Context, effect: plan.Watch) -> None:
+async def watch(engine: Context, effect: plan.Watch | plan.Spawn) -> None:
     """Adopt an attempt that was started earlier, or learn how it ended."""
     observed = engine.parts.runner.observe(effect.id)
     if engine.parts.runner.verdict(effect.id) is Verdict.ADOPT and observed.identity is not None:

@@ -32,15 +32,15 @@ class Job(Struct, frozen=True):
     session: str = ""
 
 
-def job_of(engine: Context, attempt: Attempt) -> Job:
-    """What exactly to run. Raises Unusable when the program cannot be found."""
+def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
+    """What exactly to run; `path` is where programs are found. Raises Unusable when there is none of that name."""
     state, settings = engine.state, engine.parts.settings
     run, item = state.runs[attempt.run], state.items[attempt.item]
     config = config_of(engine, run)
     place = workspace_of(engine, run)
     folder = attempt_folder(engine, attempt.id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environ = _environment(engine, run, item, attempt, folder)
+    environ = _environment(engine, run, item, attempt, folder, path)
     launch, session = agents.Launch(("/bin/sh", "-c", attempt.command)), ""
     if attempt.kind is not AttemptKind.VERIFY:
         launch = _agent_launch(engine, run, item, attempt, place, folder)
@@ -108,10 +108,9 @@ def _found(program: str, environ: dict[str, str]) -> str:
     )
 
 
-def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder: Path) -> dict[str, str]:
+def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder: Path, path: str) -> dict[str, str]:
     """The child's environment; values are read at this moment and recorded nowhere."""
     parts, place = engine.parts, workspace_of(engine, run)
-    general = parts.settings.environment
     passed, values = passed_on(engine, run, attempt)
     golem = {
         "GOLEM_ITEM": item.id,
@@ -126,7 +125,7 @@ def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder
         "GOLEM_SOCKET": str(parts.socket_path),
         "GOLEM_INSTANCE": parts.instance,
     }
-    return child_environment(parts.environ, passed, values, general.path, golem)
+    return child_environment(parts.environ, passed, values, path, golem)
 
 
 def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:
