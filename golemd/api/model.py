@@ -38,6 +38,37 @@ class Assessments(Struct, frozen=True, omit_defaults=True):
     impact: str = ""
 
 
+class Brief(Struct, frozen=True, omit_defaults=True):
+    """What triage made of an item, beside the description that people wrote."""
+
+    context: str = ""
+    problem: str = ""
+    solution: str = ""
+    impact: str = ""
+    sizing_rationale: str = ""
+
+
+class Finding(Struct, frozen=True, omit_defaults=True):
+    """One thing that an agent found in the work. `line`: from 1; 0 where it names none."""
+
+    title: str
+    severity: str = ""
+    text: str = ""
+    file: str = ""
+    line: int = 0
+
+
+class FollowUp(Struct, frozen=True, omit_defaults=True):
+    """What became of a follow-up that an agent named: `item` is the new item, or the one that there was already.
+
+    Without an item it was left out, for the reason that `why` gives.
+    """
+
+    title: str
+    item: str = ""
+    why: str = ""
+
+
 class Actor(Struct, frozen=True, omit_defaults=True):
     """Who did something: the credentials of the connection, and what the client called itself."""
 
