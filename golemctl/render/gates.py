@@ -15,6 +15,7 @@ from golemd.api.views import GateDetail, GateView
 _COMMANDS: Final = {
     "approval": "golemctl approve {}",
     "question": 'golemctl unblock {} --answer "…"',
+    "guardrail": "golemctl approve {}",
     "failure": "golemctl unblock {}",
 }
 _VERBS: Final = {"approval": "asks", "question": "asks", "failure": "needs help"}

@@ -105,6 +105,10 @@ class Artifact(Struct, frozen=True):
     schema: str = ""
 
 
+TRIAGE: Final = "triage"
+"""The name of the phase in which a new item is assessed; it belongs to no pipeline, so none may use it."""
+
+
 class Phase(Struct, frozen=True):
     """One step of a pipeline. `gate` holds the approvals asked for at its end, in order, by name."""
 
@@ -126,16 +130,26 @@ class Phase(Struct, frozen=True):
 
 
 class Pipeline(Struct, frozen=True):
-    """A named list of phases; the pre-phases come before the item is promoted. Phase names are unique over both."""
+    """A named list of phases; the pre-phases come before the item is promoted. Phase names are unique over both.
+
+    `triage` is there only in the pinned pipeline of a run that began with it.
+    """
 
     name: str
     pre_phases: tuple[Phase, ...] = ()
     phases: tuple[Phase, ...] = ()
+    triage: Phase | None = None
 
     @property
     def all_phases(self) -> tuple[Phase, ...]:
-        """Pre-phases and phases, in the order in which they run."""
-        return self.pre_phases + self.phases
+        """Triage, pre-phases and phases, in the order in which they run."""
+        before = () if self.triage is None else (self.triage,)
+        return before + self.pre_phases + self.phases
+
+    @property
+    def promoted_at(self) -> int:
+        """The index of the first phase that runs in progress; what is before it runs while the item is scoped."""
+        return len(self.all_phases) - len(self.phases)
 
 
 class ProjectConfig(Struct, frozen=True):
@@ -158,7 +172,7 @@ class ProjectConfig(Struct, frozen=True):
     roles: dict[str, Role] = {}
     pipelines: dict[str, Pipeline] = {}
 
-    def pinned(self, pipeline: str) -> Pipeline:
+    def pinned(self, pipeline: str, *, triage: bool = False) -> Pipeline:
         """The pipeline of that name with agent, verify, time limit and retries of every phase filled in.
 
         Raises KeyError for a pipeline that does not exist.
@@ -168,6 +182,7 @@ class ProjectConfig(Struct, frozen=True):
             found,
             pre_phases=tuple(self._filled(phase) for phase in found.pre_phases),
             phases=tuple(self._filled(phase) for phase in found.phases),
+            triage=self._filled(Phase(TRIAGE, agent=self.triage.agent, verify=())) if triage else None,
         )
 
     def _filled(self, phase: Phase) -> Phase:

@@ -16,7 +16,10 @@ from golemd.api.model import (
     Actor,
     Assessments,
     AttemptKind,
+    Brief,
     Content,
+    Finding,
+    FollowUp,
     GateKind,
     HaltReason,
     NoteKind,
@@ -107,6 +110,9 @@ class ItemAdded(Event, frozen=True, kw_only=True):
     base: str = ""
     vars: dict[str, str] = field(default_factory=dict)
     actor: Actor = Actor()
+    assessments: Assessments = Assessments()
+    origin: str = ""
+    depth: int = 0
 
 
 class ItemEdited(Event, frozen=True, kw_only=True):
@@ -124,6 +130,17 @@ class ItemEdited(Event, frozen=True, kw_only=True):
     actor: Actor = Actor()
 
 
+class ItemTriaged(Event, frozen=True, kw_only=True):
+    """What triage found out. `pipeline`: the one it chose, if it is one; `duplicates`: items that say the same."""
+
+    TYPE = "item.triaged"
+    attempt: str
+    assessments: Assessments = Assessments()
+    brief: Brief = Brief()
+    pipeline: str = ""
+    duplicates: tuple[str, ...] = ()
+
+
 class ItemMoved(Event, frozen=True, kw_only=True):
     TYPE = "item.moved"
     to: Status
@@ -134,6 +151,7 @@ class ItemCancelled(Event, frozen=True, kw_only=True):
     TYPE = "item.cancelled"
     resolution: Resolution
     reason: str = ""
+    duplicate_of: str = ""
     actor: Actor = Actor()
 
 
@@ -144,6 +162,7 @@ class ItemReopened(Event, frozen=True, kw_only=True):
     status: Status
     description: str = ""
     vars: dict[str, str] = field(default_factory=dict)
+    brief: Brief = Brief()
     reason: str = ""
     actor: Actor = Actor()
 
@@ -265,6 +284,15 @@ class PhaseReset(Event, frozen=True, kw_only=True):
     stage: Stage = Stage.ENTER
 
 
+class PhasePlanned(Event, frozen=True, kw_only=True):
+    """What is ahead of a run that is not bound yet follows this pipeline; phases that are over stay as they are."""
+
+    TYPE = "phase.planned"
+    run: str
+    pipeline: Pipeline
+    config_digest: str
+
+
 class AttemptPlanned(Event, frozen=True, kw_only=True):
     """The intent to start a process; durable before anything is started. `start_head/tree`: where its phase began."""
 
@@ -331,8 +359,11 @@ class AttemptAccepted(Event, frozen=True, kw_only=True):
     summary: str = ""
     context: str = ""
     question: str = ""
+    question_kind: str = ""
     commit_summary: str = ""
     assessments: Assessments = Assessments()
+    findings: tuple[Finding, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
     warnings: tuple[str, ...] = ()
     head: str = ""
     tree: str = ""

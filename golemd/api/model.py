@@ -220,6 +220,7 @@ class Phase(Struct, frozen=True):
     approvals: tuple[tuple[str, str], ...] = ()  # (gate key, tree that was approved)
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     started_at: str = ""
     ended_at: str = ""
@@ -243,6 +244,8 @@ class Run(Struct, frozen=True):
     branch: str = ""
     workspace: str = ""
     head: str = ""
+    follow_ups: tuple[FollowUp, ...] = ()  # the newest that its agents named; `follow_ups_added` became items
+    follow_ups_added: int = 0
     tidy: bool = False  # its workspace is to be set aside, and is not yet
     created_at: str = ""
     ended_at: str = ""
@@ -269,12 +272,17 @@ class Item(Struct, frozen=True):
     base: str = ""
     vars: dict[str, str] = {}
     assessments: Assessments = Assessments()
+    approved: Assessments = Assessments()  # a human let it pass the guardrails up to here
+    brief: Brief = Brief()
+    origin: str = ""  # of a follow-up: the item and phase that named it, WRK-1/build
+    depth: int = 0  # how many generations of follow-ups it is away from what a human added
     came_from: Status = Status.NEW  # while blocked: the status to return to
     run: str = ""
     runs: int = 0
     gates: int = 0
     resolution: str = ""
     branch: str = ""  # of its last run: what dependants build upon
+    summary: str = ""  # of the last phase of a completed run: what dependants are told
     created_at: str = ""
     updated_at: str = ""
     paused: Pause = Pause.NONE
@@ -306,6 +314,10 @@ class EndedItem(Struct, frozen=True, array_like=True):
     assessments: Assessments
     created_at: str
     updated_at: str
+    approved: Assessments = Assessments()
+    origin: str = ""
+    depth: int = 0
+    summary: str = ""
 
 
 class Dispatch(Struct, frozen=True):

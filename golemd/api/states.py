@@ -36,6 +36,7 @@ class Resolution(StrEnum):
     CANCELLED = "cancelled"
     REJECTED = "rejected"
     ABORTED = "aborted"
+    DUPLICATE = "duplicate"
 
 
 class RunState(StrEnum):
@@ -128,6 +129,8 @@ class GateKind(StrEnum):
 
     APPROVAL = "approval"
     QUESTION = "question"
+    GUARDRAIL = "guardrail"
+    DUPLICATE = "duplicate"
     FAILURE = "failure"
 
 

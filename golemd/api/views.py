@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from golemd.api.model import Actor, Content, Evidence, Option
+from golemd.api.model import Actor, Brief, Content, Evidence, Finding, FollowUp, Option
 
 
 class ItemFields(Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class ItemFields(Struct, frozen=True, kw_only=True):
     description: str = ""
     paused: bool = False
     pauses_after: str | None = None
+    origin: str | None = None
 
 
 class ItemView(ItemFields, frozen=True, kw_only=True):
@@ -123,6 +124,7 @@ class PhaseView(Struct, frozen=True, kw_only=True):
     started_at: str | None = None
     ended_at: str | None = None
     warnings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -146,11 +148,13 @@ class RunView(Struct, frozen=True, kw_only=True):
     report: str | None = None
     phases: tuple[PhaseView, ...] = ()
     paused_in: str | None = None
+    follow_ups: tuple[FollowUp, ...] = ()
 
 
 class ItemDetail(ItemFields, frozen=True, kw_only=True):
     """An item with its runs, phases, attempts, gates (open and decided) and last records."""
 
+    brief: Brief = Brief()
     base: str | None = None
     runs: tuple[RunView, ...] = ()
     phases: tuple[PhaseView, ...] = ()
@@ -170,6 +174,7 @@ class GateDetail(GateView, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     diffstat: str | None = None
     evidence: tuple[Evidence, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class DispatchView(Struct, frozen=True, kw_only=True):

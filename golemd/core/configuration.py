@@ -23,7 +23,7 @@ from golemd.core.golem_toml import FILE, AgentSection, Phases, Sections
 from golemd.core.keys import Place, Problem, closest, ordered, shown
 from golemd.core.toml import SyntaxProblem, parse
 
-RESERVED_PHASES: Final = frozenset({"triage"})
+RESERVED_PHASES: Final = frozenset({api.TRIAGE})
 """Triage belongs to the run, so it has its place among the ids of phases."""
 
 DEFAULT_PIPELINE: Final = api.Pipeline(
@@ -145,10 +145,11 @@ def _check_kinds(place: Place, sections: Sections) -> None:
 
 
 def _check_general_agent(place: Place, sections: Sections) -> None:
-    """The agent of phases that name none can be used, if there are such phases or the file names it."""
+    """The agent of what names none can be used, if there is such a phase, or triage, or the file names it."""
     here, name = _general_agent(place, sections)
-    needs = (phase.agent is None and owner.at("agent").is_clean for owner, phase in _phases(place, sections))
-    if here.is_written or any(needs):
+    needs = [phase.agent is None and owner.at("agent").is_clean for owner, phase in _phases(place, sections)]
+    triages = sections.triage.enabled and sections.triage.agent is None
+    if here.is_written or triages or any(needs):
         _check_use(here, sections, name)
     cli = place.at("agent", "cli")
     if cli.is_written and sections.agent.cli != name:
@@ -195,14 +196,9 @@ def _check_phase_agents(place: Place, sections: Sections) -> None:
 
 
 def _check_triage(place: Place, sections: Sections) -> None:
-    """The agent of triage exists; whoever asks for triage hears that there is none yet."""
-    here = place.at("triage")
-    name = sections.triage.agent
-    if name is not None and name not in api.KINDS and name not in sections.agents:
-        _refuse_unknown_agent(here.at("agent"), sections, name)
-    if here.at("enabled").is_written and sections.triage.enabled:
-        message = "triage is not available in this release; new items go on without it"
-        here.at("enabled").refuse(message, level="warning")
+    """The agent of triage can be used."""
+    if sections.triage.agent is not None:
+        _check_use(place.at("triage", "agent"), sections, sections.triage.agent)
 
 
 def _check_pipelines(place: Place, sections: Sections) -> None:
@@ -313,6 +309,7 @@ def _default_pipeline(place: Place, sections: Sections) -> str:
 def _config(place: Place, sections: Sections, folder_name: str, salt: bytes) -> api.ProjectConfig:
     _, general = _general_agent(place, sections)
     used = {phase.agent or general for _, phase in _phases(place, sections)}
+    used |= {sections.triage.agent or general} if sections.triage.enabled else set()
     plain = dict.fromkeys(sorted(used - sections.agents.keys()), _UNNAMED)
     agents = sections.agents | {
         name: _unleashed(name, agent) if place.lenient else agent for name, agent in plain.items()

@@ -145,9 +145,9 @@ DEFAULT_AGENT: Final[Keys] = {
     "model": MODEL,
 }
 GUARDRAILS: Final[Keys] = {
-    "max_size": later(one_of("small", "medium", "large"), "medium"),
-    "max_complexity": later(LEVEL, "medium"),
-    "max_risk": later(LEVEL, "low"),
+    "max_size": one_of("small", "medium", "large"),
+    "max_complexity": LEVEL,
+    "max_risk": LEVEL,
 }
 EXECUTION: Final[Keys] = {
     "agent": NAME,
@@ -156,8 +156,8 @@ EXECUTION: Final[Keys] = {
     "circuit_breaker": later(COUNT, 2, 0),
     "max_fix_attempts": COUNT,
     "max_rounds": AT_LEAST_ONE,
-    "max_follow_ups": later(COUNT, 10, 0),
-    "max_follow_up_depth": later(COUNT, 2, 0),
+    "max_follow_ups": COUNT,
+    "max_follow_up_depth": COUNT,
     "grace_seconds": number(0.0, LONGEST_GRACE_SECONDS),
     "verify": COMMANDS,
     "verify_after_merge": later(flag, True, False),
@@ -181,7 +181,7 @@ BUDGET: Final[Keys] = {
 TRIAGE: Final[Keys] = {
     "enabled": flag,
     "agent": OPTIONAL_NAME,
-    "merge_duplicates": later(flag, False),
+    "merge_duplicates": flag,
 }
 AGENT: Final[Keys] = {
     "kind": one_of(*api.KINDS),

@@ -167,7 +167,7 @@ phase_timeout_minutes = 30
 max_retries = 2
 
 [triage]
-enabled = false              # new items start at once, without an agent that looks at them first
+enabled = false              # true: an agent assesses new items first, chooses their pipeline, and finds duplicates
 
 [agents.claude]
 kind = "claude"

@@ -193,7 +193,8 @@ def _recoveries(state: State, world: World) -> Iterator[Command]:
 
 def _verifications(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
     for _, run in state.live_runs():
-        if may_verify(run.phase, world.now_us) and not _waits(state, world, run, crowded):
+        waiting = run.state is not RunState.AWAITING and may_verify(run.phase, world.now_us)
+        if waiting and not _waits(state, world, run, crowded):
             yield PlanVerify(run=run.id)
 
 

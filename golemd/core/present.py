@@ -38,6 +38,10 @@ _EFFECTS: Final = {
     (GateKind.APPROVAL, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
     (GateKind.QUESTION, "answer"): "the phase runs again with your answer in its prompt",
     (GateKind.QUESTION, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.GUARDRAIL, "approve"): "the item goes on where it stood, up to these assessments",
+    (GateKind.GUARDRAIL, "reject"): "the item is cancelled; its branch, if it has one, is kept",
+    (GateKind.DUPLICATE, "merge"): "the item is cancelled; the other one gets its text and those who wait for it",
+    (GateKind.DUPLICATE, "keep"): "both stay in the backlog, and triage goes on",
     (GateKind.FAILURE, "retry"): "the phase is tried again with full budgets",
     (GateKind.FAILURE, "skip"): "the phase is left out and the next one starts",
     (GateKind.FAILURE, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
@@ -95,6 +99,7 @@ def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str
         "description": item.description if isinstance(item, Item) else "",
         "paused": isinstance(item, Item) and item.is_held and item.status not in ENDED,
         "pauses_after": _pauses_after(item, run),
+        "origin": item.origin or None,
     }
 
 
@@ -140,16 +145,17 @@ def _gate_fields(gate: Gate) -> dict[str, Any]:
 
 def gate_detail(state: State, gate: Gate) -> views.GateDetail:
     """One gate with what a person needs to decide it, but for the changes, which git tells."""
-    item, run = state.items[gate.item], state.runs[gate.run]
-    phase = next(each for each in run.phases if each.name == gate.phase)
+    item, run = state.items[gate.item], state.runs.get(gate.run)
+    phase = next((each for each in run.phases if each.name == gate.phase), None) if run is not None else None
     waiting = (other.id for other in state.items.values() if item.id in other.dependencies)
     return views.GateDetail(
         **_gate_fields(gate),
         project=item.project,
         title=item.title,
         holds_up=tuple(waiting),
-        summary=phase.summary or None,
-        evidence=phase.evidence,
+        summary=(phase.summary or None) if phase is not None else None,
+        evidence=phase.evidence if phase is not None else (),
+        findings=phase.findings if phase is not None else (),
     )
 
 
@@ -194,6 +200,7 @@ def phase_view(phase: Phase, run: str) -> views.PhaseView:
         started_at=phase.started_at or None,
         ended_at=phase.ended_at or None,
         warnings=phase.warnings,
+        findings=phase.findings,
         evidence=phase.evidence,
     )
 
@@ -217,6 +224,7 @@ def run_view(state: State, run: Run, reports: str = "") -> views.RunView:
         report=f"{reports}/{run.id}.md" if run.reported else None,
         phases=tuple(phase_view(phase, run.id) for phase in run.phases),
         paused_in=str(run.state) if paused else None,
+        follow_ups=run.follow_ups,
     )
 
 
@@ -237,6 +245,7 @@ def item_detail(
     fields["gates"] = tuple(gate_view(past.gates[child]) for child in children if child in past.gates)
     return views.ItemDetail(
         **fields,
+        brief=item.brief,
         base=item.base or (run.base_branch if run else "") or None,
         runs=tuple(run_view(state, each, reports) for each in runs),
         attempts=tuple(attempt_view(past.attempts[child]) for child in children if child in past.attempts),

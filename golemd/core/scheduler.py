@@ -14,7 +14,8 @@ from msgspec import Struct
 from golemd.api.model import ENDED, AttemptState, Item, PhaseState, Project, Run, Status
 from golemd.core import times
 from golemd.core.commands import Launch, Promote
-from golemd.core.slots import Limits, Tally, busy, crowded_out, has_process, holds_slot, launch_order
+from golemd.core.guardrails import exceeded
+from golemd.core.slots import LAUNCHED, Limits, Tally, busy, crowded_out, has_process, holds_slot, launch_order
 from golemd.core.state import State
 
 _LEVELS: Final = {"high": 0, "medium": 1, "low": 2, "": 3}
@@ -37,8 +38,9 @@ def select_actions(
     queues = []
     for project in sorted(state.projects.values(), key=lambda project: state.turns.get(project.name, 0)):
         if project.dispatch.on and project.name not in foreign:
-            promoted = list(_promotions(state, project, limits, usage, tally))
-            actions += [Promote(item=item.id) for item in promoted]
+            asking, ready = _ready(state, project.name)
+            promoted = list(_promotions(state, project, ready, limits, usage, tally))
+            actions += [Promote(item=item.id) for item in (*asking, *promoted)]
             queues.append(_launches(state, project, {item.id for item in promoted}, tally, now_us))
     while queues and usage.agents < limits.max_agents:
         for queue in list(queues):
@@ -51,10 +53,12 @@ def select_actions(
     return actions
 
 
-def _promotions(state: State, project: Project, limits: Limits, usage: Usage, tally: Tally) -> Iterator[Item]:
+def _promotions(
+    state: State, project: Project, ready: list[Item], limits: Limits, usage: Usage, tally: Tally
+) -> Iterator[Item]:
     wip = tally.wip.get(project.name, 0)
     bound = state.config_of(project.name).execution.max_wip
-    for item in sorted(could_promote(state, project.name), key=_promotion_order):
+    for item in sorted(ready, key=_promotion_order):
         if wip >= bound or usage.runs >= limits.max_concurrent_runs:
             return
         wip += 1
@@ -66,6 +70,16 @@ def could_promote(state: State, project: str) -> Iterator[Item]:
     """Ready items that only a lack of room keeps from going in progress."""
     ready = (item for item in state.items_of(project) if item.status is Status.READY and not item.is_held)
     return (item for item in ready if not state.unmet(item))
+
+
+def _ready(state: State, project: str) -> tuple[list[Item], list[Item]]:
+    """Items that could be promoted: those above the guardrails, whose promotion asks a human, and the others."""
+    limits = state.config_of(project).guardrails
+    asking: list[Item] = []
+    ready: list[Item] = []
+    for item in could_promote(state, project):
+        (asking if exceeded(limits, item.assessments, item.approved) else ready).append(item)
+    return asking, ready
 
 
 def _promotion_order(item: Item) -> tuple[int, int, int]:
@@ -91,7 +105,7 @@ def _launches(state: State, project: Project, promoted: set[str], tally: Tally, 
 def candidates(state: State, project: str, promoted: set[str], now_us: int) -> Iterator[Item]:
     """Items of a project that could be launched at this moment."""
     for item in state.items_of(project):
-        ready = item.status in (Status.IN_PROGRESS, Status.SCOPING) or item.id in promoted
+        ready = item.status in LAUNCHED or item.id in promoted
         if ready and waits_for(state, item, now_us) is None:
             yield item
 
@@ -121,8 +135,12 @@ def next_agent(state: State, item: Item) -> str:
     """Who works on the item's next phase."""
     run = state.run_of(item)
     if run is not None:
-        return run.pipeline.all_phases[min(run.index, len(run.phases) - 1)].agent or ""
+        definitions = run.pipeline.all_phases
+        first = run.pipeline.promoted_at if item.status is Status.IN_PROGRESS else 0
+        return definitions[min(max(run.index, first), len(definitions) - 1)].agent or ""
     config = state.config_of(item.project)
+    if item.status is Status.NEW:
+        return config.triage.agent or config.execution.agent
     pipeline = config.pipelines.get(item.pipeline) or config.pipelines[config.default_pipeline]
     phases = pipeline.all_phases if item.status is Status.SCOPING else pipeline.phases
     return phases[0].agent or config.execution.agent
@@ -134,7 +152,7 @@ def wake_at(state: State, now_us: int) -> int | None:
     moments += [
         run.phase.again_us
         for item, run in state.live_runs()
-        if item.status in (Status.IN_PROGRESS, Status.SCOPING)
+        if item.status in LAUNCHED
         and not item.is_held
         and run.phase.again_us > now_us
         and (state.projects[run.project].dispatch.on or run.phase.state is PhaseState.VERIFYING)
@@ -162,7 +180,7 @@ def under_way(state: State, project: str, now_us: int) -> bool:
 
 def _rests(state: State, item: Item, run: Run | None, now_us: int) -> bool:
     """Whether its next attempt waits for nothing but time."""
-    if item.status not in (Status.IN_PROGRESS, Status.SCOPING) or item.is_held or state.unmet(item):
+    if item.status not in LAUNCHED or item.is_held or state.unmet(item):
         return False
     provider = state.providers.get(next_agent(state, item))
     parked = provider is not None and provider.until_us > now_us

@@ -6,10 +6,16 @@ its next process waits for one: it is crowded out.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
-from golemd.api.model import RUN_OVER, AttemptState, Item, Phase, PhaseState, Run, Stage, Status
+from golemd.api.model import RUN_OVER, AttemptState, Item, Phase, PhaseState, Run, RunState, Stage, Status
 from golemd.core.state import State
+
+
+LAUNCHED: Final = (Status.IN_PROGRESS, Status.SCOPING, Status.NEW)
+"""Items of which something can be launched, in the order in which they get slots."""
 
 
 class Limits(Struct, frozen=True):
@@ -61,6 +67,8 @@ def busy(run: Run) -> bool:
     phase = run.phase
     if phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
         return False
+    if run.state is RunState.AWAITING:  # a gate about the item itself holds up what would follow
+        return bool(phase.live)
     return bool(phase.live or phase.put_back) or phase.stage is not Stage.BODY
 
 
@@ -111,7 +119,7 @@ def crowded_out(state: State, limits: Limits, in_flight: frozenset[str] = frozen
 
 
 def launch_order(state: State, item: Item) -> tuple[int, int, int, int]:
-    """In progress before scoping; furthest first; then priority; then age."""
+    """In progress before scoping before triage; furthest first; then priority; then age."""
     run = state.run_of(item)
     position = run.index if run is not None else 0
-    return item.status is Status.SCOPING, -position, -item.priority, item.order
+    return LAUNCHED.index(item.status) if item.status in LAUNCHED else 0, -position, -item.priority, item.order

@@ -204,8 +204,8 @@ async def _gate_content(engine: Context, call: calls.GateDecide | calls.ItemUnbl
 
 
 async def _content(engine: Context, gate: Gate) -> Content | None:
-    run = engine.state.runs[gate.run]
-    if gate.kind is not GateKind.APPROVAL or not gate.is_open or not run.workspace:
+    run = engine.state.runs.get(gate.run)
+    if run is None or gate.kind is not GateKind.APPROVAL or not gate.is_open or not run.workspace:
         return None
     place = Workspace(Path(engine.state.projects[run.project].root), Path(run.workspace))
     if not place.path.exists():

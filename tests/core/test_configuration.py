@@ -190,13 +190,20 @@ def test_what_is_off_may_be_said_of_functions_that_are_not_built() -> None:
     assert good(text).execution.circuit_breaker == 0
 
 
-def test_asking_for_triage_is_answered_with_a_warning() -> None:
-    reading = read(SMALLEST + "[triage]\nenabled = true\n")
-    assert reading.config is not None
-    assert [str(warning) for warning in reading.warnings] == [
-        "golem.toml:5: triage.enabled: triage is not available in this release; new items go on without it"
+def test_the_agent_of_triage_is_the_general_one_unless_it_has_its_own() -> None:
+    text = "[execution]\nagent = 'scripted'\n[[pipelines.feature.phases]]\nname = 'a'\n[triage]\n"
+    config = good(text)
+    assert config.triage.enabled
+    assert config.pinned("feature", triage=True).all_phases[0].agent == "scripted"
+    own = good(text + "agent = 'claude'")
+    assert set(own.agents) == {"scripted", "claude"}
+    pinned = own.pinned("feature", triage=True)
+    assert [(each.name, each.agent, each.verify) for each in pinned.all_phases] == [
+        ("triage", "claude", ()),
+        ("a", "scripted", ()),
     ]
-    assert read(SMALLEST).warnings == ()
+    assert pinned.promoted_at == 1
+    assert own.pinned("feature").promoted_at == 0
 
 
 @pytest.mark.parametrize(
@@ -243,7 +250,7 @@ def test_a_secret_of_the_wrong_type_or_form_is_not_repeated() -> None:
 
 def test_canonical_json_is_sorted_compact_utf8() -> None:
     assert canonical_json({"b": 1, "a": "ü"}) == b'{"a":"\xc3\xbc","b":1}'
-    assert canonical_json(Pipeline("x")) == b'{"name":"x","phases":[],"pre_phases":[]}'
+    assert canonical_json(Pipeline("x")) == b'{"name":"x","phases":[],"pre_phases":[],"triage":null}'
     assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1}) == hashlib.sha256(b'{"a":2,"b":1}').hexdigest()
 
 

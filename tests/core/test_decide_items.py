@@ -12,7 +12,7 @@ from golemd.api import events as ev
 from golemd.api.config import Pipeline
 from golemd.api.faults import Fault
 from golemd.api.model import Assessments, Status
-from golemd.core.decide import items
+from golemd.core.decide import triage
 from tests.core.world import World, config, phase, picture
 
 
@@ -229,7 +229,7 @@ def test_a_dependency_cycle_is_refused_with_its_path_also_through_ended_items() 
     ],
 )
 def test_small_items_of_low_risk_need_no_scoping(assessed: Assessments, pre: tuple[str, ...], status: Status) -> None:
-    assert items.first_status(config(pre=pre), "feature", assessed) is status
+    assert triage.first_status(config(pre=pre), "feature", assessed) is status
 
 
 def test_cancel_ends_a_running_agent_closes_the_gate_and_keeps_the_branch() -> None:

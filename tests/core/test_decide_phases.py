@@ -8,7 +8,7 @@ import pytest
 
 from golemd.api import calls
 from golemd.api import events as ev
-from golemd.api.config import Pipeline, ProjectConfig
+from golemd.api.config import ProjectConfig
 from golemd.api.model import PhaseState, RunState, Stage, Status
 from golemd.core import commands as cmd
 from golemd.core import prompt
@@ -65,16 +65,6 @@ def test_an_item_in_scoping_whose_pipeline_lost_its_pre_phases_is_ready() -> Non
     world.held = {"build"}
     world.go()
     assert world.status(item) == "in_progress", "phases count as work in progress, never as scoping"
-
-
-def test_a_pipeline_that_is_gone_from_the_configuration_is_replaced_by_the_default() -> None:
-    world = World()
-    world.project(config(more={"quick": Pipeline("quick", (), (phase("only"),))}))
-    item = world.add(pipeline="quick")
-    world.configure(config())
-    world.held = {"build"}
-    world.go()
-    assert world.run(item).pipeline.name == "feature"
 
 
 def test_a_run_is_bound_when_its_first_phase_starts_and_a_later_configuration_leaves_it() -> None:

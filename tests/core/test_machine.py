@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from golemd.api import calls
 from golemd.api import events as ev
+from golemd.api.config import Guardrails, Pipeline, Triage
 from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
@@ -26,6 +27,7 @@ from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, pic
 LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4)
 CONCURRENT: Final = {"demo": 2, "two": 2}
 WIP: Final = {"demo": 2, "two": 3}
+QUICK: Final = {"quick": Pipeline("quick", (), (phase("only"),))}
 
 AGENT_ENDS: Final = (
     End(),
@@ -40,6 +42,9 @@ AGENT_ENDS: Final = (
     End(result=None, reason="stopped", status=None),
     End(result=None, reason="spawn_failed"),
     End(result=None, reason="unusable"),
+    End(result={"updated_assessments": {"size": "large"}, "follow_ups": ["t", "more"]}),
+    End(result={"pipeline_type": "quick"}),
+    End(result={"pipeline_type": "none", "duplicates": ["TWO-1", "TWO-2"]}),
     End(result={"item_id": "OTHER-1"}),
     End(trouble="rewritten"),
     End(lost=True),
@@ -88,7 +93,8 @@ def the_projects() -> World:
     bounds: dict[str, Any] = {"max_rounds": 2, "max_retries": 1, "max_fix_attempts": 1}
     demo = config("demo", (gated, "ship"), ("scope",), max_wip=WIP["demo"], max_concurrent=CONCURRENT["demo"], **bounds)
     world.project(demo)
-    world.project(config("two", ("one", "last"), max_wip=WIP["two"], max_concurrent=CONCURRENT["two"], **bounds))
+    two = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], **bounds}
+    world.project(config("two", ("one", "last"), ("look",), more=QUICK, triage=Triage(), **two))
     return world
 
 
@@ -131,7 +137,7 @@ class Daemon(RuleBasedStateMachine):
         known = [*self.world.state.items, *self.world.state.ended]
         depends = (self.pick(on, known),) if on % 3 == 0 and known else ()
         named = self.pick(item, self.world.state.items)
-        self.ask(calls.ItemEdit(id=named, dependencies=depends, priority=on, size="small" if on % 2 else None))
+        self.ask(calls.ItemEdit(id=named, dependencies=depends, priority=on, size=("small", None, "large")[on % 3]))
 
     @rule(item=items, seldom=items)
     def cancel(self, item: int, seldom: int) -> None:
@@ -161,8 +167,13 @@ class Daemon(RuleBasedStateMachine):
     def stop(self, project: str, now: bool) -> None:
         self.ask(calls.RunStop(project=project, now=now))
 
-    @rule(gate=items, option=items, changed=st.sampled_from(["", "", "shown", "tree"]))
-    def decide_gate(self, gate: int, option: int, changed: str) -> None:
+    @rule(
+        gate=items,
+        option=items,
+        changed=st.sampled_from(["", "", "shown", "tree"]),
+        text=st.sampled_from(["because", "feature", "quick"]),
+    )
+    def decide_gate(self, gate: int, option: int, changed: str, text: str) -> None:
         named = self.pick(gate, [each.id for each in self.world.state.all_open_gates()])
         if named not in self.world.state.gates:
             return
@@ -176,12 +187,14 @@ class Daemon(RuleBasedStateMachine):
                 self.world.trees[found.run] = f"by hand {self.world.state.seq}"
             content = self.world.content(found.item)
         shown = "stale" if changed == "shown" else ""
-        self.ask(calls.GateDecide(gate=named, option=chosen, text="because", content=shown), content=content)
+        self.ask(calls.GateDecide(gate=named, option=chosen, text=text, content=shown), content=content)
 
-    @rule(pre=st.booleans())
-    def configure(self, pre: bool) -> None:
+    @rule(pre=st.booleans(), quick=st.booleans(), triage=st.booleans(), size=st.sampled_from(["small", "large"]))
+    def configure(self, pre: bool, quick: bool, triage: bool, size: str) -> None:
         bounds: dict[str, Any] = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], "max_retries": 1}
-        self.world.configure(config("two", ("one", "last"), ("scope",) if pre else (), **bounds))
+        bounds |= {"triage": Triage(enabled=triage), "guardrails": Guardrails(max_size=size)}
+        more = QUICK if quick else None
+        self.world.configure(config("two", ("one", "last"), ("scope",) if pre else (), more=more, **bounds))
 
     # --- the outside ---------------------------------------------------------------------------------------------
 
@@ -282,12 +295,12 @@ class Daemon(RuleBasedStateMachine):
             assert (item.status is Status.BLOCKED) == bool(gates)
             for gate in gates:
                 assert gate.options
-                assert self.world.state.runs[gate.run].state is RunState.AWAITING
+                assert not gate.run or self.world.state.runs[gate.run].state is RunState.AWAITING
 
     @invariant()
     def every_open_gate_has_a_way_out(self) -> None:
         for gate in self.world.state.all_open_gates():
-            call = calls.GateDecide(gate=gate.id, option=gate.default, text="because")
+            call = calls.GateDecide(gate=gate.id, option=gate.default or gate.options[0].id, text="feature")
             decided = decide(self.world.state, cmd.Asked(call=call), self.world.now_us)
             assert decided.fault is None
             assert decided.drafts
@@ -324,7 +337,8 @@ class Daemon(RuleBasedStateMachine):
         running = {each.item for each in self.world.running()}
         for item in state.items.values():
             sentence = why(state, item, LIMITS, self.world.now_us)
-            if item.status in ENDED or (item.id in running and not item.is_held):
+            unheld = item.status is not Status.BLOCKED and not item.is_held
+            if item.status in ENDED or (item.id in running and unheld):
                 assert sentence is None
             elif not (item.run and busy(state.runs[item.run])):
                 assert sentence is not None

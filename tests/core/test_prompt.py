@@ -27,13 +27,26 @@ def test_a_first_prompt_names_item_phase_task_and_result() -> None:
         "- area = auth",
         "\nThe login fails.\n",
         "## Pipeline feature\n\n**build** → ship",
-        "Do what the phase 'build' of this item calls for",
+        "Carry the item out, completely",
         "- `make`\n- `lint`",
         f'{{"item_id": "{item}", "phase": "build",',
         "GOLEM_RESULT",
     ):
         assert part in text
     assert "Builds upon" not in text
+
+
+def test_a_dependency_that_ended_without_a_word_is_named_alone() -> None:
+    world = World()
+    world.project()
+    first = world.add("The ground")
+    item = world.add(dependencies=(first,))
+    world.script["build"] = [End(result={"summary": ""})]
+    world.go()
+    world.reopen(item)
+    world.held = {"build"}
+    world.go()
+    assert f"- {first}: The ground\n\n" in prompt(world, item)
 
 
 def test_a_bare_item_has_no_empty_headings() -> None:
@@ -65,8 +78,8 @@ def test_dependencies_and_earlier_phases_are_told() -> None:
     world.script["build"] = [End(), End(result={"result": "blocked"})]
     world.go()
     text = prompt(world, item)
-    assert f"## Builds upon\n\n- {first}: The ground" in text
-    assert f"plan ended with: {'x' * 600}\n" in text
+    assert f"## Builds upon\n\n- {first}: The ground\n  It ended with: did it" in text
+    assert f"plan ended with: {'x' * 700}\n" in text
 
 
 def test_the_same_facts_make_the_same_prompt_after_a_restart() -> None:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from golemd.api import calls
-from golemd.api.config import Agent, Execution, Phase, Pipeline, ProjectConfig
+from golemd.api.config import TRIAGE, Agent, Execution, Guardrails, Phase, Pipeline, ProjectConfig, Triage
 from golemd.api.events import Draft, Event, Record
 from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content, Gate, Item, Run
 from golemd.api.reports import Report
@@ -33,6 +33,8 @@ NOON: Final = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z
 SECOND: Final = 1_000_000
 ALICE: Final = Actor(uid=1000, user="alice", host="box", client="test")
 MANY: Final = Limits(max_agents=100, max_concurrent_runs=100)
+UNTRIAGED: Final = Triage(enabled=False)
+USUAL_GUARDRAILS: Final = Guardrails()
 ROUNDS: Final = 5_000  # of planning, before a test calls it endless
 
 
@@ -66,6 +68,8 @@ def config(
     phases: tuple[str | Phase, ...] = ("build",),
     pre: tuple[str | Phase, ...] = (),
     more: dict[str, Pipeline] | None = None,
+    triage: Triage = UNTRIAGED,
+    guardrails: Guardrails = USUAL_GUARDRAILS,
     **execution: Any,
 ) -> ProjectConfig:
     """A configuration with one pipeline, called feature; roomy where the test says nothing."""
@@ -75,6 +79,8 @@ def config(
         name,
         prefix=name.upper(),
         base_branch="main",
+        triage=triage,
+        guardrails=guardrails,
         execution=Execution(**roomy),
         agents={"robot": Agent(kind="scripted")},
         pipelines={"feature": pipeline, **(more or {})},
@@ -293,7 +299,7 @@ class World:
         end = end or self._next_end(found)
         self.ends[attempt] = end
         self.in_flight -= {f"attempt:{attempt}", f"stop:{attempt}"}
-        if found.kind is AttemptKind.AGENT:
+        if found.kind is AttemptKind.AGENT and found.phase != TRIAGE:
             self.trees[found.run] = end.tree or self._fresh("tree")
         if end.lost:
             self.apply(cmd.ReportLost(attempt=attempt, reason="it is gone"))
@@ -372,8 +378,8 @@ class World:
             attempt=attempt.id,
             result=None if attempt.kind is AttemptKind.VERIFY else result,
             result_problem=end.problem,
-            head=self.heads[attempt.run],
-            tree=self.trees[attempt.run],
+            head=self.heads.get(attempt.run, ""),
+            tree=self.trees.get(attempt.run, ""),
             trouble=end.trouble,
             lines=end.lines,
             said=end.said,

@@ -27,7 +27,7 @@ from golemd.api import calls, views
 from golemd.api.calls import Call
 from golemd.api.faults import Fault
 from tests.path.ground import GUARD_SECONDS, Ended, carrying, environment, run_command, running
-from tests.path.repositories import Project, configuration, table
+from tests.path.repositories import NO_TRIAGE, Project, configuration, table
 
 R = TypeVar("R")
 Record = dict[str, Any]
@@ -368,9 +368,11 @@ class House:
         agents: Mapping[str, Mapping[str, Any]] | None = None,
         pipelines: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         files: Mapping[str, str] | None = None,
+        more: str = "",
     ) -> Project:
-        """A registered project. Its phases are the scripted agent's, unless they name another."""
+        """A registered project. Phases are the scripted agent's, unless they name another. `more`: of golem.toml."""
         text = configuration(name, prefix, phases, execution or {}, agents or {}, pipelines or {}, pre_phases)
+        text = text.replace(NO_TRIAGE, "") + more if "[triage]" in more else text + more
         project = self.repository(name, {"golem.toml": text, **(files or {})})
         self.call(calls.ProjectInit(root=str(project.root)))
         return project

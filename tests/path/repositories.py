@@ -49,13 +49,16 @@ def configuration(
     parts = [
         table("[project]", {"name": name, "prefix": prefix, "default_pipeline": "feature", "base_branch": "main"}),
         table("[execution]", {"agent": "scripted", "grace_seconds": 1.0, **execution}),
-        table("[triage]", {"enabled": False}),
+        NO_TRIAGE,
     ]
     parts += [table(f"[agents.{agent}]", keys) for agent, keys in agents.items()]
     parts += [table("[[pipelines.feature.pre_phases]]", keys) for keys in pre_phases]
     for pipeline, its_phases in {"feature": phases, **pipelines}.items():
         parts += [table(f"[[pipelines.{pipeline}.phases]]", keys) for keys in its_phases]
     return "\n".join(parts)
+
+
+NO_TRIAGE: Final = table("[triage]", {"enabled": False})
 
 
 class Project:

@@ -3,8 +3,9 @@
     [[write FILE TEXT]] [[append FILE TEXT]] [[sleep S]] [[spawn CMD]] [[ignore-term]] [[result JSON]] [[exit N]]
 
 Each may be prefixed by `phase.attempt:`, as in `[[build.2: write a.txt hello]]`, or by `phase:`; without a prefix it is
-carried out in every attempt of every phase. They run in order. Without a `result` or `exit` directive the result is
-phase_complete. TEXT gets a line feed at its end; `spawn` starts a shell command in a session of its own.
+carried out in every attempt of every phase but triage, which only looks. They run in order. Without a `result` or
+`exit` directive the result is phase_complete. TEXT gets a line feed at its end; `spawn` starts a shell command in a
+session of its own.
 
 The program itself, at the end of this file, uses only the standard library: it runs as `python -I -S scripted.py`.
 """
@@ -49,7 +50,8 @@ def directives(text: str, phase: str, number: int) -> list[tuple[str, str]]:
     """The (verb, argument) pairs that hold for this attempt, in order."""
     found = []
     for match in DIRECTIVE.finditer(text):
-        if match["phase"] not in (None, phase) or match["number"] not in (None, str(number)):
+        meant = match["phase"] or (phase if phase != "triage" else None)
+        if meant != phase or match["number"] not in (None, str(number)):
             continue
         rest = text[match.end() :]
         found.append((match["verb"], _json_text(rest) if match["verb"] == "result" else rest.split("]]", 1)[0].strip()))

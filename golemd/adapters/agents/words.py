@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol
 from msgspec import Struct
 
 from golemd.api.config import Agent
-from golemd.api.model import ResultCode
+from golemd.api.model import Brief, ResultCode
 
 Trouble = Literal["", "transient", "limit", "agent", "fatal"]
 """What kept an agent from its end: "transient" passes by itself (network, overload); "limit" is an account that is used
@@ -124,6 +124,8 @@ def _one_of(*values: str) -> dict[str, Any]:
 
 
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
+_NUMBER: Final[dict[str, Any]] = {"type": "integer"}
+_SIZE: Final = _one_of("small", "medium", "large")
 _LEVEL: Final = _one_of("low", "medium", "high")
 
 RESULT_SCHEMA: Final[dict[str, Any]] = {
@@ -140,12 +142,36 @@ RESULT_SCHEMA: Final[dict[str, Any]] = {
         "updated_assessments": {
             "type": "object",
             "properties": {
-                "size": _one_of("small", "medium", "large"),
+                "size": _SIZE,
                 "complexity": _LEVEL,
                 "risk": _LEVEL,
                 "impact": _LEVEL,
             },
         },
+        "follow_ups": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["title"],
+                "properties": {
+                    "title": _TEXT,
+                    "context": _TEXT,
+                    "suggested_size": _SIZE,
+                    "suggested_risk": _LEVEL,
+                },
+            },
+        },
+        "findings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["title"],
+                "properties": {"severity": _TEXT, "file": _TEXT, "line": _NUMBER, "title": _TEXT, "text": _TEXT},
+            },
+        },
+        "pipeline_type": _TEXT,
+        "duplicates": {"type": "array", "items": _TEXT},
+        "description": {"type": "object", "properties": dict.fromkeys(Brief.__struct_fields__, _TEXT)},
     },
 }
 """The result as a JSON Schema, for programs that take one for their final answer. The same for every item and phase:

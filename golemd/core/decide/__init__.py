@@ -12,7 +12,7 @@ from typing import Any, Final
 from golemd.api import calls
 from golemd.api.faults import Internal
 from golemd.core import commands as cmd
-from golemd.core.decide import agents, attempts, daemon, gates, items, pauses, phases, projects
+from golemd.core.decide import agents, attempts, daemon, gates, items, launching, pauses, phases, projects
 from golemd.core.decide.common import Decided
 from golemd.core.state import State
 
@@ -33,8 +33,8 @@ _ASKED: Final[dict[type[calls.Call[Any]], Callable[[State, Any, cmd.Asked], Deci
 }
 
 _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
-    cmd.Promote: phases.promote,
-    cmd.Launch: phases.launch,
+    cmd.Promote: launching.promote,
+    cmd.Launch: launching.launch,
     cmd.PlanVerify: phases.plan_verify,
     cmd.Halt: projects.halt,
     cmd.Unpark: attempts.unpark,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from golemd.api import events as ev
 from golemd.api.events import Draft, Event
@@ -21,6 +24,7 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core import outcomes
+from golemd.core.decide import triage
 from golemd.core.decide.common import (
     NOTHING,
     Decided,
@@ -33,7 +37,9 @@ from golemd.core.decide.common import (
     live_attempt,
     open_gate,
 )
-from golemd.core.decide.phases import verify_or_commit
+from golemd.core.decide.follow_ups import follow_ups
+from golemd.core.decide.phases import next_round, verify_or_commit
+from golemd.core.evolve.common import merged
 from golemd.core.results import Result, read_result
 from golemd.core.state import State
 
@@ -58,7 +64,7 @@ _NOT_STARTED: Final = {
 }
 
 
-def _decided(state: State, item: Item, *events: Event) -> Decided:
+def _decided(state: State, item: Item, *events: Event | Draft) -> Decided:
     return Decided(about(item, *events, cause=cause_of(state, item.id)), essential=True)
 
 
@@ -270,7 +276,7 @@ def _reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_
         message=message,
         spends="" if verdict.exhausted else verdict.spends,
         again_us=verdict.again_us,
-        put_back=verdict.put_back,
+        put_back=verdict.put_back and not triage.is_triage(run),
     )
     events: list[Event] = [rejected]
     if verdict.exhausted:
@@ -290,33 +296,74 @@ def _accept(
     report: cmd.ReportExamined,
     now_us: int,
 ) -> Decided:
+    """A valid result: what it says is taken as it is, and what follows depends on its code and its phase."""
     failed = result.code is ResultCode.FAILED
     verdict = outcomes.judge(Outcome.FAILED, phase, definition_of(run, phase), config_of(state, run).execution, now_us)
-    question = result.question or result.context or result.summary or "The agent is blocked and gave no reason."
+    wishes = () if failed else result.follow_ups
+    named, added = follow_ups(state, item, run, phase.name, wishes)
+    after, warnings = _after_acceptance(state, item, run, attempt, result, report)
     accepted = ev.AttemptAccepted(
         attempt=attempt.id,
         result=result.code,
         summary=result.summary,
         context=result.context,
-        question=question if result.code is ResultCode.BLOCKED else result.question,
+        question=question_of(result) if result.code is ResultCode.BLOCKED else result.question,
+        question_kind=result.question_kind,
         commit_summary=result.commit_summary,
         assessments=result.assessments,
-        warnings=result.warnings,
+        findings=result.findings,
+        follow_ups=named,
+        warnings=(*result.warnings, *warnings),
         head=report.head,
         tree=report.tree,
         spends=verdict.spends if failed and not verdict.exhausted else "",
         again_us=verdict.again_us if failed else 0,
-        put_back=failed and verdict.put_back,
+        put_back=failed and verdict.put_back and not triage.is_triage(run),
     )
-    events: list[Event] = [accepted]
     if failed and verdict.exhausted:
-        events += fail(item, run, "failed", f"{result.summary or 'it failed'} (attempt {attempt.number})", attempt.id)
-    elif result.code is ResultCode.BLOCKED:
+        after = fail(item, run, "failed", f"{result.summary or 'it failed'} (attempt {attempt.number})", attempt.id)
+    return _decided(state, item, accepted, *after, *added)
+
+
+def question_of(result: Result) -> str:
+    """What a blocked agent asks."""
+    return result.question or result.context or result.summary or "The agent is blocked and gave no reason."
+
+
+Following = tuple[Sequence[Event | Draft], Sequence[str]]
+
+
+def _after_acceptance(
+    state: State, item: Item, run: Run, attempt: Attempt, result: Result, report: cmd.ReportExamined
+) -> Following:
+    """What follows a result that did not fail, and warnings about what it says."""
+    if result.code is ResultCode.FAILED:
+        return (), ()
+    if triage.is_triage(run):
+        return _after_triage(state, item, run, attempt, result)
+    guard: list[Event] = triage.guarded(state, item, merged(item.assessments, result.assessments))
+    if result.code is ResultCode.BLOCKED:
+        opened = sum(isinstance(event, ev.GateOpened) for event in guard)
         content = Content(commit=report.head, tree=report.tree)
-        events.append(open_gate(item, run, GateKind.QUESTION, "question", question, content, attempt.id))
-    elif not failed and definition_of(run, phase).verify:
-        events += verify_or_commit(run, phase, report.tree)
-    return _decided(state, item, *events)
+        return [*guard, _ask(item, run, result, attempt, content, opened)], ()
+    verifies = definition_of(run, run.phase).verify
+    return [*(verify_or_commit(run, run.phase, report.tree) if verifies else ()), *guard], ()
+
+
+def _after_triage(state: State, item: Item, run: Run, attempt: Attempt, result: Result) -> Following:
+    if result.code is ResultCode.BLOCKED:
+        return [_ask(item, run, result, attempt, Content(), 0)], ()
+    if result.code is ResultCode.SUBPHASE_COMPLETE:
+        return next_round(state, item, run, result.summary), ()
+    twins, _ = triage.twins(state, item, result.duplicates)
+    if twins and state.config_of(item.project).triage.merge_duplicates:
+        return triage.merge_into(state, item, twins[0], f"{attempt.id} says so"), ()
+    return triage.concluded(state, item, run, attempt.id, result)
+
+
+def _ask(item: Item, run: Run, result: Result, attempt: Attempt, content: Content, opened: int) -> ev.GateOpened:
+    asking = replace(item, gates=item.gates + opened)
+    return open_gate(asking, run, GateKind.QUESTION, "question", question_of(result), content, attempt.id)
 
 
 def _verified(

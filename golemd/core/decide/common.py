@@ -31,9 +31,9 @@ class Decided(Struct, frozen=True):
 NOTHING: Final = Decided()
 
 
-def about(item: Item, *events: Event, cause: str = "") -> tuple[Draft, ...]:
-    """The events as drafts about one item."""
-    return tuple(Draft(event, item.project, item.id, cause) for event in events)
+def about(item: Item, *events: Event | Draft, cause: str = "") -> tuple[Draft, ...]:
+    """The events as drafts about one item; what is a draft already, about another one say, stays as it is."""
+    return tuple(each if isinstance(each, Draft) else Draft(each, item.project, item.id, cause) for each in events)
 
 
 def cause_of(state: State, item: str) -> str:
@@ -71,28 +71,47 @@ OPTIONS: Final[dict[GateKind, tuple[Option, ...]]] = {
         _ABORT,
     ),
     GateKind.QUESTION: (Option("answer", "answer the question; the agent goes on", text_required=True), _ABORT),
+    GateKind.GUARDRAIL: (
+        Option("approve", "let it pass the guardrails as it is assessed now"),
+        Option("reject", "end the run as failed and cancel the item"),
+    ),
+    GateKind.DUPLICATE: (
+        Option("merge", "cancel it as a duplicate"),
+        Option("keep", "keep both"),
+    ),
     GateKind.FAILURE: (
         Option("retry", "try the phase again with full budgets, and your note if you give one"),
         Option("skip", "leave the phase out and go on with the next"),
         _ABORT,
     ),
 }
-DEFAULTS: Final = {GateKind.APPROVAL: "approve", GateKind.QUESTION: "answer", GateKind.FAILURE: "retry"}
+DEFAULTS: Final = {
+    GateKind.APPROVAL: "approve",
+    GateKind.QUESTION: "answer",
+    GateKind.GUARDRAIL: "approve",
+    GateKind.FAILURE: "retry",
+}
 
 
 def open_gate(
-    item: Item, run: Run, kind: GateKind, key: str, question: str, content: Content | None = None, attempt: str = ""
+    item: Item,
+    run: Run | None,
+    kind: GateKind,
+    key: str,
+    question: str,
+    content: Content | None = None,
+    attempt: str = "",
 ) -> ev.GateOpened:
-    """The event that asks a human."""
+    """The event that asks a human; about an item alone where it has no run yet."""
     return ev.GateOpened(
         gate=f"{item.id}.g{item.gates + 1}",
-        run=run.id,
-        phase=run.phase.name,
+        run=run.id if run else "",
+        phase=run.phase.name if run else "",
         kind=kind,
         key=key,
         question=question,
         options=OPTIONS[kind],
-        default=DEFAULTS[kind],
+        default=DEFAULTS.get(kind, ""),
         content=content or Content(),
         attempt=attempt,
     )
@@ -105,6 +124,16 @@ def fail(item: Item, run: Run, key: str, reason: str, attempt: str = "") -> tupl
     content = Content(commit=run.head, tree=phase.tree)
     failed = ev.PhaseFailed(run=run.id, phase=phase.name, reason=reason)
     return failed, open_gate(item, run, GateKind.FAILURE, key, question, content, attempt)
+
+
+def closing(state: State, item: Item, reason: str, but: str = "") -> tuple[Event, ...]:
+    """What ends with an item: its open gates (but one, which is being decided) and its run."""
+    gates = (gate.id for gate in state.open_gates(item.id) if gate.id != but)
+    events: list[Event] = [ev.GateSuperseded(gate=gate, reason=reason) for gate in gates]
+    run = state.run_of(item)
+    if run is not None and not is_over(run):
+        events.append(ev.RunAborted(run=run.id, reason=reason))
+    return tuple(events)
 
 
 def is_over(run: Run) -> bool:

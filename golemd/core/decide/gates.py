@@ -6,7 +6,7 @@ unknown_option; content_changed; otherwise it takes effect. Each option of each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from golemd.api import calls
@@ -27,9 +27,9 @@ from golemd.api.model import (
     Stage,
 )
 from golemd.core import commands as cmd
-from golemd.core.decide import phases
-from golemd.core.decide.common import NOTHING, Decided, about, cause_of
-from golemd.core.decide.items import MAX_DESCRIPTION, closing
+from golemd.core.decide import phases, triage
+from golemd.core.decide.common import NOTHING, Decided, about, cause_of, closing
+from golemd.core.decide.items import MAX_DESCRIPTION
 from golemd.core.state import State, no_item
 
 
@@ -104,7 +104,7 @@ def decide_gate(state: State, call: calls.GateDecide, command: cmd.Asked) -> Dec
 
 
 def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token: str, command: cmd.Asked) -> Decided:
-    item, run = state.items[gate.item], state.runs[gate.run]
+    item = state.items[gate.item]
     if item.status in ENDED:
         raise Conflict("run_over", f"{gate.id}: its run is over.", f"golemctl show {item.id}")
     if not gate.is_open:
@@ -123,7 +123,7 @@ def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token:
     if changed is not None:
         return _replaced(item, gate, changed)
     decided = ev.GateDecided(gate=gate.id, option=option, text=text, actor=command.actor, token=token)
-    consequences = _EFFECTS[gate.kind, option](state, item, run, gate, text)
+    consequences = _EFFECTS[gate.kind, option](state, item, gate, text)
     drafts = about(item, decided, *consequences)
     return Decided((*drafts, *dispatched_again(state, item)))
 
@@ -181,24 +181,51 @@ def dispatched_again(state: State, item: Item) -> tuple[Draft, ...]:
 
 # --- what each option does ---------------------------------------------------------------------------------------
 
+Consequences = Sequence[Event | Draft]
+Effect = Callable[[State, Item, Gate, str], Consequences]
 
-def _approve(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+
+def _of_run(effect: Callable[[State, Item, Run, Gate, str], Consequences]) -> Effect:
+    """The effect of a gate that was opened in a run, as all but a few are."""
+
+    def take(state: State, item: Item, gate: Gate, text: str) -> Consequences:
+        return effect(state, item, state.runs[gate.run], gate, text)
+
+    return take
+
+
+def _approve(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
     if gate.content.tree != run.phase.tree:
         # A human changed the tree while the gate was open, and approved it so: it is verified and committed first.
         return phases.verify_or_commit(run, run.phase, gate.content.tree)
     return phases.next_approval(state, item, run, approved=gate.key)
 
 
-def _request_changes(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+def _request_changes(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
     return (_again(run, "changes requested", NoteKind.COMMENT, text),)
 
 
-def _answer(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+def _answer(state: State, item: Item, gate: Gate, text: str) -> Consequences:
+    if gate.key == triage.PIPELINE_KEY:
+        return triage.choose_pipeline(state, item, state.runs.get(gate.run), gate, text)
     note = f"Question: {gate.question}\nAnswer: {text}"
-    return (_again(run, "answered", NoteKind.ANSWER, note),)
+    return (_again(state.runs[gate.run], "answered", NoteKind.ANSWER, note),)
 
 
-def _retry(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+def _let_pass(state: State, item: Item, gate: Gate, text: str) -> Consequences:
+    """The fold remembers what was approved; the item goes on where it stood."""
+    return ()
+
+
+def _merge(state: State, item: Item, gate: Gate, text: str) -> Consequences:
+    return triage.merge_into(state, item, gate.key.partition(":")[2], text, but=gate.id)
+
+
+def _keep(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
+    return triage.keep_apart(state, item, run, gate)
+
+
+def _retry(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
     stage = Stage.COMMIT if run.phase.stage is Stage.COMMIT else Stage.ENTER
     return (_again(run, "retried", NoteKind.COMMENT, text, renew=True, stage=stage),)
 
@@ -211,30 +238,35 @@ def _again(
     )
 
 
-def _skip(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
-    skipped = ev.PhaseSkipped(run=run.id, phase=run.phase.name, reason=text or "skipped at its failure gate")
-    return skipped, *phases.after_phase(item, run)
+def _skip(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
+    return phases.skip(state, item, run, text or "skipped at its failure gate")
 
 
-def _reject(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
-    failed = ev.RunFailed(run=run.id, reason=text or "rejected")
-    cancelled = ev.ItemCancelled(resolution=Resolution.REJECTED, reason=text)
-    return failed, cancelled
+def _reject(state: State, item: Item, gate: Gate, text: str) -> Consequences:
+    run = state.runs.get(gate.run)
+    failed = (ev.RunFailed(run=run.id, reason=text or "rejected"),) if run is not None else ()
+    others = (each for each in state.open_gates(item.id) if each.id != gate.id)
+    closed = (ev.GateSuperseded(gate=each.id, reason="rejected") for each in others)
+    return *closed, *failed, ev.ItemCancelled(resolution=Resolution.REJECTED, reason=text)
 
 
-def _abort(state: State, item: Item, run: Run, gate: Gate, text: str) -> tuple[Event, ...]:
+def _abort(state: State, item: Item, gate: Gate, text: str) -> Consequences:
     cancelled = ev.ItemCancelled(resolution=Resolution.ABORTED, reason=text)
     return *closing(state, item, text or "aborted", but=gate.id), cancelled
 
 
-_EFFECTS: Final[dict[tuple[GateKind, str], Callable[[State, Item, Run, Gate, str], tuple[Event, ...]]]] = {
-    (GateKind.APPROVAL, "approve"): _approve,
-    (GateKind.APPROVAL, "request_changes"): _request_changes,
+_EFFECTS: Final[dict[tuple[GateKind, str], Effect]] = {
+    (GateKind.APPROVAL, "approve"): _of_run(_approve),
+    (GateKind.APPROVAL, "request_changes"): _of_run(_request_changes),
     (GateKind.APPROVAL, "reject"): _reject,
     (GateKind.APPROVAL, "abort"): _abort,
     (GateKind.QUESTION, "answer"): _answer,
     (GateKind.QUESTION, "abort"): _abort,
-    (GateKind.FAILURE, "retry"): _retry,
-    (GateKind.FAILURE, "skip"): _skip,
+    (GateKind.GUARDRAIL, "approve"): _let_pass,
+    (GateKind.GUARDRAIL, "reject"): _reject,
+    (GateKind.DUPLICATE, "merge"): _merge,
+    (GateKind.DUPLICATE, "keep"): _of_run(_keep),
+    (GateKind.FAILURE, "retry"): _of_run(_retry),
+    (GateKind.FAILURE, "skip"): _of_run(_skip),
     (GateKind.FAILURE, "abort"): _abort,
 }

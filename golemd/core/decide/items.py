@@ -8,11 +8,14 @@ from typing import Final
 from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.config import ProjectConfig
-from golemd.api.events import Draft, Event
+from golemd.api.events import Draft
 from golemd.api.faults import Conflict, Invalid, Unavailable
 from golemd.api.model import ENDED, Assessments, Item, Resolution, Status
 from golemd.core import commands as cmd
-from golemd.core.decide.common import Decided, about, is_over
+from golemd.core.decide import triage
+from golemd.core.decide.common import Decided, about, closing
+from golemd.core.decide.follow_ups import free_numbers
+from golemd.core.results import DIMENSIONS
 from golemd.core.state import State, no_item
 
 MAX_TITLE: Final = 300  # characters
@@ -22,29 +25,21 @@ MAX_DEPENDENCIES: Final = 200
 MAX_PRIORITY: Final = 1_000_000
 MAX_VARS: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-DIMENSIONS: Final = {
-    "size": ("small", "medium", "large"),
-    "complexity": ("low", "medium", "high"),
-    "risk": ("low", "medium", "high"),
-    "impact": ("low", "medium", "high"),
-}
 
 
 def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
-    """A new item, at once where it can be worked on: triage does not exist in this release."""
+    """A new item: to be triaged, or at once where it can be worked on."""
     project = state.project(call.project)
     config = state.config_of(project.name)
     pipeline = _pipeline(config, call.pipeline or config.default_pipeline)
     _check_words(call.title, call.description, call.priority, call.labels)
     dependencies = _dependencies(state, "", call.dependencies)
     _check_vars(call.vars)
-    number = project.next_number
-    while f"{project.prefix}-{number}" in state.items or f"{project.prefix}-{number}" in state.ended:
-        number += 1
+    number = next(free_numbers(state, project.name))
     added = ev.ItemAdded(
         title=call.title.strip(),
         number=number,
-        status=first_status(config, pipeline, Assessments()),
+        status=triage.first_status(config, pipeline, Assessments()),
         pipeline=pipeline,
         description=call.description,
         priority=call.priority,
@@ -55,12 +50,6 @@ def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
         actor=command.actor,
     )
     return Decided((Draft(added, project.name, f"{project.prefix}-{number}"),))
-
-
-def first_status(config: ProjectConfig, pipeline: str, assessed: Assessments) -> Status:
-    """Where an item begins: without pre-phases, or small and of low risk, it is ready; otherwise it is scoped first."""
-    small = assessed.size == "small" and assessed.risk in ("low", "")
-    return Status.READY if small or not config.pipelines[pipeline].pre_phases else Status.SCOPING
 
 
 def edit(state: State, call: calls.ItemEdit, command: cmd.Asked) -> Decided:
@@ -86,7 +75,7 @@ def edit(state: State, call: calls.ItemEdit, command: cmd.Asked) -> Decided:
     )
     if edited == ev.ItemEdited(actor=command.actor):
         return Decided(note="nothing to change was given")
-    return Decided(about(item, edited))
+    return Decided(about(item, edited, *triage.guarded(state, item, edited.assessments)))
 
 
 def cancel(state: State, call: calls.ItemCancel, command: cmd.Asked) -> Decided:
@@ -99,16 +88,6 @@ def cancel(state: State, call: calls.ItemCancel, command: cmd.Asked) -> Decided:
     reason = call.reason or "cancelled"
     cancelled = ev.ItemCancelled(resolution=Resolution.CANCELLED, reason=call.reason, actor=command.actor)
     return Decided(about(item, *closing(state, item, reason), cancelled))
-
-
-def closing(state: State, item: Item, reason: str, but: str = "") -> tuple[Event, ...]:
-    """What ends with an item: its open gates (but one, which is being decided) and its run."""
-    gates = (gate.id for gate in state.open_gates(item.id) if gate.id != but)
-    events: list[Event] = [ev.GateSuperseded(gate=gate, reason=reason) for gate in gates]
-    run = state.run_of(item)
-    if run is not None and not is_over(run):
-        events.append(ev.RunAborted(run=run.id, reason=reason))
-    return tuple(events)
 
 
 def reopen(state: State, call: calls.ItemReopen, command: cmd.Asked) -> Decided:
@@ -126,9 +105,10 @@ def reopen(state: State, call: calls.ItemReopen, command: cmd.Asked) -> Decided:
     config = state.config_of(state.project(item.project).name)
     pipeline = _pipeline(config, item.pipeline)
     reopened = ev.ItemReopened(
-        status=first_status(config, pipeline, item.assessments),
+        status=triage.first_status(config, pipeline, item.assessments),
         description=whole.description,
         vars=whole.vars,
+        brief=whole.brief,
         reason=call.reason,
         actor=command.actor,
     )

@@ -1,9 +1,8 @@
-"""Runs and phases: promote, launch, enter, verify, commit, and what comes after a phase."""
+"""Phases: enter, verify, commit, and what comes after one."""
 
 from __future__ import annotations
 
 from golemd.api import events as ev
-from golemd.api.config import Pipeline
 from golemd.api.events import Event
 from golemd.api.model import (
     AttemptKind,
@@ -21,6 +20,7 @@ from golemd.api.model import (
 from golemd.core import commands as cmd
 from golemd.core import scheduler, slots
 from golemd.core.configuration import digest
+from golemd.core.decide import triage
 from golemd.core.decide.common import (
     NOTHING,
     Decided,
@@ -32,6 +32,7 @@ from golemd.core.decide.common import (
     is_over,
     open_gate,
 )
+from golemd.core.decide.launching import plan_attempt
 from golemd.core.state import State
 
 
@@ -40,90 +41,25 @@ def content_digest(content: Content) -> str:
     return digest(content)
 
 
-def promote(state: State, command: cmd.Promote, now_us: int) -> Decided:
-    """A ready item goes in progress."""
-    item = state.items.get(command.item)
-    if item is None or item.status is not Status.READY or item.is_held or state.unmet(item):
-        return NOTHING
-    moved = ev.ItemMoved(to=Status.IN_PROGRESS, reason="promoted")
-    return Decided(about(item, moved, cause=cause_of(state, item.id)))
-
-
-# --- starting ----------------------------------------------------------------------------------------------------
-
-
-def launch(state: State, command: cmd.Launch, now_us: int) -> Decided:
-    """Start the item's next phase (and its run, if it has none), or the next attempt of the phase under way."""
-    item = state.items.get(command.item)
-    if item is None or item.status not in (Status.IN_PROGRESS, Status.SCOPING):
-        return NOTHING
-    if scheduler.waits_for(state, item, now_us) is not None:
-        return NOTHING
-    run = state.run_of(item)
-    if run is None and item.status is Status.SCOPING and not _pipeline_of(state, item).pre_phases:
-        events: tuple[Event, ...] = (ev.ItemMoved(to=Status.READY, reason="nothing to scope"),)
-    elif run is None:
-        events = _begin(state, item)
-    elif run.phase.state is PhaseState.PENDING:
-        events = (ev.PhaseStarted(run=run.id, phase=run.phase.name, index=run.index),)
-    else:
-        events = (plan_attempt(run, run.phase),)
-    return Decided(about(item, *events, cause=cause_of(state, item.id)))
-
-
-def _begin(state: State, item: Item) -> tuple[Event, ...]:
-    """A fresh run, and its first phase; an item that needs no scoping passes over the pre-phases."""
-    project = state.projects[item.project]
-    number = item.runs + 1
-    pipeline = _pipeline_of(state, item)
-    run = f"{item.id}.{number}"
-    created = ev.RunCreated(run=run, number=number, pipeline=pipeline, config_digest=project.config_digest)
-    passed = () if item.status is Status.SCOPING else pipeline.pre_phases
-    skipped = [ev.PhaseSkipped(run=run, phase=each.name, reason="the item needs no scoping") for each in passed]
-    first = pipeline.all_phases[len(passed)]
-    return created, *skipped, ev.PhaseStarted(run=run, phase=first.name, index=len(passed))
-
-
-def _pipeline_of(state: State, item: Item) -> Pipeline:
-    """What a run of the item would be pinned to now."""
-    config = state.config_of(item.project)
-    return config.pinned(item.pipeline if item.pipeline in config.pipelines else config.default_pipeline)
-
-
-def plan_attempt(run: Run, phase: Phase, head: str = "", tree: str = "", refs: str = "") -> ev.AttemptPlanned:
-    """The intent to run the phase's agent once more."""
-    number = phase.number + 1
-    return ev.AttemptPlanned(
-        attempt=f"{run.id}.{phase.name}.{number}",
-        run=run.id,
-        phase=phase.name,
-        number=number,
-        kind=AttemptKind.AGENT,
-        agent=definition_of(run, phase).agent or "",
-        purpose=_purpose(phase),
-        start_head=head,
-        start_tree=tree,
-        start_refs=refs,
-    )
-
-
-def _purpose(phase: Phase) -> str:
-    """Why this attempt is made, from the newest note: for the reader of the journal."""
-    return str(phase.notes[-1].kind) if phase.notes else "first"
-
-
 def entered(state: State, command: cmd.ReportEntered, now_us: int) -> Decided:
     """The workspace is ready: pin the run if it is not pinned yet, and plan the phase's attempt."""
     run = state.runs.get(command.run)
-    if run is None or is_over(run) or run.phase.stage is not Stage.ENTER or run.phase.state is not PhaseState.RUNNING:
+    if run is None or not _is_entering(run):
         return NOTHING
     item = state.items[run.item]
     events: list[Event] = []
     if run.state is RunState.CREATED or run.base_commit != command.base_commit:
         events.append(_bind(state, item, run, command))
     if not item.is_held:  # when it is resumed, it is entered again
-        events.append(plan_attempt(run, run.phase, command.head, command.tree, command.refs))
+        start = (command.head, command.tree, command.refs)
+        events.append(plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start))
     return Decided(about(item, *events, cause=cause_of(state, item.id)))
+
+
+def _is_entering(run: Run) -> bool:
+    """Whether the run waits for its workspace; one whose item is blocked meanwhile is asked again later."""
+    waits = run.phase.stage is Stage.ENTER and run.phase.state is PhaseState.RUNNING
+    return waits and not is_over(run) and run.state is not RunState.AWAITING
 
 
 def _bind(state: State, item: Item, run: Run, report: cmd.ReportEntered) -> ev.RunBound:
@@ -207,21 +143,20 @@ def committed(state: State, command: cmd.ReportCommitted, now_us: int) -> Decide
         deletions=command.deletions,
     )
     if phase.more_rounds:
-        after = _next_round(state, item, run)
+        after = next_round(state, item, run, phase.summary)
     else:
         content = Content(commit=command.head, tree=command.tree)
         after = next_approval(state, item, run, content=content)
     return Decided(about(item, created, *after, cause=cause_of(state, item.id)))
 
 
-def _next_round(state: State, item: Item, run: Run) -> tuple[Event, ...]:
+def next_round(state: State, item: Item, run: Run, summary: str) -> tuple[Event, ...]:
+    """The same phase again, with the summary of the round that has ended; a gate at the last that is allowed."""
     phase = run.phase
     bound = config_of(state, run).execution.max_rounds
     if phase.rounds + 1 >= bound:
         return fail(item, run, "rounds", f"it is not complete after {bound} rounds (max_rounds).", phase.accepted)
-    reset = ev.PhaseReset(
-        run=run.id, phase=phase.name, reason="next round", note_kind=NoteKind.ROUND, note=phase.summary
-    )
+    reset = ev.PhaseReset(run=run.id, phase=phase.name, reason="next round", note_kind=NoteKind.ROUND, note=summary)
     return (reset,)
 
 
@@ -238,22 +173,31 @@ def next_approval(
             question = f"Approve{named}? {phase.summary or item.title}"
             return (open_gate(item, run, GateKind.APPROVAL, key, question, about_now, phase.accepted),)
     completed = ev.PhaseCompleted(run=run.id, phase=phase.name, summary=phase.summary, commit=about_now.commit)
-    return completed, *after_phase(item, run, about_now.commit)
+    return completed, *after_phase(state, item, run, about_now.commit)
 
 
-def after_phase(item: Item, run: Run, commit: str = "") -> tuple[Event, ...]:
+def after_phase(state: State, item: Item, run: Run, commit: str = "") -> tuple[Event, ...]:
     """What follows the end of the phase under way: the item is ready, or done, or its next phase is next."""
     after = run.index + 1
     if after >= len(run.phases):
         return () if item.is_held else completion(run, commit or run.head)
-    if after == len(run.pipeline.pre_phases):
-        return (ev.ItemMoved(to=Status.READY, reason="scoped"),)
+    if after == run.pipeline.promoted_at:
+        moved = ev.ItemMoved(to=Status.READY, reason="scoped")
+        return moved, *triage.guarded(state, item, status=Status.READY)
     return ()
 
 
 def completion(run: Run, head: str) -> tuple[Event, ...]:
     """The end of a run of which nothing is left to do; that of a paused item comes when it is resumed."""
     return ev.RunCompleted(run=run.id, commit=head), ev.ItemCompleted(commit=head)
+
+
+def skip(state: State, item: Item, run: Run, reason: str) -> tuple[Event, ...]:
+    """Leave the phase under way out and go on behind it; behind triage with what is known of the item."""
+    skipped = ev.PhaseSkipped(run=run.id, phase=run.phase.name, reason=reason)
+    if triage.is_triage(run):
+        return skipped, *triage.onward(state, item, run)
+    return skipped, *after_phase(state, item, run)
 
 
 def kept(state: State, command: cmd.ReportKept, now_us: int) -> Decided:

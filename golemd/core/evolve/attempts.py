@@ -8,7 +8,6 @@ from typing import Any, Final
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
-    Assessments,
     Attempt,
     AttemptKind,
     AttemptState,
@@ -21,13 +20,17 @@ from golemd.api.model import (
 )
 from golemd.core.evolve.common import (
     adopt_child,
+    merged,
     noted,
     phase_of,
     set_attempt,
     set_item,
     set_phase,
+    set_run,
 )
 from golemd.core.state import State
+
+FOLLOW_UPS_KEPT: Final = 200  # of a run; the oldest go first
 
 
 def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> None:
@@ -126,6 +129,7 @@ def _attempt_accepted(state: State, record: Record, event: ev.AttemptAccepted) -
         "summary": event.summary,
         "commit_summary": event.commit_summary,
         "warnings": event.warnings,
+        "findings": event.findings,
         "tree": event.tree,
         "stage": Stage.BODY if failed else Stage.COMMIT,
         "more_rounds": event.result is ResultCode.SUBPHASE_COMPLETE,
@@ -136,12 +140,11 @@ def _attempt_accepted(state: State, record: Record, event: ev.AttemptAccepted) -
         changes["notes"] = noted(phase, NoteKind.FAILURE, text, event.attempt)
     judge(state, attempt, event.spends, event.again_us, event.put_back, **changes)
     assessed = state.items[record.item].assessments
-    set_item(state, record.item, assessments=_merged(assessed, event.assessments))
-
-
-def _merged(old: Assessments, new: Assessments) -> Assessments:
-    names = Assessments.__struct_fields__
-    return Assessments(**{name: getattr(new, name) or getattr(old, name) for name in names})
+    set_item(state, record.item, assessments=merged(assessed, event.assessments))
+    run = state.runs[attempt.run]
+    added = sum(bool(each.item) and not each.why for each in event.follow_ups)
+    follow_ups = (*run.follow_ups, *event.follow_ups)[-FOLLOW_UPS_KEPT:]
+    set_run(state, run.id, follow_ups=follow_ups, follow_ups_added=run.follow_ups_added + added)
 
 
 def _attempt_rejected(state: State, record: Record, event: ev.AttemptRejected) -> None:

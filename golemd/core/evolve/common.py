@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from golemd.api.model import Note, NoteKind, Pause, Phase
+from golemd.api.model import Assessments, Note, NoteKind, Pause, Phase
 from golemd.core.state import State
 
 NOTES_KEPT: Final = 40  # per phase; the oldest go first
@@ -41,6 +41,12 @@ def hold_if_asked(state: State, item: str) -> None:
     """A phase has come to its end, or to a human: an item that was to be paused then is."""
     if state.items[item].paused is Pause.AFTER_PHASE:
         set_item(state, item, paused=Pause.HELD)
+
+
+def merged(old: Assessments, new: Assessments) -> Assessments:
+    """The new assessments where there are any, else the old ones."""
+    names = Assessments.__struct_fields__
+    return Assessments(**{name: getattr(new, name) or getattr(old, name) for name in names})
 
 
 def adopt_child(state: State, item: str, child: str) -> None:

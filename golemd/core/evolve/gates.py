@@ -21,6 +21,7 @@ from golemd.api.model import (
 from golemd.core.evolve.common import (
     adopt_child,
     hold_if_asked,
+    merged,
     phase_of,
     set_item,
     set_phase,
@@ -48,7 +49,11 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
     item = state.items[record.item]
     came_from = item.came_from if item.status is Status.BLOCKED else item.status
     set_item(state, record.item, status=Status.BLOCKED, came_from=came_from, gates=item.gates + 1)
+    if not event.run:
+        return
     set_run(state, event.run, state=RunState.AWAITING)
+    if event.kind is GateKind.GUARDRAIL:
+        return  # it is about the item: the phase goes on where it is
     changes: dict[str, Any] = {"state": PhaseState.AWAITING_GATE}
     if event.kind is not GateKind.FAILURE:
         changes["stage"] = Stage.GATE
@@ -60,6 +65,8 @@ def _unblock_if_free(state: State, item: str, run: str) -> None:
     if state.open_gates(item):
         return
     set_item(state, item, status=state.items[item].came_from)
+    if not run:
+        return
     bound = RunState.EXECUTING if state.runs[run].base_commit else RunState.CREATED
     set_run(state, run, state=bound)
 
@@ -72,6 +79,9 @@ def _gate_decided(state: State, record: Record, event: ev.GateDecided) -> None:
         phase = phase_of(state, gate.run, gate.phase)
         approvals = (*phase.approvals, (gate.key, gate.content.tree))
         set_phase(state, gate.run, gate.phase, approvals=approvals)
+    elif gate.kind is GateKind.GUARDRAIL and event.option == "approve":
+        item = state.items[record.item]
+        set_item(state, item.id, approved=merged(item.approved, item.assessments))
     _unblock_if_free(state, record.item, gate.run)
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
+    Brief,
     Dispatch,
     EndedItem,
     Item,
@@ -19,10 +20,13 @@ from golemd.api.model import (
     Status,
 )
 from golemd.core.evolve.common import (
+    merged,
     set_dispatch,
     set_item,
 )
 from golemd.core.state import State
+
+SUMMARY_KEPT: Final = 600  # characters of an ended item's summary, for the prompts of its dependants
 
 
 def _nothing(state: State, record: Record, event: Event) -> None:
@@ -66,6 +70,9 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
         dependencies=event.dependencies,
         base=event.base,
         vars=event.vars,
+        assessments=event.assessments,
+        origin=event.origin,
+        depth=event.depth,
         created_at=record.ts,
         updated_at=record.ts,
     )
@@ -81,16 +88,29 @@ def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
     set_item(state, record.item, **changes)
 
 
+def _item_triaged(state: State, record: Record, event: ev.ItemTriaged) -> None:
+    item = state.items[record.item]
+    changes: dict[str, Any] = {"assessments": merged(item.assessments, event.assessments)}
+    changes |= {"brief": event.brief} if event.brief != Brief() else {}
+    changes |= {"pipeline": event.pipeline} if event.pipeline else {}
+    set_item(state, record.item, **changes)
+
+
 def _item_moved(state: State, record: Record, event: ev.ItemMoved) -> None:
-    set_item(state, record.item, status=event.to)
+    blocked = state.items[record.item].status is Status.BLOCKED  # which it stays until its gate is decided
+    set_item(state, record.item, **{"came_from" if blocked else "status": event.to})
 
 
 def _item_cancelled(state: State, record: Record, event: ev.ItemCancelled) -> None:
-    set_item(state, record.item, status=Status.CANCELLED, resolution=str(event.resolution))
+    of = f" of {event.duplicate_of}" if event.duplicate_of else ""
+    set_item(state, record.item, status=Status.CANCELLED, resolution=f"{event.resolution}{of}")
 
 
 def _item_completed(state: State, record: Record, event: ev.ItemCompleted) -> None:
-    set_item(state, record.item, status=Status.DONE, resolution=str(Resolution.COMPLETED))
+    run = state.runs.get(state.items[record.item].run)
+    said = [phase.summary for phase in run.phases if phase.summary] if run else []
+    summary = said[-1][:SUMMARY_KEPT] if said else ""
+    set_item(state, record.item, status=Status.DONE, resolution=str(Resolution.COMPLETED), summary=summary)
 
 
 def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None:
@@ -98,7 +118,8 @@ def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None
     if row is not None:
         kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
         state.items[record.item] = Item(**kept)
-    afresh = {"came_from": Status.NEW, "resolution": "", "run": "", "paused": Pause.NONE}
+    afresh: dict[str, Any] = {"came_from": Status.NEW, "resolution": "", "run": "", "summary": "", "brief": event.brief}
+    afresh |= {"paused": Pause.NONE}
     set_item(state, record.item, status=event.status, description=event.description, vars=event.vars, **afresh)
 
 
@@ -113,6 +134,7 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.DispatchHalted: _dispatch_halted,
     ev.ItemAdded: _item_added,
     ev.ItemEdited: _item_edited,
+    ev.ItemTriaged: _item_triaged,
     ev.ItemMoved: _item_moved,
     ev.ItemCancelled: _item_cancelled,
     ev.ItemReopened: _item_reopened,

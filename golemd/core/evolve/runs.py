@@ -8,6 +8,7 @@ from typing import Any, Final
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
+    PHASE_OVER,
     NoteKind,
     Pause,
     Phase,
@@ -30,7 +31,6 @@ from golemd.core.state import State
 
 
 def _run_created(state: State, record: Record, event: ev.RunCreated) -> None:
-    definitions = (*event.pipeline.pre_phases, *event.pipeline.phases)
     state.runs[event.run] = Run(
         id=event.run,
         item=record.item,
@@ -39,7 +39,7 @@ def _run_created(state: State, record: Record, event: ev.RunCreated) -> None:
         state=RunState.CREATED,
         pipeline=event.pipeline,
         config_digest=event.config_digest,
-        phases=tuple(Phase(definition.name) for definition in definitions),
+        phases=tuple(Phase(definition.name) for definition in event.pipeline.all_phases),
         created_at=record.ts,
     )
     adopt_child(state, record.item, event.run)
@@ -98,6 +98,14 @@ def _phase_started(state: State, record: Record, event: ev.PhaseStarted) -> None
     project = state.projects.get(record.project)
     if project is not None:
         set_dispatch(state, record.project, used=project.dispatch.used + 1)
+
+
+def _phase_planned(state: State, record: Record, event: ev.PhasePlanned) -> None:
+    over = {phase.name: phase for phase in state.runs[event.run].phases if phase.state in PHASE_OVER}
+    phases = tuple(over.get(each.name) or Phase(each.name) for each in event.pipeline.all_phases)
+    index = next((at for at, phase in enumerate(phases) if phase.state not in PHASE_OVER), len(phases))
+    changes = {"pipeline": event.pipeline, "config_digest": event.config_digest, "phases": phases, "index": index}
+    set_run(state, event.run, **changes)
 
 
 def _phase_verifying(state: State, record: Record, event: ev.PhaseVerifying) -> None:
@@ -160,6 +168,7 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.RunAborted: _run_aborted,
     ev.ReportWritten: _report_written,
     ev.PhaseStarted: _phase_started,
+    ev.PhasePlanned: _phase_planned,
     ev.PhaseVerifying: _phase_verifying,
     ev.PhaseCompleted: _phase_completed,
     ev.PhaseFailed: _phase_failed,

@@ -6,12 +6,14 @@ import os
 from typing import Final
 
 import trio
+from msgspec.structs import replace
 
 from golemd.adapters import agents, files, workspace
 from golemd.adapters.agents.environment import masked, masked_result, secrets
 from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
 from golemd.core import plan
+from golemd.core.decide.triage import is_triage
 from golemd.core.results import MAX_RESULT_BYTES
 from golemd.engine import prepare
 from golemd.engine.context import Context
@@ -37,6 +39,19 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
         return
     found = files.read_bounded(attempt_folder(engine, attempt.id) / "result.json", MAX_RESULT_BYTES)
+    report = cmd.ReportExamined(
+        attempt=attempt.id,
+        result=masked_result(found, hidden) if isinstance(found, bytes) else None,
+        result_problem=found if isinstance(found, str) else "",
+        lines=lines,
+        said=await _said(engine, run, attempt, hidden),
+        error=error,
+    )
+    await engine.report(report if is_triage(run) else await _with_work(engine, run, report))
+
+
+async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> cmd.ReportExamined:
+    """The report with the tree that the attempt left in its worktree."""
     place = workspace_of(engine, run)
     phase = run.phase
     looked = await workspace.examine(
@@ -49,18 +64,7 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
         own_prefix=f"{config_of(engine, run).branch_prefix}/",
         busy=_moving_branches(engine, run),
     )
-    report = cmd.ReportExamined(
-        attempt=attempt.id,
-        result=masked_result(found, hidden) if isinstance(found, bytes) else None,
-        result_problem=found if isinstance(found, str) else "",
-        head=looked.head or "",
-        tree=looked.tree,
-        trouble=_history_trouble(looked, run),
-        lines=lines,
-        said=await _said(engine, run, attempt, hidden),
-        error=error,
-    )
-    await engine.report(report)
+    return replace(report, head=looked.head or "", tree=looked.tree, trouble=_history_trouble(looked, run))
 
 
 async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) -> cmd.Said:

@@ -7,6 +7,7 @@ from pathlib import Path
 from golemd.adapters.workspace import Workspace
 from golemd.api.config import ProjectConfig
 from golemd.api.model import Run
+from golemd.core.decide.triage import is_triage
 from golemd.engine.context import Context
 
 
@@ -25,6 +26,12 @@ def workspace_of(engine: Context, run: Run) -> Workspace:
     """The run's working tree."""
     path = run.workspace or str(worktree_root(engine) / run.project / run.item)
     return Workspace(Path(engine.state.projects[run.project].root), Path(path))
+
+
+def place_of(engine: Context, run: Run) -> Workspace:
+    """Where the phase under way is worked on: triage reads the project's own folder."""
+    place = workspace_of(engine, run)
+    return Workspace(place.root, place.root) if is_triage(run) else place
 
 
 def branch_of(config: ProjectConfig, run: Run) -> str:

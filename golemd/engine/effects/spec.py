@@ -18,9 +18,10 @@ from golemd.api.config import Agent
 from golemd.api.model import Attempt, AttemptKind, Item, Run
 from golemd.core import prompt
 from golemd.core.decide.common import definition_of
+from golemd.core.decide.triage import is_triage
 from golemd.engine import prepare
 from golemd.engine.context import Context
-from golemd.engine.effects.places import attempt_folder, config_of, workspace_of
+from golemd.engine.effects.places import attempt_folder, config_of, place_of
 
 CHANGES_FOLDER: Final = "changes"
 
@@ -37,7 +38,7 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
     state, settings = engine.state, engine.parts.settings
     run, item = state.runs[attempt.run], state.items[attempt.item]
     config = config_of(engine, run)
-    place = workspace_of(engine, run)
+    place = place_of(engine, run)
     folder = attempt_folder(engine, attempt.id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     environ = _environment(engine, run, item, attempt, folder, path)
@@ -76,7 +77,7 @@ def _agent_launch(
     prompt_file = folder / "prompt.md"
     files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number))
     request = agents.Request(
-        agent=agent_of(engine, run, attempt),
+        agent=_permitted(run, agent_of(engine, run, attempt)),
         item=item.id,
         phase=attempt.phase,
         number=attempt.number,
@@ -89,6 +90,11 @@ def _agent_launch(
         resume=run.phase.session,
     )
     return agents.launch(request)
+
+
+def _permitted(run: Run, agent: Agent) -> Agent:
+    """The agent as it may act in this phase: triage looks and touches nothing."""
+    return replace(agent, permissions="read") if is_triage(run) else agent
 
 
 def agent_of(engine: Context, run: Run, attempt: Attempt) -> Agent:
@@ -110,7 +116,7 @@ def _found(program: str, environ: dict[str, str]) -> str:
 
 def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder: Path, path: str) -> dict[str, str]:
     """The child's environment; values are read at this moment and recorded nowhere."""
-    parts, place = engine.parts, workspace_of(engine, run)
+    parts, place = engine.parts, place_of(engine, run)
     passed, values = passed_on(engine, run, attempt)
     golem = {
         "GOLEM_ITEM": item.id,

@@ -52,7 +52,7 @@ async def enter(engine: Context, effect: plan.Enter) -> None:
 
 def _may_rebase(run: Run) -> bool:
     """Whether the item was promoted and nothing is committed yet: then the base is taken afresh."""
-    promoted = run.index == len(run.pipeline.pre_phases) > 0
+    promoted = run.index == run.pipeline.promoted_at > 0
     return promoted and run.phase.number == 0 and run.head == run.base_commit
 
 

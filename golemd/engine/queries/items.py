@@ -58,8 +58,8 @@ def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ..
 
 async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
     gate = gates.find(engine.state, call.gate)
-    run, detail = engine.state.runs[gate.run], present.gate_detail(engine.state, gate)
-    if not run.base_commit or not gate.content.commit:
+    run, detail = engine.state.runs.get(gate.run), present.gate_detail(engine.state, gate)
+    if run is None or not run.base_commit or not gate.content.commit:
         return detail
     root = Path(engine.state.projects[run.project].root)
     stat = await workspace.diffstat(engine.parts.git, root, run.base_commit, gate.content.tree or gate.content.commit)
