@@ -126,7 +126,7 @@ def test_the_model_of_phase_golem_is_that_of_the_default_agent() -> None:
     config = good("[agent]\nmodel = 'opus'")
     assert config.agents == {"claude": Agent("claude", model="opus")}
     assert good("[agent]\nmodel = 'opus'\n[agents.claude]\nmodel = 'opus'").agents == config.agents
-    everyone = "[[pipelines.feature.phases]]\nname = 'a'\nagent = 'scripted'"
+    everyone = "[triage]\nenabled = false\n[[pipelines.feature.phases]]\nname = 'a'\nagent = 'scripted'"
     assert set(good("[agent]\nmodel = 'opus'\n" + everyone).agents) == {"scripted"}
 
 
