@@ -13,7 +13,6 @@ from msgspec import Struct
 from golemd.api.model import RUN_OVER, AttemptState, Item, Phase, PhaseState, Run, RunState, Stage, Status
 from golemd.core.state import State
 
-
 LAUNCHED: Final = (Status.IN_PROGRESS, Status.SCOPING, Status.NEW)
 """Items of which something can be launched, in the order in which they get slots."""
 

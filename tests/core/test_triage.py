@@ -12,7 +12,8 @@ from golemd.api.config import Guardrails, Phase, Pipeline, ProjectConfig, Triage
 from golemd.api.faults import Fault
 from golemd.api.model import Brief, GateKind, RunState, Status
 from golemd.core.prompt import prompt_for
-from golemd.core.scheduler import Limits, why
+from golemd.core.scheduler import why
+from golemd.core.slots import Limits
 from tests.core.world import FAILS, MANY, End, World, config, picture
 
 QUICK: Final = Pipeline("quick", (), (Phase("only"),))

@@ -18,7 +18,7 @@ from golemd.api.model import (
     Status,
 )
 from golemd.core import commands as cmd
-from golemd.core import scheduler, slots
+from golemd.core import slots
 from golemd.core.configuration import digest
 from golemd.core.decide import triage
 from golemd.core.decide.common import (
