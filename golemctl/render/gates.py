@@ -9,7 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, short_hash, width
-from golemd.api.model import Evidence
+from golemd.api.model import Evidence, Finding
 from golemd.api.views import GateDetail, GateView
 
 _COMMANDS: Final = {
@@ -103,6 +103,8 @@ def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
     if not gate.evidence and gate.kind == "approval":
         lines += ["", "golemd checked nothing on it: the phase has no verify commands."]
     lines += _section("The agent claims:", block(gate.summary or "", look))
+    found = [line for each in gate.findings for line in block(finding_line(each), look)]
+    lines += _section("The agent found:", found)
     lines += _section("Changes:", block(gate.diffstat or "\n".join(gate.files), look))
     if gate.holds_up:
         lines += ["", *block(f"Holds up: {', '.join(gate.holds_up)}", look, 0)]
@@ -125,6 +127,12 @@ def evidence_lines(evidence: Evidence, look: Look) -> list[str]:
     head = f"  {outcome}  {evidence.command}  {evidence.duration_s:.1f} s  tree {short_hash(evidence.tree)}"
     said = evidence.lines if evidence.outcome != "passed" else ()
     return [cut(clean(head), look.width), *(cut("    " + clean(line), look.width) for line in said)]
+
+
+def finding_line(finding: Finding) -> str:
+    """One finding: how bad, where, what."""
+    where = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    return "  ".join(part for part in (finding.severity, where, finding.title) if part)
 
 
 def decided_line(gate: GateView) -> str:

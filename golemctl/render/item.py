@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from golemctl.render.gates import decided_line, evidence_lines, waiting_lines
+from golemctl.render.gates import decided_line, evidence_lines, finding_line, waiting_lines
 from golemctl.render.records import item_record_lines
 from golemctl.render.text import (
     Look,
@@ -21,6 +21,7 @@ from golemctl.render.text import (
     table,
     words,
 )
+from golemd.api.model import Brief, FollowUp
 from golemd.api.views import AttemptView, ItemDetail, ItemFields, ItemView, PhaseView, RunView, WhyView
 
 ATTEMPTS_SHOWN: Final = 10
@@ -70,6 +71,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
         lines += ["", *block(item.why, look, 0)]
     if item.description.strip():
         lines += ["", *block(item.description, look)]
+    lines += _titled("Triage says", _brief(item, look))
     if waiting:
         lines += ["", *waiting_lines(waiting, look)]
     for run in item.runs:
@@ -89,6 +91,8 @@ def _facts(item: ItemDetail, look: Look) -> list[str]:
         " · ".join([status, *([item.phase] if item.phase else []), item.pipeline, f"priority {item.priority}"]),
         f"project {item.project}" + (f" · {' · '.join(assessed)}" if assessed else ""),
     ]
+    if item.origin:
+        facts.append(f"follows from {item.origin}")
     if item.labels:
         facts.append(f"labels {', '.join(item.labels)}")
     if item.dependencies:
@@ -102,6 +106,11 @@ def _assessments(item: ItemFields) -> tuple[tuple[str, str | None], ...]:
 
 def _titled(title: str, lines: list[str]) -> list[str]:
     return ["", title, *lines] if lines else []
+
+
+def _brief(item: ItemDetail, look: Look) -> list[str]:
+    said = {words(name): getattr(item.brief, name) for name in Brief.__struct_fields__}
+    return [line for name, text in said.items() if text for line in block(f"{name}: {text}", look)]
 
 
 def _run(run: RunView, look: Look) -> list[str]:
@@ -119,8 +128,15 @@ def _run(run: RunView, look: Look) -> list[str]:
     lines += table([_phase(phase) for phase in run.phases], look)
     for phase in run.phases:
         lines += [cut(f"  {phase.name}: warning: {clean(warning)}", look.width) for warning in phase.warnings]
+        lines += [line for finding in phase.findings for line in block(finding_line(finding), look)]
         lines += [line for evidence in phase.evidence for line in evidence_lines(evidence, look)]
+    lines += [line for each in run.follow_ups for line in block(_follow_up(each), look)]
     return lines
+
+
+def _follow_up(follow_up: FollowUp) -> str:
+    became = " ".join(part for part in (follow_up.item, follow_up.why) if part)
+    return f"follow-up: {follow_up.title} → {became}" if follow_up.item else f"left out: {follow_up.title}, {became}"
 
 
 def _phase(phase: PhaseView) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def gate(kind: str = "question", **changes: Any) -> views.GateView:
 
 
 def gate_fields(kind: str) -> dict[str, Any]:
-    defaults = {"approval": "approve", "question": "answer", "failure": "retry"}
+    defaults = {"approval": "approve", "question": "answer", "guardrail": "approve", "failure": "retry"}
     options = (
         views.OptionView(id=defaults.get(kind, "proceed"), label="Go", effect="It goes on."),
         views.OptionView(id="abort", label="Abort", effect="The item is cancelled."),

@@ -179,15 +179,16 @@ def test_projects_are_listed_with_their_items() -> None:
 # --- gates -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "command"),
-    [
-        ("approval", "golemctl approve WRK-5"),
-        ("question", 'golemctl unblock WRK-5 --answer "…"'),
-        ("failure", "golemctl unblock WRK-5"),
-        ("staleness", "golemctl decide WRK-5.g1 proceed"),
-    ],
-)
+ANSWERS = {
+    "approval": "golemctl approve WRK-5",
+    "question": 'golemctl unblock WRK-5 --answer "…"',
+    "guardrail": "golemctl approve WRK-5",
+    "failure": "golemctl unblock WRK-5",
+    "duplicate": "golemctl decide WRK-5.g1 proceed",  # as everything without a default: by its first option
+}
+
+
+@pytest.mark.parametrize(("kind", "command"), ANSWERS.items())
 def test_every_kind_of_gate_names_the_command_that_answers_it(kind: str, command: str) -> None:
     assert answer_command(gate(kind), alone=True) == command
     for lines in (gates_lines((gate(kind),), LOOK), waiting_lines((gate(kind, question=EVIL),), LOOK)):
@@ -196,7 +197,7 @@ def test_every_kind_of_gate_names_the_command_that_answers_it(kind: str, command
 
 
 def test_the_kinds_above_are_all_there_are() -> None:
-    assert {str(kind) for kind in GateKind} == {"approval", "question", "failure"}
+    assert {str(kind) for kind in GateKind} == set(ANSWERS)
 
 
 def test_a_question_too_long_for_one_line_leaves_its_command_whole() -> None:
