@@ -1,8 +1,4 @@
-"""What every command shares: the global options before or after it, the way to the daemon, and how it ends.
-
-The global options are declared once, at `global_options`. The classes Command and Group give the same option objects to
-every command, so they are parsed by the one parser wherever they stand, and `--` and option values keep their meaning.
-"""
+"""What every command shares: its options as given, the way to the daemon, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,14 +8,12 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 import typer
 from msgspec import Struct
-from typer.core import TyperCommand, TyperGroup
 
-import golemd
 from golemctl.client import CALL_SECONDS, Client, DaemonUnreachable
 from golemctl.output import Output
 from golemctl.systemd import start_hint
@@ -121,61 +115,6 @@ class Ask:
             self._client.close()
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"golemctl {golemd.__version__}")
-        raise typer.Exit
-
-
-def global_options(
-    context: typer.Context,
-    socket: Annotated[str, typer.Option(metavar="PATH", help="Where the daemon listens.")] = "",
-    project: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="The project; else the one around the current folder.")
-    ] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; people's text on stderr.")] = False,
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0.001, help="How long an answer is waited for.")
-    ] = None,
-    token: Annotated[str, typer.Option(help="Makes repeating a change safe; else a fresh one.")] = "",
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of golemctl's own errors.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the release and exit.")
-    ] = False,
-) -> None:
-    """Drives coding agents through pipelines, by way of the daemon golemd."""
-    context.obj = Options(socket, project, json, timeout, token, no_color, debug)
-
-
-_NAMES: Final = (*Options.__struct_fields__, "version")
-
-
-class _Shared:
-    """Global options in front of or behind a command's own."""
-
-    def get_params(self, ctx: ClickThing) -> list[ClickThing]:
-        own: list[ClickThing] = super().get_params(ctx)  # type: ignore[misc]  # a mix-in of typer's classes
-        if ctx.parent is None:
-            return own
-        return own + [each for each in ctx.find_root().command.params if each.name in _NAMES]
-
-    def invoke(self, ctx: ClickThing) -> ClickThing:
-        """Adds what was given here to what was given before; the later one counts."""
-        if ctx.parent is not None:
-            given = {name: ctx.params.pop(name) for name in _NAMES if name in ctx.params}
-            given = {name: value for name, value in given.items() if value and name != "version"}
-            ctx.obj = msgspec.structs.replace(ctx.obj, **given)
-        return super().invoke(ctx)  # type: ignore[misc]  # a mix-in of typer's classes
-
-
-class Command(_Shared, TyperCommand):
-    """A command: runs with an Ask as its context's object, and ends with the exit status that it returns."""
-
-    def invoke(self, ctx: ClickThing) -> ClickThing:
-        raise typer.Exit(super().invoke(ctx))
-
-
 def run_command(command: Callable[..., int | None]) -> Callable[..., int]:
     """A command's function as it is run: with its Ask, every way to end turned into an exit status."""
 
@@ -221,25 +160,3 @@ def _hush() -> int:
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
     return 0
-
-
-class Group(_Shared, TyperGroup):
-    """A group of commands."""
-
-
-class Commands(typer.Typer):
-    """A set of commands that share the global options."""
-
-    def __init__(self, help: str = "") -> None:  # noqa: A002 - as typer calls it
-        super().__init__(
-            cls=Group,
-            help=help,
-            no_args_is_help=True,
-            rich_markup_mode=None,
-            pretty_exceptions_enable=False,
-            context_settings={"help_option_names": ["-h", "--help"]},
-        )
-
-    def add(self, name: str, command: Callable[..., int | None], short: str, about: str | None = None) -> None:
-        """Make a function the command `name`. `short`: for the list; `about`: its help, where it has more."""
-        self.command(name, cls=Command, short_help=short, help=about or short)(run_command(command))

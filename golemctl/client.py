@@ -55,8 +55,8 @@ class Notice(Struct, frozen=True):
 class Connection:
     """One socket with its framer. Deadlines are monotonic seconds; None waits for as long as it takes."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = _connect(path)
+    def __init__(self, path: Path, deadline: float) -> None:
+        self._socket = _connect(path, deadline)
         self._framer = wire.Framer(wire.ANSWER_LIMITS, trusting=True)
         self.msgid = 0
         """Of the newest request."""
@@ -184,7 +184,7 @@ class Client:
 
     def _ask(self, call: Call[R], deadline: float) -> R:
         if self._connection is None:
-            self._connection = self._connected()
+            self._connection = self._connected(deadline)
         connection = self._connection
         with contextlib.suppress(Disconnected):  # what it said before it closed is read first
             connection.send(call, deadline)
@@ -198,9 +198,9 @@ class Client:
             elif isinstance(message, wire.Response) and message.msgid == connection.msgid:
                 return _reply(call, message)
 
-    def _connected(self) -> Connection:
+    def _connected(self, deadline: float) -> Connection:
         try:
-            return Connection(self.path)
+            return Connection(self.path, min(deadline, time.monotonic() + BACKLOG_SECONDS))
         except FileNotFoundError as error:
             raise self._unreachable("golemd is not running (no socket)") from error
         except ConnectionRefusedError as error:
@@ -251,16 +251,16 @@ def _no_answer(code: str, message: str, call: Call[Any]) -> DaemonUnreachable:
 # --- the socket --------------------------------------------------------------------------------------------------
 
 
-def _connect(path: Path) -> socket.socket:
+def _connect(path: Path, deadline: float) -> socket.socket:
     """A connected socket. A path too long for an address is reached through its open folder."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         if len(os.fsencode(path)) <= SUN_PATH_BYTES:
-            _connect_patiently(sock, str(path))
+            _connect_patiently(sock, str(path), deadline)
             return sock
         folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _connect_patiently(sock, f"/proc/self/fd/{folder}/{path.name}")
+            _connect_patiently(sock, f"/proc/self/fd/{folder}/{path.name}", deadline)
         finally:
             os.close(folder)
     except BaseException:
@@ -269,9 +269,8 @@ def _connect(path: Path) -> socket.socket:
     return sock
 
 
-def _connect_patiently(sock: socket.socket, address: str) -> None:
+def _connect_patiently(sock: socket.socket, address: str, deadline: float) -> None:
     """Connect; while the daemon's backlog is full (EAGAIN, which no descriptor announces the end of), try again."""
-    deadline = time.monotonic() + BACKLOG_SECONDS
     sock.setblocking(False)
     while True:
         try:

@@ -1,11 +1,45 @@
-"""The commands, by what they are about. One function per command: parse, ask, print."""
+"""The commands, by what people do. One function per command, in a module by what it is about: parse, ask, print.
+
+A module is imported when one of its commands is asked for; its `register` adds all of them.
+"""
 
 from __future__ import annotations
 
-from golemctl.app import Commands, global_options
-from golemctl.commands import daemon, gates, items, looking, records, running, service, steering
+from typing import Final
 
-app = Commands()
+from golemctl.parser import Commands, global_options
+
+_HERE: Final = "golemctl.commands."
+LOOKING: Final = _HERE + "looking"
+ITEMS: Final = _HERE + "items"
+STEERING: Final = _HERE + "steering"
+GATES: Final = _HERE + "gates"
+RUNNING: Final = _HERE + "running"
+RECORDS: Final = _HERE + "records"
+DAEMON: Final = _HERE + "daemon"
+SERVICE: Final = _HERE + "service"
+
+SECTIONS: Final = {
+    "Look": {
+        **dict.fromkeys(("status", "show", "why", "gates", "projects", "report"), LOOKING),
+        **dict.fromkeys(("logs", "events"), RECORDS),
+        **dict.fromkeys(("diff", "path"), LOOKING),
+    },
+    "Add and steer": {
+        **dict.fromkeys(("init", "add", "edit"), ITEMS),
+        **dict.fromkeys(("pause", "resume"), STEERING),
+        **dict.fromkeys(("cancel", "reopen"), ITEMS),
+    },
+    "Answer": dict.fromkeys(("unblock", "approve", "request-changes", "reject", "abort", "decide"), GATES),
+    "Run": {**dict.fromkeys(("run", "stop"), RUNNING), "demo": DAEMON},
+    "The daemon": {
+        "service": SERVICE,
+        **dict.fromkeys(("ping", "reload", "shutdown"), DAEMON),
+        "journal": RECORDS,
+        "version": DAEMON,
+    },
+}
+"""What people do → command → the module that has it; in the order of the help."""
+
+app = Commands(sections=SECTIONS)
 app.callback()(global_options)
-for module in (looking, items, gates, running, steering, records, daemon, service):
-    module.register(app)

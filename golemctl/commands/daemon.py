@@ -9,8 +9,9 @@ from typing import Annotated, Final
 import typer
 
 import golemd
-from golemctl.app import REFUSED, Ask, Commands
+from golemctl.app import REFUSED, Ask
 from golemctl.client import DaemonUnreachable
+from golemctl.parser import Commands
 from golemctl.render.others import pong_lines, problem_lines, reload_lines, shutdown_lines
 from golemd.api import calls
 
@@ -21,11 +22,12 @@ END_SECONDS: Final = 30.0
 def register(app: Commands) -> None:
     app.add("ping", ping, "Whether the daemon answers.")
     app.add("reload", reload, "Read the projects' configuration again.", calls.Reload.__doc__)
-    app.add("shutdown", shutdown, "Stop the daemon.", calls.Shutdown.__doc__)
+    app.add("shutdown", shutdown, "Stop the daemon.", _SHUTDOWN)
     app.add("version", show_version, "The releases of golemctl and of the daemon.")
     app.add("demo", demo, "See it work, in a temporary place.", _DEMO)
 
 
+_SHUTDOWN: Final = "Stop the daemon, and wait for its end. Running agents are ended with grace, to start again later."
 _DEMO: Final = (
     "Bring three items to done through pipelines, in a temporary place, with a daemon of its own. Leaves nothing."
 )

@@ -9,9 +9,11 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import REFUSED, Ask, Commands, Usage
+from golemctl.app import REFUSED, Ask, Usage
 from golemctl.commands.items import show_changed
 from golemctl.commands.looking import GateId
+from golemctl.completion import gate_options
+from golemctl.parser import Commands
 from golemctl.render.gates import gate_detail_lines
 from golemctl.render.text import short_hash
 from golemd.api import calls
@@ -86,7 +88,10 @@ def abort(context: typer.Context, id: GateId, message: Message = "") -> None:  #
 def decide(
     context: typer.Context,
     gate: GateId,
-    option: Annotated[str, typer.Argument(metavar="OPTION", help="One of those that golemctl gates lists.")],
+    option: Annotated[
+        str,
+        typer.Argument(metavar="OPTION", help="One of those that golemctl gates lists.", autocompletion=gate_options),
+    ],
     message: Message = "",
 ) -> None:
     _decide(context, gate, option, message)

@@ -8,20 +8,41 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import Ask, Commands, Usage
+from golemctl import completion
+from golemctl.app import Ask, Usage
 from golemctl.commands.looking import ItemId
 from golemctl.output import Output
+from golemctl.parser import Commands
 from golemctl.render.item import changed_lines
 from golemctl.render.others import problem_lines, ready_lines
 from golemd.api import calls
 from golemd.api.views import ItemView
 
-Labels = Annotated[list[str] | None, typer.Option("--label", help="A label; may be repeated.")]
-Dependencies = Annotated[list[str] | None, typer.Option("--dep", metavar="ID", help="An item to be done before.")]
-Description = Annotated[str | None, typer.Option("-d", "--description", help="What is wanted; - reads it from stdin.")]
-Priority = Annotated[int | None, typer.Option(help="Higher first; 0 unless given.")]
-PipelineName = Annotated[str | None, typer.Option(help="Which pipeline; else the project's default.")]
+EndedId = Annotated[
+    str, typer.Argument(metavar="ID", help="A done or cancelled item.", autocompletion=completion.ended_item_ids)
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="LABEL", help="A label; may be repeated.", autocompletion=completion.labels),
+]
+Dependencies = Annotated[
+    list[str] | None,
+    typer.Option("--dep", metavar="ID", help="An item to be done before.", autocompletion=completion.item_ids),
+]
+Description = Annotated[
+    str | None, typer.Option("-d", "--description", metavar="TEXT", help="What is wanted; - reads it from stdin.")
+]
+Priority = Annotated[int | None, typer.Option(metavar="N", help="Higher first; 0 unless given.")]
+PipelineName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Which pipeline; else the project's default.", autocompletion=completion.pipeline_names
+    ),
+]
 Base = Annotated[str | None, typer.Option(metavar="BRANCH", help="The branch to build upon.")]
+Level = Annotated[
+    str | None, typer.Option(metavar="LEVEL", help="low, medium or high.", autocompletion=completion.levels)
+]
 Reason = Annotated[str, typer.Option("-m", "--message", metavar="REASON", help="Why; it is recorded.")]
 
 
@@ -44,7 +65,7 @@ _EDIT: Final = (
 
 def init(
     context: typer.Context,
-    prefix: Annotated[str, typer.Option(help="What its items are called: WRK gives WRK-1.")] = "",
+    prefix: Annotated[str, typer.Option(metavar="PREFIX", help="What its items are called: WRK gives WRK-1.")] = "",
     from_file: Annotated[str, typer.Option("--from", metavar="FILE", help="A phase-golem.toml to begin with.")] = "",
 ) -> None:
     ask = Ask.of(context)
@@ -94,17 +115,19 @@ def _vars(given: list[str]) -> dict[str, str]:
 def edit(
     context: typer.Context,
     id: ItemId,  # noqa: A002 - the name of the call's field
-    title: Annotated[str | None, typer.Option(help="A new title.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TITLE", help="A new title.")] = None,
     description: Description = None,
     priority: Priority = None,
     label: Labels = None,
     dep: Dependencies = None,
     pipeline: PipelineName = None,
     base: Base = None,
-    size: Annotated[str | None, typer.Option(help="small, medium or large.")] = None,
-    complexity: Annotated[str | None, typer.Option(help="low, medium or high.")] = None,
-    risk: Annotated[str | None, typer.Option(help="low, medium or high.")] = None,
-    impact: Annotated[str | None, typer.Option(help="low, medium or high.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="small, medium or large.", autocompletion=completion.sizes)
+    ] = None,
+    complexity: Level = None,
+    risk: Level = None,
+    impact: Level = None,
 ) -> None:
     ask = Ask.of(context)
     call = calls.ItemEdit(
@@ -131,7 +154,7 @@ def cancel(context: typer.Context, id: ItemId, reason: Reason = "") -> None:  # 
     show_changed(ask.out, ask.call(calls.ItemCancel(id=id, reason=reason)))
 
 
-def reopen(context: typer.Context, id: ItemId, reason: Reason = "") -> None:  # noqa: A002 - the name of the call's field
+def reopen(context: typer.Context, id: EndedId, reason: Reason = "") -> None:  # noqa: A002 - the name of the call's field
     ask = Ask.of(context)
     show_changed(ask.out, ask.call(calls.ItemReopen(id=id, reason=reason)))
 

@@ -7,8 +7,9 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import Ask, Commands
-from golemctl.completion import gate_or_item_ids, item_ids
+from golemctl.app import Ask
+from golemctl.completion import filters, gate_or_item_ids, item_ids
+from golemctl.parser import Commands
 from golemctl.render.gates import gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
@@ -23,13 +24,18 @@ GateId = Annotated[
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="KEY=VALUE[,VALUE]", help="Items that match, such as size=small; may be repeated."),
+    typer.Option(
+        "--only",
+        metavar="KEY=VALUE[,VALUE]",
+        help="Items that match, such as size=small; may be repeated.",
+        autocompletion=filters,
+    ),
 ]
 
 
 def register(app: Commands) -> None:
-    app.add("status", status, "What waits for you, what runs, what is next.", calls.Status.__doc__)
-    app.add("show", show, "One item with all that has happened to it.", calls.ItemShow.__doc__)
+    app.add("status", status, "What waits for you, what runs, what is next.", _STATUS)
+    app.add("show", show, "One item with all that has happened to it.", _SHOW)
     app.add("report", report, "The final report of a run.", calls.ReportShow.__doc__)
     app.add("why", why, "Why an item does not run.", calls.ItemWhy.__doc__)
     app.add("gates", gates, "What waits for a decision, oldest first.")
@@ -38,6 +44,11 @@ def register(app: Commands) -> None:
     app.add("diff", diff, "What an item has changed since its base commit.", _DIFF)
 
 
+_STATUS: Final = (
+    "Everything at a glance: what waits for you, what runs, what is next and why it waits. Inside a project, that "
+    "project; elsewhere all of them."
+)
+_SHOW: Final = "One item with its description, runs, phases, attempts, checks, decisions and last events."
 _DIFF: Final = "Show what an item has changed since its base commit, uncommitted work included."
 
 

@@ -9,10 +9,12 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from golemctl.app import REFUSED, Ask, Commands
+from golemctl.app import REFUSED, Ask
 from golemctl.client import Notice
 from golemctl.commands.looking import ItemId
+from golemctl.completion import event_types, item_ids
 from golemctl.follow import Records
+from golemctl.parser import Commands
 from golemctl.render.others import verify_lines
 from golemctl.render.records import record_line
 from golemctl.render.text import paragraphs
@@ -29,11 +31,12 @@ def register(app: Commands) -> None:
     app.add("events", events, "What has happened, record by record.", _EVENTS)
     app.add("logs", logs, "What an agent wrote.", _LOGS)
     journal = Commands("The journal itself: verify, path.")
-    journal.add("verify", verify, "Check every line of it.", calls.JournalVerify.__doc__)
+    journal.add("verify", verify, "Check every line of it.", _VERIFY)
     journal.add("path", path, "Print its file.")
-    app.add_typer(journal, name="journal")
+    app.add_group("journal", journal, "The journal itself: verify, path.")
 
 
+_VERIFY: Final = "Check every line of the journal."
 _EVENTS: Final = f"Read the journal: the newest {NEWEST} records, or those that are chosen."
 _LOGS: Final = "Print an attempt's output. An item or run stands for its newest attempt."
 
@@ -42,8 +45,10 @@ def events(
     context: typer.Context,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as new ones become durable.")] = False,
     since: Annotated[str, typer.Option(metavar="SEQ|TIME", help="From this record or moment on.")] = "",
-    item: Annotated[str, typer.Option(metavar="ID", help="Of this item.")] = "",
-    type: Annotated[str, typer.Option(metavar="PREFIX", help="Such as gate or attempt.exited.")] = "",  # noqa: A002 - the call's field
+    item: Annotated[str, typer.Option(metavar="ID", help="Of this item.", autocompletion=item_ids)] = "",
+    type: Annotated[  # noqa: A002 - the call's field
+        str, typer.Option(metavar="PREFIX", help="Such as gate or attempt.exited.", autocompletion=event_types)
+    ] = "",
 ) -> None:
     ask = Ask.of(context)
     start: int | str = int(since) if since.isascii() and since.isdecimal() else since

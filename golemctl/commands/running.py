@@ -6,17 +6,22 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import Ask, Commands
+from golemctl.app import Ask
+from golemctl.parser import Commands
 from golemctl.render.others import problem_lines, started_lines, stopped_lines
 from golemd.api import calls
 
 
 def register(app: Commands) -> None:
     app.add("run", run, "Work on the backlog, and watch.", _RUN)
-    app.add("stop", stop, "Launch nothing new.", calls.RunStop.__doc__)
+    app.add("stop", stop, "Launch nothing new.", _STOP)
 
 
-_RUN: Final = f"{calls.RunStart.__doc__} Shows what happens until then; Ctrl-C stops launching."
+_RUN: Final = (
+    "Work on the project's items until all are done or wait for you, and show what happens. Ctrl-C stops launching; a "
+    "daemon that restarts meanwhile is waited for."
+)
+_STOP: Final = "End the dispatch of the project: nothing new is started, what runs goes on."
 
 
 def run(

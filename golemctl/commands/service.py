@@ -16,7 +16,8 @@ import typer
 from msgspec import Struct
 
 from golemctl import systemd
-from golemctl.app import REFUSED, Ask, Commands
+from golemctl.app import REFUSED, Ask
+from golemctl.parser import Commands
 from golemctl.render.text import Look
 from golemctl.systemd import UNIT
 from golemd.api.faults import Conflict, NotFound, Unavailable
@@ -43,7 +44,7 @@ def register(app: Commands) -> None:
     group.add("install", install, "Write the unit, enable it and start golemd.", _INSTALL)
     group.add("uninstall", uninstall, "Stop golemd, and remove the unit.", _UNINSTALL)
     group.add("status", status, "Whether it is installed, enabled and active, and lingers.")
-    app.add_typer(group, name="service")
+    app.add_group("service", group, "golemd as a service of your systemd manager.")
 
 
 _INSTALL: Final = (

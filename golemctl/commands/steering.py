@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import Ask, Commands, Usage
+from golemctl.app import Ask, Usage
 from golemctl.completion import item_ids
+from golemctl.parser import Commands
 from golemctl.render.item import paused_lines, resumed_lines
 from golemd.api import calls
 
@@ -22,8 +23,8 @@ def register(app: Commands) -> None:
     app.add("resume", resume, "Go on with what is paused.", _RESUME)
 
 
-_PAUSE: Final = f"{calls.Pause.__doc__} For example: golemctl pause WRK-42 --after-phase"
-_RESUME: Final = f"{calls.Resume.__doc__} For example: golemctl resume --all"
+_PAUSE: Final = "Hold an item back, or with --all the project: running agents are asked to end, nothing new starts."
+_RESUME: Final = "Go on with what is paused, in the same phase; agents go on in their conversations where they can."
 
 
 def pause(

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
 APP: Final = "golemd"
 SOCKET_NAME: Final = "golemd.sock"
 ADDRESS_FILE: Final = "address"
@@ -20,7 +18,11 @@ ADDRESS_FILE: Final = "address"
 def state_dir(given: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """The state folder: --state-dir, GOLEMD_STATE_DIR, else `$XDG_STATE_HOME/golemd`."""
     chosen = given or environ.get("GOLEMD_STATE_DIR")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_state_path(APP)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs  # only here and below: most invocations of the client find their socket without it
+
+    return platformdirs.user_state_path(APP)
 
 
 def socket_path(given: str | None = None, state: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -40,7 +42,11 @@ def socket_path(given: str | None = None, state: str | None = None, environ: Map
 def config_path(given: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """The daemon's configuration file: --config, GOLEMD_CONFIG, else `$XDG_CONFIG_HOME/golemd/golemd.toml`."""
     chosen = given or environ.get("GOLEMD_CONFIG")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_config_path(APP) / "golemd.toml"
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_config_path(APP) / "golemd.toml"
 
 
 def find_socket(given: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:

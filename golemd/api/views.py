@@ -208,7 +208,7 @@ class RunStopped(Struct, frozen=True, kw_only=True):
 
 
 class ProjectView(Struct, frozen=True, kw_only=True):
-    """A registered repository."""
+    """A registered repository. `pipelines`: those that its configuration in force has."""
 
     name: str
     root: str
@@ -218,6 +218,7 @@ class ProjectView(Struct, frozen=True, kw_only=True):
     config_digest: str
     max_wip: int = 1
     max_concurrent: int = 1
+    pipelines: tuple[str, ...] = ()
 
 
 class ProjectReady(Struct, frozen=True, kw_only=True):

@@ -273,7 +273,7 @@ def project_view(state: State, project: Project) -> views.ProjectView:
     statuses += [item.status for item in state.ended.values() if item.project == project.name]
     for status in statuses:
         counts[str(status)] = counts.get(str(status), 0) + 1
-    execution = state.config_of(project.name).execution
+    config = state.config_of(project.name)
     return views.ProjectView(
         name=project.name,
         root=project.root,
@@ -281,8 +281,9 @@ def project_view(state: State, project: Project) -> views.ProjectView:
         dispatch=dispatch_view(project.dispatch),
         counts=counts,
         config_digest=project.config_digest,
-        max_wip=execution.max_wip,
-        max_concurrent=execution.max_concurrent,
+        max_wip=config.execution.max_wip,
+        max_concurrent=config.execution.max_concurrent,
+        pipelines=tuple(config.pipelines),
     )
 
 

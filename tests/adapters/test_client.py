@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -230,7 +231,7 @@ def test_a_full_backlog_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPat
             listener.accept()[0].close()
 
         monkeypatch.setattr("golemctl.client.time.sleep", let_one_in)
-        Connection(path).close()
+        Connection(path, time.monotonic() + 60).close()
     assert waits
 
 
