@@ -72,6 +72,9 @@ name = "review"
 gate = "approval"
 """
 _SETTINGS: Final = """\
+min_free_gb = 0
+min_free_memory_mb = 0
+
 [notify]
 command = ["true"]  # the demo answers its own question, so nobody is to be told of it
 """

@@ -71,6 +71,8 @@ def _daemon(view: StatusView, look: Look) -> list[str]:
         lines.append(attention(cut(f"! golemd: {clean(view.daemon.degraded)}", look.width), look))
     if view.daemon.stopping:
         lines.append("golemd is stopping; nothing new is started.")
+    if view.daemon.held_back:
+        lines += block(f"New agents wait: {clean(view.daemon.held_back)}.", look, 0)
     for each in view.providers:
         if each.state == "parked":
             told = f"{clean(each.name)} is parked until {moment(each.until)}; what needs it waits."

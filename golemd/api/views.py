@@ -233,7 +233,7 @@ class ProjectReady(Struct, frozen=True, kw_only=True):
 
 
 class DaemonView(Struct, frozen=True, kw_only=True):
-    """The daemon itself. `degraded` says what is wrong with the disk, or null."""
+    """The daemon itself. `degraded` says what is wrong with the disk, or null; `held_back` why no agent is added."""
 
     version: str
     pid: int
@@ -244,6 +244,7 @@ class DaemonView(Struct, frozen=True, kw_only=True):
     instance: str = ""
     degraded: str | None = None
     stopping: bool = False
+    held_back: str | None = None
 
 
 class ProviderView(Struct, frozen=True, kw_only=True):

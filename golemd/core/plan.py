@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
 from golemd.core import scheduler
-from golemd.core.commands import Command, Halt, PlanVerify, Unpark
+from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
+from golemd.core.commands import Command, Halt, Launch, PlanVerify, Unpark
 from golemd.core.decide.common import is_over
 from golemd.core.slots import Limits, Tally, crowded_out, held_back, may_verify
 from golemd.core.state import State
@@ -28,6 +29,7 @@ class World(Struct, frozen=True):
     full: bool = False
     foreign: frozenset[str] = frozenset()  # projects that another daemon holds
     notifies: bool = False  # whether there is a way to tell people something
+    room: Room = Room()
 
 
 class Effect(Struct, frozen=True):
@@ -95,11 +97,15 @@ class WriteReport(Effect, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What to do now; and when time alone changes something (microseconds), or None."""
+    """What to do now; and when time alone changes something (microseconds), or None.
+
+    `short`: what the machine has too little of, in words, when that alone holds something back.
+    """
 
     commands: tuple[Command, ...]
     effects: tuple[Effect, ...]
     wake_at_us: int | None
+    short: str = ""
 
 
 def plan(state: State, world: World, limits: Limits) -> Plan:
@@ -109,10 +115,18 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     if world.stopping or world.full:
         return Plan((), effects, None)
     commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world, crowded)]
-    commands += scheduler.select_actions(state, limits, world.now_us, world.foreign)
+    actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
+    short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
+    commands += [each for each in actions if not (short and isinstance(each, Launch))]
     if not commands:
         commands += _halts(state, world)
-    return Plan(tuple(commands), effects, scheduler.wake_at(state, world.now_us))
+    return Plan(tuple(commands), effects, _wake_at(state, world, short), short)
+
+
+def _wake_at(state: State, world: World, short: str) -> int | None:
+    """The next moment at which time alone changes something; nothing announces that the machine has room again."""
+    moments = [scheduler.wake_at(state, world.now_us), world.now_us + LOOK_AGAIN_US if short else None]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 # --- effects -----------------------------------------------------------------------------------------------------

@@ -56,11 +56,12 @@ class Seen(Struct, frozen=True):
 
 
 class Clock(Struct, frozen=True):
-    """The moment and the limits that a view is made with."""
+    """The moment and the limits that a view is made with. `short`: what the machine has too little of, in words."""
 
     now_us: int
     limits: Limits
     tally: slots.Tally | None = None
+    short: str = ""
 
 
 def item_view(
@@ -110,7 +111,7 @@ def _pauses_after(item: Item | EndedItem, run: Run | None) -> str | None:
 
 
 def _why(state: State, item: Item, clock: Clock) -> str | None:
-    return scheduler.why(state, item, clock.limits, clock.now_us, clock.tally)
+    return scheduler.why(state, item, clock.limits, clock.now_us, clock.tally, clock.short)
 
 
 def gate_view(gate: Gate) -> views.GateView:
@@ -358,7 +359,7 @@ def why_view(state: State, item: Item | EndedItem, clock: Clock) -> views.WhyVie
     if not isinstance(item, Item) or item.status in ENDED:
         shown = f"{item.id} is {item.status} ({item.resolution})."
         return views.WhyView(id=item.id, status=str(item.status), why=shown)
-    reason = scheduler.why(state, item, clock.limits, clock.now_us)
+    reason = _why(state, item, clock)
     run = state.run_of(item)
     running = f"{item.id} is running: phase {run.phase.name}." if run is not None else f"{item.id} is about to start."
     if item.paused and reason is None:

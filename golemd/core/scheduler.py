@@ -199,8 +199,13 @@ def _unmet_in_words(state: State, dependency: str) -> str:
 # --- why ---------------------------------------------------------------------------------------------------------
 
 
-def why(state: State, item: Item, limits: Limits, now_us: int, tally: Tally | None = None) -> str | None:
-    """One true sentence on why the item is not running, or None when it is or has ended."""
+def why(
+    state: State, item: Item, limits: Limits, now_us: int, tally: Tally | None = None, short: str = ""
+) -> str | None:
+    """One true sentence on why the item is not running, or None when it is or has ended.
+
+    `short`: what the machine has too little of for another agent, in words.
+    """
     if item.status in ENDED:
         return None
     gates = state.open_gates(item.id)
@@ -209,7 +214,7 @@ def why(state: State, item: Item, limits: Limits, now_us: int, tally: Tally | No
     run = state.run_of(item)
     if run is not None and holds_slot(state, run) and not item.is_held and not _is_crowded(state, run, limits):
         return None
-    reason = _reason(state, item, limits, now_us, tally or Tally.of(state))
+    reason = _reason(state, item, limits, now_us, tally or Tally.of(state)) or short or "it is next in line"
     return f"{item.id} is {str(item.status).replace('_', ' ')} but does not run: {reason}."
 
 
@@ -219,6 +224,7 @@ def _is_crowded(state: State, run: Run, limits: Limits) -> bool:
 
 
 def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally) -> str:
+    """What rules of its project or of the daemon hold the item up; empty when none does."""
     project, run = state.projects[item.project], state.run_of(item)
     dispatch = project.dispatch
     if run is not None and holds_slot(state, run) and not item.is_held:
@@ -246,4 +252,4 @@ def _limit_reached(state: State, item: Item, project: Project, limits: Limits, t
         return f"{slots} of {execution.max_concurrent} slots are taken (max_concurrent)"
     if sum(tally.slots.values()) >= limits.max_agents:
         return f"{limits.max_agents} agents run in all projects (max_agents)"
-    return "it is next in line"
+    return ""

@@ -18,10 +18,12 @@ LAUNCHED: Final = (Status.IN_PROGRESS, Status.SCOPING, Status.NEW)
 
 
 class Limits(Struct, frozen=True):
-    """What the whole daemon allows at once."""
+    """What the whole daemon allows at once, and what it leaves of the machine (0: does not matter)."""
 
     max_agents: int = 4
     max_concurrent_runs: int = 4
+    min_free_gb: float = 0.0
+    min_free_memory_mb: int = 0
 
 
 class Tally(Struct, frozen=True):

@@ -65,7 +65,11 @@ class Context:
     def __init__(self, parts: Parts, state: State) -> None:
         self.parts = parts
         self.state = state
-        self.limits = Limits(parts.settings.max_agents, parts.settings.max_concurrent_runs)
+        settings = parts.settings
+        self.limits = Limits(
+            settings.max_agents, settings.max_concurrent_runs, settings.min_free_gb, settings.min_free_memory_mb
+        )
+        self.short = ""  # what the machine has too little of, while that holds agents back
         self.alarm = parts.clock.alarm()
         self.search_path = SearchPath(parts.settings.environment.path, parts.environ)
         self.held: dict[str, ProjectLock] = {}

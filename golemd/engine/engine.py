@@ -25,6 +25,7 @@ from golemd.engine import answers, effects, prepare, queries, streams
 from golemd.engine.context import ROOM_SECONDS, Context
 from golemd.engine.effects import worktrees
 from golemd.engine.queries import daemon
+from golemd.engine.room import look_at_room
 
 log = logging.getLogger(__name__)
 
@@ -190,6 +191,7 @@ class Engine(Context):
             wake = self._wake = trio.Event()
             await self.settled()
             steps = planning.plan(self.state, self._world(self.now_us()), self.limits)
+            self._tell_of_shortage(steps.short)
             for effect in steps.effects:
                 self.in_flight.add(effect.key)
                 nursery.start_soon(effects.carry_out, self, effect)
@@ -227,7 +229,13 @@ class Engine(Context):
             full=self.parts.journal.degraded,
             foreign=frozenset(self.state.projects.keys() - self.held.keys()),
             notifies=self.parts.notifier is not None,
+            room=look_at_room(self),
         )
+
+    def _tell_of_shortage(self, short: str) -> None:
+        if bool(short) != bool(self.short):
+            log.warning("new agents wait: %s", short) if short else log.info("there is room for new agents again")
+        self.short = short
 
     def _decide_all(self, commands: tuple[cmd.Command, ...]) -> bool:
         """Decide what plan proposes; whether anything came of it."""

@@ -19,12 +19,13 @@ from golemd.api.config import Guardrails, Pipeline, Triage
 from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
+from golemd.core.admission import Room
 from golemd.core.decide import decide
 from golemd.core.scheduler import why
 from golemd.core.slots import Limits, Tally, busy
 from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
 
-LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4)
+LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4, min_free_gb=1.0)
 CONCURRENT: Final = {"demo": 2, "two": 2}
 WIP: Final = {"demo": 2, "two": 3}
 QUICK: Final = {"quick": Pipeline("quick", (), (phase("only"),))}
@@ -239,6 +240,10 @@ class Daemon(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.now_us += seconds * SECOND
 
+    @rule(free=st.sampled_from([0, None, None, None]))
+    def the_disk_fills_or_empties(self, free: int | None) -> None:
+        self.world.room = Room(disk_bytes=free, disk_at="/state")
+
     # --- the daemon ----------------------------------------------------------------------------------------------
 
     @rule()
@@ -250,6 +255,9 @@ class Daemon(RuleBasedStateMachine):
     def plan_to_the_end(self) -> None:
         """Planning reaches a point where it proposes nothing more."""
         self.world.calm()
+        if self.world.plan().short:
+            assert self.world.plan().wake_at_us is not None, "nobody would look again whether there is room"
+            return
         for project in self.world.state.projects.values():
             if project.dispatch.on and not project.dispatch.continuous:
                 assert self.moves_by_itself(project.name), "it is on, and nothing would ever move it"

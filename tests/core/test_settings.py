@@ -107,14 +107,8 @@ def test_values_of_the_environment_are_not_shown() -> None:
         ("[environment.set]\nA = 424242", "golemd.toml:2: environment.set.A: must be a text, not a whole number"),
         ("[environment]\npass = ['A B']", "golemd.toml:2: environment.pass[0]: must be a variable's name"),
         ("a = ", "golemd.toml:1: is not valid TOML: "),
-        (
-            "min_free_gb = 6",
-            "golemd.toml:1: min_free_gb: is not available in this release; remove it or set it to 5 or 0",
-        ),
-        (
-            "min_free_memory_mb = 1",
-            "golemd.toml:1: min_free_memory_mb: is not available in this release; remove it or ",
-        ),
+        ("min_free_gb = -1", "golemd.toml:1: min_free_gb: must be between 0.0 and 1000000.0, not -1"),
+        ("min_free_memory_mb = 1.5", "golemd.toml:1: min_free_memory_mb: must be a whole number, not a number"),
         ("logs_days = 7", "golemd.toml:1: logs_days: is not available in this release; remove it or set it to 30"),
         ("[notify]\ncommand = ['']", "golemd.toml:2: notify.command[0]: must not be empty"),
     ],

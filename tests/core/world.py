@@ -21,6 +21,7 @@ from golemd.api.reports import Report
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import tokens
+from golemd.core.admission import Room
 from golemd.core.configuration import digest
 from golemd.core.decide import decide
 from golemd.core.decide.common import Decided
@@ -124,6 +125,7 @@ class World:
         self.stopping = ""
         self.full = False
         self.foreign: frozenset[str] = frozenset()
+        self.room = Room()
         self.notifies = False
         self.script: dict[str, list[End]] = {}
         self.held: set[str] = set()  # phases whose agents go on until the test ends them
@@ -252,7 +254,7 @@ class World:
 
     def plan(self) -> planning.Plan:
         busy = frozenset(self.in_flight)
-        world = planning.World(self.now_us, busy, self.stopping, self.full, self.foreign, self.notifies)
+        world = planning.World(self.now_us, busy, self.stopping, self.full, self.foreign, self.notifies, self.room)
         return planning.plan(self.state, world, self.limits)
 
     def step(self) -> bool:

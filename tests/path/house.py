@@ -47,6 +47,7 @@ class House:
         self._client: Client | None = None
         self._open: list[Following] = []
         self._manager: socket.socket | None = None
+        self.settings()
 
     # --- its life ------------------------------------------------------------------------------------------------
 
@@ -56,8 +57,8 @@ class House:
         return [sys.executable, "-m", "golemd", *map(str, own)]
 
     def settings(self, **values: Any) -> None:
-        """Write golemd.toml."""
-        self.config.write_text(table("", values), encoding="utf-8")
+        """Write golemd.toml. Unless it says otherwise, agents are started however little room the machine has."""
+        self.config.write_text(table("", {"min_free_gb": 0, "min_free_memory_mb": 0, **values}), encoding="utf-8")
 
     def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> House:
         """Start a daemon and wait until it is ready."""

@@ -41,7 +41,7 @@ def test_agents_and_commands_get_the_path_of_the_login_shell(house: House) -> No
 
 def test_a_configured_path_is_taken_and_nobody_is_asked(house: House) -> None:
     mine = f"/opt/configured:{house.env['PATH']}"
-    house.config.write_text(f'[environment]\npath = "{mine}"\n', encoding="utf-8")
+    house.settings(environment={"path": mine})
     house.start(env=login_shell(house, f"touch {house.root}/asked"))
     assert seen(project(house)) == mine
     assert not (house.root / "asked").exists()

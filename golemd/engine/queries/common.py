@@ -13,7 +13,7 @@ from golemd.engine.context import Context
 
 def clock(engine: Context) -> present.Clock:
     """The moment and limits that views are made with."""
-    return present.Clock(engine.now_us(), engine.limits)
+    return present.Clock(engine.now_us(), engine.limits, short=engine.short)
 
 
 def wanted(engine: Context, projects: Iterable[Project], only: Iterable[str]) -> Filter:

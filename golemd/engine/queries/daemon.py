@@ -39,6 +39,7 @@ def daemon_view(engine: Context) -> views.DaemonView:
         instance=engine.parts.instance,
         degraded=full if journal.degraded else None,
         stopping=bool(engine.stopping),
+        held_back=engine.short or None,
     )
 
 
