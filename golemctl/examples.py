@@ -30,6 +30,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "edit": ("golemctl edit WRK-42 --priority 9 --label auth --label api", 'golemctl edit WRK-42 --dep ""'),
     "pause": ("golemctl pause WRK-42 --after-phase", "golemctl pause --all"),
     "resume": ("golemctl resume WRK-42", "golemctl resume --all"),
+    "advance": ("golemctl advance WRK-42", "golemctl advance WRK-42 --to review --force"),
     "cancel": ('golemctl cancel WRK-42 -m "not needed after all"',),
     "reopen": ('golemctl reopen WRK-42 -m "it came back"',),
     # answer

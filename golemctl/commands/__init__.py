@@ -27,7 +27,7 @@ SECTIONS: Final = {
     },
     "Add and steer": {
         **dict.fromkeys(("init", "add", "edit"), ITEMS),
-        **dict.fromkeys(("pause", "resume"), STEERING),
+        **dict.fromkeys(("pause", "resume", "advance"), STEERING),
         **dict.fromkeys(("cancel", "reopen"), ITEMS),
     },
     "Answer": dict.fromkeys(("unblock", "approve", "request-changes", "reject", "abort", "decide"), GATES),

@@ -1,4 +1,4 @@
-"""Steering what is under way: pause, resume."""
+"""Steering what is under way: pause, resume, advance."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated, Final
 import typer
 
 from golemctl.app import Ask, Usage
+from golemctl.commands.items import show_changed
+from golemctl.commands.looking import ItemId
 from golemctl.completion import item_ids
 from golemctl.parser import Commands
 from golemctl.render.item import paused_lines, resumed_lines
@@ -21,10 +23,12 @@ All = Annotated[bool, typer.Option("--all", help="All items of the project.")]
 def register(app: Commands) -> None:
     app.add("pause", pause, "Hold an item back, or all.", _PAUSE)
     app.add("resume", resume, "Go on with what is paused.", _RESUME)
+    app.add("advance", advance, "Take an item to another phase.", _ADVANCE)
 
 
 _PAUSE: Final = "Hold an item back, or with --all the project: running agents are asked to end, nothing new starts."
 _RESUME: Final = "Go on with what is paused, in the same phase; agents go on in their conversations where they can."
+_ADVANCE: Final = "Take an item past its phase, or to another one, also back: what is passed over is skipped."
 
 
 def pause(
@@ -42,6 +46,16 @@ def resume(context: typer.Context, id: AnItem = "", all_items: All = False) -> N
     ask = Ask.of(context)
     project = _project(ask, "resume", id, all_items)
     ask.out.reply(ask.call(calls.Resume(id=id, project=project)), resumed_lines)
+
+
+def advance(
+    context: typer.Context,
+    id: ItemId,  # noqa: A002 - as above
+    to: Annotated[str, typer.Option(metavar="PHASE", help="Which phase; the next one unless given.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="End its running attempt first.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    show_changed(ask.out, ask.call(calls.ItemAdvance(id=id, to=to, force=force)))
 
 
 def _project(ask: Ask, command: str, item: str, all_items: bool) -> str:

@@ -211,6 +211,15 @@ def _resumed(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     return Told("resumed")
 
 
+def _skipped(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    """Tells what a person passed over; what an item does not need, or a gate's decision said, needs no line."""
+    return Told("skipped", data.get("reason", ""), phase=data["phase"]) if "actor" in data else None
+
+
+def _reset(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    return Told("pending", data["reason"], phase=data["phase"]) if data.get("back") else None
+
+
 def _phase_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
     progress.used += 1
 
@@ -292,6 +301,8 @@ _TELLERS: Final[dict[str, Teller]] = {
     "evidence.recorded": _evidence,
     "run.paused": _paused,
     "run.resumed": _resumed,
+    "phase.skipped": _skipped,
+    "phase.reset": _reset,
     "phase.started": _phase_started,
     "phase.completed": _phase_completed,
     "commit.created": _commit,

@@ -269,10 +269,14 @@ class PhaseSkipped(Event, frozen=True, kw_only=True):
     run: str
     phase: str
     reason: str = ""
+    actor: Actor = Actor()
 
 
 class PhaseReset(Event, frozen=True, kw_only=True):
-    """The phase is pending again. `note` goes into the next prompt; `renew` gives all budgets again."""
+    """The phase is pending again. `note` goes into the next prompt; `renew` gives all budgets again.
+
+    `back`: the run goes back to before this phase, which begins anew.
+    """
 
     TYPE = "phase.reset"
     run: str
@@ -282,6 +286,8 @@ class PhaseReset(Event, frozen=True, kw_only=True):
     note: str = ""
     renew: bool = False
     stage: Stage = Stage.ENTER
+    back: bool = False
+    actor: Actor = Actor()
 
 
 class PhasePlanned(Event, frozen=True, kw_only=True):

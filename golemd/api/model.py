@@ -255,6 +255,17 @@ class Run(Struct, frozen=True):
     def phase(self) -> Phase:
         return self.phases[min(self.index, len(self.phases) - 1)]
 
+    @property
+    def live(self) -> str:
+        """The one attempt of the run that is not over; empty when there is none."""
+        return next((phase.live for phase in self.phases if phase.live), "")
+
+    @property
+    def leaving(self) -> str:
+        """The live attempt, when its phase was left: it only has to end, and what it leaves is put back."""
+        at_work = (PhaseState.RUNNING, PhaseState.VERIFYING)
+        return next((phase.live for phase in self.phases if phase.live and phase.state not in at_work), "")
+
 
 class Item(Struct, frozen=True):
     """One unit of the backlog. `order` is the sequence number of its first record."""

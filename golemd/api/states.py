@@ -151,3 +151,4 @@ class NoteKind(StrEnum):
     COMMENT = "comment"
     INTERRUPTION = "interruption"
     ROUND = "round"
+    MOVED = "moved"

@@ -152,12 +152,17 @@ def _attempt_effects(state: State, world: World, attempt: Attempt, crowded: froz
             yield Examine(attempt.id)
     elif attempt.state is AttemptState.SPAWNED:
         yield Watch(attempt.id)
-        if is_over(run) or held_back(state, run) or world.stopping == "end":
+        if is_unwanted(state, run) or world.stopping == "end":
             yield Stop(attempt.id)
-    elif is_over(run):
+    elif is_unwanted(state, run):
         yield Fence(attempt.id)
     elif not (_waits(state, world, run, crowded) or world.stopping or world.full):
         yield Spawn(attempt.id)
+
+
+def is_unwanted(state: State, run: Run) -> bool:
+    """Whether the run's attempt has to end: its run is over or has left its phase, or a human holds it back."""
+    return is_over(run) or bool(run.leaving) or held_back(state, run)
 
 
 def _waits(state: State, world: World, run: Run, crowded: frozenset[str]) -> bool:
@@ -172,14 +177,14 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
         if not run.reported and state.is_put_away(run) and not world.full:
             yield WriteReport(run.id)
         return
-    if run.state is RunState.AWAITING or held_back(state, run):
+    if run.state is RunState.AWAITING or run.leaving or held_back(state, run):
         return
     to_put_back = next((phase.put_back for phase in run.phases if phase.put_back), "")
     if to_put_back:
         yield Keep(to_put_back, run.id)
     elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
         if run.phase.stage is Stage.ENTER:
-            if run.id not in crowded:
+            if run.id not in crowded and not _at_work(world, run):
                 yield Enter(run.id)
         elif run.phase.stage is Stage.COMMIT:
             yield Commit(run.id)
@@ -190,7 +195,7 @@ def _has_live_attempt(state: State, run: Run) -> bool:
 
 
 def _at_work(world: World, run: Run) -> bool:
-    """Whether an effect still works in the run's worktree, which must not be removed under it."""
+    """Whether an effect still works in the run's worktree, which must not be removed or entered under it."""
     mine = (f"{Enter.__name__.lower()}:{run.id}", f"{Commit.__name__.lower()}:{run.id}")
     keeps = f"{Keep.__name__.lower()}:{run.id}."
     return any(key in mine or key.startswith(keeps) for key in world.in_flight)

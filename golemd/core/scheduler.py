@@ -118,6 +118,8 @@ def waits_for(state: State, item: Item, now_us: int) -> str | None:
     if unmet:
         return "it waits for " + ", ".join(_unmet_in_words(state, dependency) for dependency in unmet)
     run = state.run_of(item)
+    if run is not None and run.leaving:
+        return f"its attempt {run.leaving} is still being ended"
     if run is not None and busy(run):
         return f"its phase {run.phase.name} is under way"
     provider = state.providers.get(next_agent(state, item))
@@ -211,10 +213,14 @@ def why(
     gates = state.open_gates(item.id)
     if gates:
         return f"{item.id} waits for you: {gates[0].question.splitlines()[0]}"
-    run = state.run_of(item)
-    if run is not None and holds_slot(state, run) and not item.is_held and not _is_crowded(state, run, limits):
+    run, tally = state.run_of(item), tally or Tally.of(state)
+    if run is None or item.is_held or run.leaving or not holds_slot(state, run):
+        reason = _reason(state, item, limits, now_us, tally)
+    elif _is_crowded(state, run, limits):
+        reason = _limit_reached(state, item, limits, tally.without(run))
+    else:
         return None
-    reason = _reason(state, item, limits, now_us, tally or Tally.of(state)) or short or "it is next in line"
+    reason = reason or short or "it is next in line"
     return f"{item.id} is {str(item.status).replace('_', ' ')} but does not run: {reason}."
 
 
@@ -225,10 +231,8 @@ def _is_crowded(state: State, run: Run, limits: Limits) -> bool:
 
 def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally) -> str:
     """What rules of its project or of the daemon hold the item up; empty when none does."""
-    project, run = state.projects[item.project], state.run_of(item)
+    project = state.projects[item.project]
     dispatch = project.dispatch
-    if run is not None and holds_slot(state, run) and not item.is_held:
-        return _limit_reached(state, item, project, limits, tally.without(run))
     if dispatch.on or not dispatch.stop_now or item.is_held:
         waiting = waits_for(state, item, now_us)
         if waiting:
@@ -238,12 +242,12 @@ def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally)
         return f"nothing is dispatched in {project.name}{halted}; golemctl run starts it"
     if dispatch.used >= dispatch.cap and starts_phase(state, item):
         return f"the dispatch has used its cap of {dispatch.cap} phases"
-    return _limit_reached(state, item, project, limits, tally)
+    return _limit_reached(state, item, limits, tally)
 
 
-def _limit_reached(state: State, item: Item, project: Project, limits: Limits, tally: Tally) -> str:
-    execution = state.config_of(project.name).execution
-    wip, slots = tally.wip.get(project.name, 0), tally.slots.get(project.name, 0)
+def _limit_reached(state: State, item: Item, limits: Limits, tally: Tally) -> str:
+    execution = state.config_of(item.project).execution
+    wip, slots = tally.wip.get(item.project, 0), tally.slots.get(item.project, 0)
     if item.status is Status.READY and wip >= execution.max_wip:
         return f"{wip} of {execution.max_wip} items are in progress (max_wip)"
     if item.status is Status.READY and sum(tally.wip.values()) >= limits.max_concurrent_runs:

@@ -66,6 +66,8 @@ def counts_as_wip(item: Item) -> bool:
 def busy(run: Run) -> bool:
     """Whether a step of its phase is under way, or follows without anybody's leave."""
     phase = run.phase
+    if run.leaving:
+        return True
     if phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
         return False
     if run.state is RunState.AWAITING:  # a gate about the item itself holds up what would follow
@@ -97,7 +99,7 @@ def holds_slot(state: State, run: Run) -> bool:
 
 def has_process(state: State, run: Run, in_flight: frozenset[str] = frozenset()) -> bool:
     """Whether its attempt has been started and not been judged yet, or is just being started."""
-    live = state.attempts.get(run.phase.live)
+    live = state.attempts.get(run.live)
     return live is not None and (live.state is not AttemptState.PLANNED or f"attempt:{live.id}" in in_flight)
 
 

@@ -28,7 +28,7 @@ def _about_item(engine: Context, call: Any, project: str, item: str, note: str, 
     state = engine.state
     named = item or getattr(call, "id", "") or state.gates[call.gate].item
     found: Item | EndedItem = state.known(named)
-    if not note and isinstance(call, calls.GateDecide | calls.ItemUnblock | calls.Resume):
+    if not note and isinstance(call, calls.GateDecide | calls.ItemUnblock | calls.ItemAdvance | calls.Resume):
         note = _waits_note(state, found)
     return present.item_view(state, found, clock(engine), note, repeated)
 

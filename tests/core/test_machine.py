@@ -159,6 +159,10 @@ class Daemon(RuleBasedStateMachine):
         whole = {"project": "two"} if seldom == 0 else {"id": self.pick(item, self.world.state.items)}
         self.ask(calls.Pause(**whole, after_phase=after_phase))
 
+    @rule(item=items, to=st.sampled_from(["", "", "build", "ship", "one", "last", "scope"]), force=st.booleans())
+    def advance(self, item: int, to: str, force: bool) -> None:
+        self.ask(calls.ItemAdvance(id=self.pick(item, self.world.state.items), to=to, force=force))
+
     @rule(item=items, seldom=items)
     def resume(self, item: int, seldom: int) -> None:
         paused = [each.id for each in self.world.state.items.values() if each.paused]
@@ -345,7 +349,9 @@ class Daemon(RuleBasedStateMachine):
         running = {each.item for each in self.world.running()}
         for item in state.items.values():
             sentence = why(state, item, LIMITS, self.world.now_us)
-            unheld = item.status is not Status.BLOCKED and not item.is_held
+            run = state.run_of(item)
+            leaving = run is not None and run.leaving
+            unheld = item.status is not Status.BLOCKED and not item.is_held and not leaving
             if item.status in ENDED or (item.id in running and unheld):
                 assert sentence is None
             elif not (item.run and busy(state.runs[item.run])):

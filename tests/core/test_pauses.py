@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -10,29 +9,17 @@ import pytest
 from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.faults import Fault
-from golemd.api.model import AttemptState, Content, GateKind, PhaseState, Stage, Status
+from golemd.api.model import AttemptState, Content, GateKind, PhaseState
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import present, prompt
-from golemd.core.commands import Said
 from golemd.core.decide import decide
 from golemd.core.decide.common import NOTHING
 from golemd.core.present import Clock, item_view, run_view, why_view
 from golemd.core.scheduler import why
 from golemd.core.slots import Limits, Tally, crowded_out
-from tests.core.world import FAILS, SECOND, End, World, config, phase, picture
-
-ITEM: Final = "DEMO-1"
-ASKS: Final = End(result={"result": "blocked", "question": "Which?"})
-
-
-def world_of(count: int = 1, **execution: Any) -> World:
-    world = World()
-    build = phase("build", verify=("make",), gate=("approval",))
-    world.project(config(phases=(build, "ship"), pre=execution.pop("pre", ()), **execution))
-    for _ in range(count):
-        world.add()
-    return world
+from tests.core.moments import ALL, ITEM, MOMENTS, WAITS, at, finish, step_until, world_of
+from tests.core.world import SECOND, End, World, config, phase, picture
 
 
 def pause(world: World, item: str = ITEM, *, after_phase: bool = False) -> str:
@@ -47,112 +34,12 @@ def words(world: World, item: str = ITEM, limits: Limits | None = None) -> str:
     return str(why(world.state, world.item(item), limits or world.limits, world.now_us))
 
 
-def step_until(world: World, reached: Callable[[World], bool]) -> None:
-    """Let things happen one by one until it is so."""
-    for _ in range(200):
-        if reached(world):
-            return
-        plan = world.plan()
-        if plan.commands:
-            world.apply(plan.commands[0])
-        elif plan.effects:
-            world.carry_out(plan.effects[0])
-        else:
-            world.end(world.running()[0].id)
-    raise AssertionError("it is never so")
-
-
-def stage_is(stage: Stage) -> Callable[[World], bool]:
-    return lambda world: ITEM + ".1" in world.state.runs and world.run(ITEM).phase.stage is stage
-
-
-def live_is(state: AttemptState, kind: str) -> Callable[[World], bool]:
-    return lambda world: any(each.state is state and each.kind == kind for each in world.state.attempts.values())
-
-
-def gate_is(kind: GateKind) -> Callable[[World], bool]:
-    return lambda world: any(gate.kind is kind for gate in world.state.all_open_gates())
-
-
-def _at(reached: Callable[[World], bool], *ends: End, key: str = "build") -> Callable[[], World]:
-    def make() -> World:
-        world = world_of()
-        world.script[key] = list(ends)
-        world.start()
-        step_until(world, reached)
-        return world
-
-    return make
-
-
-def _without_a_run(status: Status) -> Callable[[], World]:
-    def make() -> World:
-        world = world_of(pre=("scope",))
-        world.happen(ev.ItemMoved(to=status), ITEM)
-        world.start()
-        return world
-
-    return make
-
-
-def _parked(world: World) -> bool:
-    return bool(world.state.providers)
-
-
-def _backing_off(world: World) -> bool:
-    return ITEM + ".1" in world.state.runs and world.run(ITEM).phase.again_us > world.now_us
-
-
-LIMITED: Final = End(result=None, said=Said(trouble="limit", message="Used up."))
-MOMENTS: Final[dict[str, Callable[[], World]]] = {
-    "scoping": _without_a_run(Status.SCOPING),
-    "ready": _without_a_run(Status.READY),
-    "in progress": _without_a_run(Status.IN_PROGRESS),
-    "entering": _at(lambda world: stage_is(Stage.ENTER)(world) and world.run(ITEM).phase.state is PhaseState.RUNNING),
-    "planned": _at(live_is(AttemptState.PLANNED, "agent")),
-    "running": _at(live_is(AttemptState.SPAWNED, "agent")),
-    "exited": _at(live_is(AttemptState.EXITED, "agent")),
-    "accepted": _at(lambda world: stage_is(Stage.VERIFY)(world) and not world.run(ITEM).phase.live),
-    "verify planned": _at(live_is(AttemptState.PLANNED, "verify")),
-    "verify running": _at(live_is(AttemptState.SPAWNED, "verify")),
-    "verify exited": _at(live_is(AttemptState.EXITED, "verify")),
-    "verified": _at(stage_is(Stage.COMMIT)),
-    "failed": _at(lambda world: ITEM + ".1" in world.state.runs and bool(world.run(ITEM).phase.put_back), FAILS),
-    "backing off": _at(_backing_off, End(result=None, said=Said(trouble="transient"))),
-    "parked": _at(_parked, LIMITED),
-    "to be mended": _at(lambda world: "evidence.recorded" in world.types(), End(status=1), key="make"),
-    "approval": _at(gate_is(GateKind.APPROVAL)),
-    "question": _at(gate_is(GateKind.QUESTION), ASKS),
-    "failure": _at(gate_is(GateKind.FAILURE), End(result={"item_id": "OTHER-1"})),
-    "between phases": _at(lambda world: ITEM + ".1" in world.state.runs and world.run(ITEM).index == 1),
-}
 STARTS: Final = ("attempt.planned", "attempt.spawned", "phase.started", "run.created", "item.completed")
-WAITS: Final = ("approval", "question", "failure")
 
 
-@pytest.fixture(params=MOMENTS)
+@pytest.fixture(params=ALL)
 def moment(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def at(moment: str) -> World:
-    if moment == "between phases":
-        world = MOMENTS["approval"]()
-        world.decide(ITEM, "approve", content=world.content(ITEM))
-        return world
-    return MOMENTS[moment]()
-
-
-def finish(world: World) -> None:
-    """Decide what is asked, wait for what is parked, and see the item done."""
-    for _ in range(20):
-        world.settle()
-        if world.status(ITEM) == "done":
-            return
-        gate = world.gate(ITEM)
-        content = {"content": world.content(ITEM)} if gate.kind is GateKind.APPROVAL else {}
-        world.decide(gate.id, gate.default, "blue", **content)
-    raise AssertionError("it is never done")
 
 
 def test_a_paused_item_starts_nothing_whatever_it_was_at_and_goes_on_to_its_end(moment: str) -> None:
@@ -176,7 +63,7 @@ def test_a_paused_item_starts_nothing_whatever_it_was_at_and_goes_on_to_its_end(
     finish(world)
 
 
-@pytest.mark.parametrize("moment", [each for each in MOMENTS if each not in ("scoping", "between phases")])
+@pytest.mark.parametrize("moment", [*MOMENTS])
 def test_a_pause_costs_nothing(moment: str) -> None:
     def spent(world: World) -> list[tuple[int, ...]]:
         run = world.run(ITEM)
@@ -457,7 +344,7 @@ def test_a_paused_item_holds_no_place_in_progress() -> None:
     assert Tally.of(world.state).wip == {"demo": 1}
 
 
-@pytest.mark.parametrize("moment", ["entering", "planned", "accepted", "verify planned"])
+@pytest.mark.parametrize("moment", ["entering", "accepted", "verify planned"])
 def test_one_that_is_resumed_waits_until_it_has_a_slot_again(moment: str) -> None:
     world = at(moment)
     tight = config(

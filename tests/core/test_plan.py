@@ -146,12 +146,14 @@ def test_after_stop_now_no_further_step_is_taken_until_the_next_run(stage: Stage
     assert world.status(item) == "done"
 
 
-def test_after_stop_now_a_planned_attempt_waits_and_a_running_one_is_ended() -> None:
+def test_after_stop_now_a_planned_attempt_is_fenced_and_a_running_one_is_ended() -> None:
     world, item = begun()
     while f"{item}.1.one.1" not in world.state.attempts:
         world.step()
     world.ask(calls.RunStop(now=True))
-    assert asked(world) == []
+    assert asked(world) == ["Fence"]
+    world.settle()
+    assert world.state.attempts[f"{item}.1.one.1"].outcome == "cancelled"
     world.start()
     world.calm()
     world.ask(calls.RunStop(now=True))

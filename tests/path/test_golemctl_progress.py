@@ -150,6 +150,16 @@ TOLD = [
     ("run.paused", {"run": "WRK-4.1"}, "paused     golemctl resume goes on with it"),
     ("run.paused", {"run": "WRK-4.1", "after_phase": "build"}, "paused     when build has ended"),
     ("run.resumed", {"run": "WRK-4.1"}, "resumed"),
+    (
+        "phase.skipped",
+        {"phase": "build", "reason": "advanced to review", "actor": {"user": "me"}},
+        "build     skipped    advanced to review",
+    ),
+    (
+        "phase.reset",
+        {"phase": "build", "reason": "taken back to plan", "back": True},
+        "build     pending    taken back to plan",
+    ),
     ("item.added", {"title": "T"}, "added      T"),
     ("item.completed", {"commit": TREE}, "done       at 3f9a21c"),
     ("item.cancelled", {"resolution": "rejected", "reason": "no"}, "cancelled  rejected: no"),
@@ -175,6 +185,8 @@ def test_what_happens_is_told_in_one_line(kind: str, data: dict[str, Any], expec
     [
         ("commit.created", {"phase": "build"}),
         ("work.kept", {}),
+        ("phase.skipped", {"phase": "build", "reason": "the item needs no scoping"}),
+        ("phase.reset", {"phase": "build", "reason": "retried"}),
         ("run.created", {}),
         ("phase.failed", {"phase": "build", "reason": "the gate that follows says it"}),
         ("dispatch.started", {"cap": 5}),

@@ -22,6 +22,7 @@ from golemd.api.calls.base import Change as Change
 from golemd.api.calls.base import ReplyT as ReplyT
 from golemd.api.calls.changing import GateDecide as GateDecide
 from golemd.api.calls.changing import ItemAdd as ItemAdd
+from golemd.api.calls.changing import ItemAdvance as ItemAdvance
 from golemd.api.calls.changing import ItemCancel as ItemCancel
 from golemd.api.calls.changing import ItemEdit as ItemEdit
 from golemd.api.calls.changing import ItemReopen as ItemReopen

@@ -73,6 +73,15 @@ class ItemReopen(Change[views.ItemView], frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ItemAdvance(Change[views.ItemView], frozen=True, kw_only=True):
+    """Take an item past its phase, or to another one, also back; `force` ends its running attempt first."""
+
+    METHOD = "item.advance"
+    id: str
+    to: str = ""
+    force: bool = False
+
+
 class ItemUnblock(Change[views.ItemView], frozen=True, kw_only=True):
     """Decide an item's only open gate in its default way; `answer` and `notes` are its text."""
 

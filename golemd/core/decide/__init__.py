@@ -12,7 +12,7 @@ from typing import Any, Final
 from golemd.api import calls
 from golemd.api.faults import Internal
 from golemd.core import commands as cmd
-from golemd.core.decide import agents, attempts, daemon, gates, items, launching, pauses, phases, projects
+from golemd.core.decide import advance, agents, attempts, daemon, gates, items, launching, pauses, phases, projects
 from golemd.core.decide.common import Decided
 from golemd.core.state import State
 
@@ -22,6 +22,7 @@ _ASKED: Final[dict[type[calls.Call[Any]], Callable[[State, Any, cmd.Asked], Deci
     calls.Reload: projects.reload,
     calls.ItemAdd: items.add,
     calls.ItemEdit: items.edit,
+    calls.ItemAdvance: advance.advance,
     calls.ItemCancel: items.cancel,
     calls.ItemReopen: items.reopen,
     calls.ItemUnblock: gates.unblock,

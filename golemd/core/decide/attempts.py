@@ -130,7 +130,7 @@ def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
     gone = ev.AttemptLost(attempt=attempt.id, reason=command.reason)
     verdict = outcomes.judge("lost", phase, definition_of(run, phase), config_of(state, run).execution, now_us)
     events: list[Event] = [gone]
-    if verdict.exhausted and not is_over(run):
+    if verdict.exhausted and not is_over(run) and not run.leaving:
         reason = f"its process was lost {outcomes.MAX_LOST_IN_ROW + 1} times in a row: {command.reason}"
         events += fail(item, run, "lost", reason, attempt.id)
     return _decided(state, item, *events)
@@ -172,6 +172,8 @@ def _judged(
     if is_over(run):
         rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over")
         return _decided(state, item, rejected)
+    if run.leaving:
+        return _reject(state, attempt, Outcome.CANCELLED, "its phase was left", now_us)
     if attempt.kind is AttemptKind.VERIFY:
         return _verified(state, item, run, phase, attempt, command, now_us)
     if command.trouble:
@@ -266,7 +268,7 @@ def _reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_
     """The attempt does not count; its row of the table says what comes then."""
     item, run = state.items[attempt.item], state.runs[attempt.run]
     phase = run.phase
-    if outcome is Outcome.CANCELLED or is_over(run):
+    if outcome is Outcome.CANCELLED or is_over(run) or run.leaving:
         rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message=message)
         return _decided(state, item, rejected)
     verdict = outcomes.judge(outcome, phase, definition_of(run, phase), config_of(state, run).execution, now_us)

@@ -51,15 +51,20 @@ def _launched(state: State, item: Item) -> Sequence[Event]:
 
 def _begin(state: State, item: Item) -> Sequence[Event]:
     """A fresh run, and its first phase."""
+    created = new_run(state, item)
+    if item.status is Status.SCOPING and not created.pipeline.pre_phases:
+        return [ev.ItemMoved(to=Status.READY, reason="nothing to scope")]
+    return [created, *_start(item, created.run, created.pipeline, 0, {})]
+
+
+def new_run(state: State, item: Item) -> ev.RunCreated:
+    """The item's next run, through the pipeline that is meant for it now."""
     project, config = state.projects[item.project], state.config_of(item.project)
     name = item.pipeline if item.pipeline in config.pipelines else config.default_pipeline  # triage will ask which
     pipeline = config.pinned(name, triage=item.status is Status.NEW)
-    if item.status is Status.SCOPING and not pipeline.pre_phases:
-        return [ev.ItemMoved(to=Status.READY, reason="nothing to scope")]
     number = item.runs + 1
     run = f"{item.id}.{number}"
-    created = ev.RunCreated(run=run, number=number, pipeline=pipeline, config_digest=project.config_digest)
-    return [created, *_start(item, run, pipeline, 0, {})]
+    return ev.RunCreated(run=run, number=number, pipeline=pipeline, config_digest=project.config_digest)
 
 
 def _go_on(state: State, item: Item, run: Run) -> Iterator[Event]:

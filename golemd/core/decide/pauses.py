@@ -78,4 +78,4 @@ def _pausing(state: State, item: Item, after_phase: str) -> str:
 def _rest(run: Run | None) -> tuple[Event, ...]:
     """What a run that is through with its phases still lacks."""
     through = run is not None and not is_over(run) and run.index >= len(run.phases)
-    return completion(run, run.head) if run is not None and through else ()
+    return completion(run.id, run.head) if run is not None and through else ()

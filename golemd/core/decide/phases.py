@@ -125,10 +125,12 @@ def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
 def committed(state: State, command: cmd.ReportCommitted, now_us: int) -> Decided:
     """The work is in git: another round, a human's approval, or the end of the phase."""
     run = state.runs.get(command.run)
-    if run is None or is_over(run) or run.phase.stage is not Stage.COMMIT:
+    if run is None or is_over(run):
         return NOTHING
-    item, phase = state.items[run.item], run.phase
-    if phase.state not in (PhaseState.RUNNING, PhaseState.VERIFYING):
+    item = state.items[run.item]
+    phase = next((each for each in run.phases if each.accepted == command.attempt), run.phase)
+    at_work = phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING)
+    if phase.stage is not Stage.COMMIT or not (at_work or phase.state is PhaseState.SKIPPED):
         return NOTHING
     created = ev.CommitCreated(
         run=run.id,
@@ -142,7 +144,9 @@ def committed(state: State, command: cmd.ReportCommitted, now_us: int) -> Decide
         insertions=command.insertions,
         deletions=command.deletions,
     )
-    if phase.more_rounds:
+    if not at_work:
+        after: tuple[Event, ...] = ()  # it was left meanwhile
+    elif phase.more_rounds:
         after = next_round(state, item, run, phase.summary)
     else:
         content = Content(commit=command.head, tree=command.tree)
@@ -180,16 +184,16 @@ def after_phase(state: State, item: Item, run: Run, commit: str = "") -> tuple[E
     """What follows the end of the phase under way: the item is ready, or done, or its next phase is next."""
     after = run.index + 1
     if after >= len(run.phases):
-        return () if item.is_held else completion(run, commit or run.head)
+        return () if item.is_held else completion(run.id, commit or run.head)
     if after == run.pipeline.promoted_at:
         moved = ev.ItemMoved(to=Status.READY, reason="scoped")
         return moved, *triage.guarded(state, item, status=Status.READY)
     return ()
 
 
-def completion(run: Run, head: str) -> tuple[Event, ...]:
+def completion(run: str, head: str) -> tuple[Event, ...]:
     """The end of a run of which nothing is left to do; that of a paused item comes when it is resumed."""
-    return ev.RunCompleted(run=run.id, commit=head), ev.ItemCompleted(commit=head)
+    return ev.RunCompleted(run=run, commit=head), ev.ItemCompleted(commit=head)
 
 
 def skip(state: State, item: Item, run: Run, reason: str) -> tuple[Event, ...]:

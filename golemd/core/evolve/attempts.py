@@ -58,6 +58,7 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
         base = phase_of(state, event.run, event.phase).base_tree or event.start_tree
         changes |= {"start_head": event.start_head, "start_tree": event.start_tree, "base_tree": base}
         changes |= {"start_refs": event.start_refs}
+        set_run(state, event.run, head=event.start_head)  # whoever made it, also a human between two phases
     set_phase(state, event.run, event.phase, **changes)
 
 
@@ -71,7 +72,8 @@ def _attempt_spawned(state: State, record: Record, event: ev.AttemptSpawned) -> 
 def _set_session(state: State, attempt: str, session: str) -> None:
     found = state.attempts[attempt]
     set_attempt(state, attempt, session=session)
-    set_phase(state, found.run, found.phase, session=session)
+    if not state.runs[found.run].leaving:  # a phase that begins anew begins a new one
+        set_phase(state, found.run, found.phase, session=session)
 
 
 def _attempt_session(state: State, record: Record, event: ev.AttemptSession) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec.structs import fields
+
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
     PHASE_OVER,
+    Note,
     NoteKind,
     Pause,
     Phase,
@@ -133,15 +136,41 @@ def _phase_failed(state: State, record: Record, event: ev.PhaseFailed) -> None:
 
 
 def _phase_skipped(state: State, record: Record, event: ev.PhaseSkipped) -> None:
+    run = state.runs[event.run]
+    left = run.phase
     set_phase(state, event.run, event.phase, state=PhaseState.SKIPPED, ended_at=record.ts)
-    set_run(state, event.run, index=state.runs[event.run].index + 1)
+    set_run(state, event.run, index=run.index + 1)
+    if run.index + 1 < len(run.phases):
+        _hand_on(state, run, left, run.phases[run.index + 1])
     hold_if_asked(state, record.item)
+
+
+def _hand_on(state: State, run: Run, left: Phase, to: Phase) -> None:
+    """What a phase leaves uncommitted stays in the tree: the next one hears of it, and its commit holds it too."""
+    notes = tuple(note for note in left.notes if note.kind is NoteKind.MOVED)
+    if left.started_at:
+        notes += (Note(NoteKind.MOVED, f"{left.name} was left out after it had begun; what it did is in the tree."),)
+    set_phase(state, run.id, to.name, base_tree=left.base_tree or to.base_tree, notes=(*to.notes, *notes))
 
 
 _FULL_BUDGETS: Final = {"retries": 0, "fixes": 0, "rounds": 0, "lost_in_row": 0, "transient_in_row": 0, "again_us": 0}
 
 
+def _go_back(state: State, event: ev.PhaseReset) -> None:
+    """The phase begins anew, with its numbers going on and what is still to be put away; the tree stays as it is."""
+    run = state.runs[event.run]
+    old, left = phase_of(state, event.run, event.phase), run.phase
+    kept = ("number", "verified", "live", "put_back", "start_head", "start_tree", "start_refs")
+    fresh = {each.name: each.default for each in fields(Phase) if not each.required and each.name not in kept}
+    base_tree = left.base_tree or old.base_tree
+    set_phase(state, event.run, event.phase, **{**fresh, "base_tree": base_tree})
+    names = [phase.name for phase in run.phases]
+    set_run(state, event.run, index=names.index(event.phase))
+
+
 def _phase_reset(state: State, record: Record, event: ev.PhaseReset) -> None:
+    if event.back:
+        _go_back(state, event)
     phase = phase_of(state, event.run, event.phase)
     notes = phase.notes if event.note_kind is None else noted(phase, event.note_kind, event.note)
     again = event.stage is not Stage.ENTER

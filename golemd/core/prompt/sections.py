@@ -17,6 +17,7 @@ _NOTE_HEADINGS: Final = {
     NoteKind.ANSWER: "A human answered your question.",
     NoteKind.COMMENT: "A human reviewed this phase and says:",
     NoteKind.INTERRUPTION: "An earlier attempt was interrupted; what it left in the tree is still there.",
+    NoteKind.MOVED: "A human took the item to this phase.",
     NoteKind.ROUND: "An earlier round of this phase ended with this summary:",
 }
 _BRIEF: Final = {

@@ -29,8 +29,8 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
         await watch(engine, effect)
         return
     path = await engine.search_path.known()
-    if engine.stopping:
-        return  # it is planned, so the next daemon starts it
+    if engine.stopping or plan.is_unwanted(engine.state, engine.state.runs[attempt.run]):
+        return  # it is planned, so it is started, or fenced, later
     try:
         job = job_of(engine, attempt, path)
         await _require_version(engine, attempt, job)
@@ -64,7 +64,7 @@ async def _require_version(engine: Context, attempt: Attempt, job: Job) -> None:
     engine.good_programs.add(key)
 
 
-async def watch(engine: Context, effect: plan.Watch | plan.Spawn) -> None:
+async def watch(engine: Context, effect: plan.Watch | plan.Spawn | plan.Fence) -> None:
     """Adopt an attempt that was started earlier, or learn how it ended."""
     observed = engine.parts.runner.observe(effect.id)
     if engine.parts.runner.verdict(effect.id) is Verdict.ADOPT and observed.identity is not None:
@@ -118,4 +118,9 @@ async def stop(engine: Context, effect: plan.Stop) -> None:
 
 
 async def fence(engine: Context, effect: plan.Fence) -> None:
-    await engine.report(_exit_report(await engine.parts.runner.fence(effect.id)))
+    """Close an attempt that never started; one that did start, unrecorded, is taken up, so that it can be stopped."""
+    seen = engine.parts.runner.observe(effect.id)
+    if seen.held or (seen.started and seen.exit is None):
+        await watch(engine, effect)
+    else:
+        await engine.report(_exit_report(await engine.parts.runner.fence(effect.id)))

@@ -26,11 +26,11 @@ MAX_MESSAGE: Final = 2000  # characters of an agent's last words
 
 
 async def examine(engine: Context, effect: plan.Examine) -> None:
-    """Look at what an ended attempt left. A run that is over is not looked at: its worktree goes."""
+    """Look at what an ended attempt left; not when its run is over or has left its phase: then it does not count."""
     attempt = engine.state.attempts[effect.id]
     run = engine.state.runs[attempt.run]
     hidden = _hidden(engine, run, attempt)
-    if run.state in RUN_OVER:
+    if run.state in RUN_OVER or run.leaving:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt, hidden)))
         return
     lines = _last_lines(engine, attempt, hidden)
