@@ -44,7 +44,12 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "abort": ("golemctl abort WRK-42",),
     "decide": ("golemctl decide WRK-42.g3 skip", 'golemctl decide WRK-42 retry -m "try without the cache"'),
     # run
-    "run": ("golemctl run", "golemctl run --cap 20 --detach"),
+    "run": (
+        "golemctl run",
+        "golemctl run --target WRK-42 --target WRK-7 --then-rest",
+        "golemctl run --only size=small --only label=docs --cap 20",
+    ),
+    "triage": ("golemctl triage", "golemctl triage WRK-42"),
     "stop": ("golemctl stop", "golemctl stop --now"),
     "demo": ("golemctl demo", "golemctl demo --keep"),
     # the daemon

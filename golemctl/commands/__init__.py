@@ -31,7 +31,7 @@ SECTIONS: Final = {
         **dict.fromkeys(("cancel", "reopen"), ITEMS),
     },
     "Answer": dict.fromkeys(("unblock", "approve", "request-changes", "reject", "abort", "decide"), GATES),
-    "Run": {**dict.fromkeys(("run", "stop"), RUNNING), "demo": DAEMON},
+    "Run": {**dict.fromkeys(("run", "triage", "stop"), RUNNING), "demo": DAEMON},
     "The daemon": {
         "service": SERVICE,
         **dict.fromkeys(("ping", "reload", "shutdown"), DAEMON),

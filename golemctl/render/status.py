@@ -118,8 +118,17 @@ def _tail(path: str, columns: int) -> str:
 def dispatch_words(dispatch: DispatchView) -> str:
     """What the mandate on a project is, in words."""
     if dispatch.state == "running":
-        return "running, continuously" if dispatch.continuous else "running"
+        return ", ".join(["running", *_narrowed(dispatch), *(["continuously"] if dispatch.continuous else [])])
     return f"halted: {words(dispatch.halt_reason)}" if dispatch.halt_reason else "not running"
+
+
+def _narrowed(dispatch: DispatchView) -> list[str]:
+    """What a dispatch is limited to."""
+    if dispatch.triage:
+        return ["triage only"]
+    if dispatch.targets:
+        return [f"only {' '.join(dispatch.targets)}" + (" and then the rest" if dispatch.then_rest else "")]
+    return [f"only {' '.join(dispatch.only)}"] if dispatch.only else []
 
 
 def _row(item: ItemView, gates: dict[str, GateView], running: Sequence[AttemptView], look: Look) -> _Row:

@@ -87,6 +87,11 @@ class DispatchStarted(Event, frozen=True, kw_only=True):
     cap: int
     used: int = 0
     continuous: bool = False
+    targets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    auto_advance: bool = False
+    then_rest: bool = False
+    triage: bool = False
     actor: Actor = Actor()
 
 
@@ -95,6 +100,19 @@ class DispatchHalted(Event, frozen=True, kw_only=True):
     reason: HaltReason
     now: bool = False
     actor: Actor = Actor()
+
+
+class BreakerTripped(Event, frozen=True, kw_only=True):
+    """So many phases in a row could not go on by themselves that something more general is wrong."""
+
+    TYPE = "breaker.tripped"
+    failures: int
+
+
+class BreakerReset(Event, frozen=True, kw_only=True):
+    """A human starts again."""
+
+    TYPE = "breaker.reset"
 
 
 class ItemAdded(Event, frozen=True, kw_only=True):

@@ -342,6 +342,11 @@ class Dispatch(Struct, frozen=True):
     stop_now: bool = False  # halted with the wish that running attempts end too
     started_at: str = ""
     seq: int = 0  # of the record that started it
+    targets: tuple[str, ...] = ()  # only these, one after the other
+    only: tuple[str, ...] = ()  # only what these words mean
+    auto_advance: bool = False  # a target that waits for a human is passed over
+    then_rest: bool = False  # everything else follows the targets
+    triage: bool = False  # new items are triaged, and nothing else is started
 
 
 class Project(Struct, frozen=True):
@@ -355,3 +360,4 @@ class Project(Struct, frozen=True):
     config_digest: str = ""
     next_number: int = 1
     dispatch: Dispatch = Dispatch()
+    failures: int = 0  # phases in a row that could not go on by themselves: what the circuit breaker counts

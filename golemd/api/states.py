@@ -139,6 +139,11 @@ class HaltReason(StrEnum):
 
     ALL_DONE_OR_BLOCKED = "all_done_or_blocked"
     CAP_REACHED = "cap_reached"
+    CIRCUIT_BREAKER = "circuit_breaker"
+    TARGET_DONE = "target_done"
+    TARGET_BLOCKED = "target_blocked"
+    FILTER_EXHAUSTED = "filter_exhausted"
+    NO_MATCHING_ITEMS = "no_matching_items"
     STOPPED = "stopped"
 
 

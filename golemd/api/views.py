@@ -185,6 +185,11 @@ class DispatchView(Struct, frozen=True, kw_only=True):
     used: int
     halt_reason: str | None = None
     continuous: bool = False
+    targets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    auto_advance: bool = False
+    then_rest: bool = False
+    triage: bool = False
 
 
 class RunStarted(Struct, frozen=True, kw_only=True):

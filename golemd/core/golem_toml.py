@@ -153,7 +153,7 @@ EXECUTION: Final[Keys] = {
     "agent": NAME,
     "workspace": one_of("worktree", "shared"),
     "merge": later(one_of("none", "ff", "merge", "squash"), "none"),
-    "circuit_breaker": later(COUNT, 2, 0),
+    "circuit_breaker": COUNT,
     "max_fix_attempts": COUNT,
     "max_rounds": AT_LEAST_ONE,
     "max_follow_ups": COUNT,

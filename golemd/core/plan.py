@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
-from golemd.core import scheduler
+from golemd.core import mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
 from golemd.core.commands import Command, Halt, Launch, PlanVerify, Unpark
 from golemd.core.decide.common import is_over
@@ -114,6 +114,9 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     effects = tuple(effect for effect in _effects(state, world, crowded) if effect.key not in world.in_flight)
     if world.stopping or world.full:
         return Plan((), effects, None)
+    tripped = tuple(_trips(state, world))
+    if tripped:  # what is chosen next is chosen without these dispatches
+        return Plan(tripped, effects, None)
     commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world, crowded)]
     actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
@@ -230,7 +233,15 @@ def _halts(state: State, world: World) -> Iterator[Command]:
         if could_go_on and dispatch.used >= dispatch.cap:
             yield Halt(project=project.name, reason=HaltReason.CAP_REACHED)
         elif not could_go_on and not dispatch.continuous:
-            yield Halt(project=project.name, reason=HaltReason.ALL_DONE_OR_BLOCKED)
+            yield Halt(project=project.name, reason=mandate.halt_reason(state, project))
+
+
+def _trips(state: State, world: World) -> Iterator[Command]:
+    """Dispatches in which so many phases failed in a row that starting more would only waste money."""
+    for project in state.projects.values():
+        bound = state.config_of(project.name).execution.circuit_breaker
+        if project.dispatch.on and project.name not in world.foreign and 0 < bound <= project.failures:
+            yield Halt(project=project.name, reason=HaltReason.CIRCUIT_BREAKER)
 
 
 def _could_promote(state: State, project: str) -> bool:

@@ -264,6 +264,11 @@ def dispatch_view(dispatch: Dispatch) -> views.DispatchView:
         used=dispatch.used,
         halt_reason=dispatch.halt_reason or None,
         continuous=dispatch.continuous,
+        targets=dispatch.targets,
+        only=dispatch.only,
+        auto_advance=dispatch.auto_advance,
+        then_rest=dispatch.then_rest,
+        triage=dispatch.triage,
     )
 
 

@@ -12,8 +12,9 @@ from typing import Final
 from msgspec import Struct
 
 from golemd.api.model import ENDED, AttemptState, Item, PhaseState, Project, Run, Status
-from golemd.core import times
+from golemd.core import mandate, times
 from golemd.core.commands import Launch, Promote
+from golemd.core.exclusion import Shared, next_phase
 from golemd.core.guardrails import exceeded
 from golemd.core.slots import LAUNCHED, Limits, Tally, busy, crowded_out, has_process, holds_slot, launch_order
 from golemd.core.state import State
@@ -67,9 +68,10 @@ def _promotions(
 
 
 def could_promote(state: State, project: str) -> Iterator[Item]:
-    """Ready items that only a lack of room keeps from going in progress."""
+    """Ready items that the dispatch means, and that only a lack of room keeps from going in progress."""
+    found = state.projects[project]
     ready = (item for item in state.items_of(project) if item.status is Status.READY and not item.is_held)
-    return (item for item in ready if not state.unmet(item))
+    return (item for item in ready if not state.unmet(item) and mandate.admits(state, found, item))
 
 
 def _ready(state: State, project: str) -> tuple[list[Item], list[Item]]:
@@ -91,11 +93,12 @@ def _launches(state: State, project: Project, promoted: set[str], tally: Tally, 
     execution = state.config_of(project.name).execution
     free = execution.max_concurrent - tally.slots.get(project.name, 0)
     starts_left = project.dispatch.cap - project.dispatch.used
+    shared = Shared(state, project.name)
     for item in sorted(candidates(state, project.name, promoted, now_us), key=lambda item: launch_order(state, item)):
         if free <= 0:
             return
         if starts_phase(state, item):
-            if starts_left <= 0:
+            if starts_left <= 0 or not shared.take(item):
                 continue
             starts_left -= 1
         free -= 1
@@ -104,9 +107,11 @@ def _launches(state: State, project: Project, promoted: set[str], tally: Tally, 
 
 def candidates(state: State, project: str, promoted: set[str], now_us: int) -> Iterator[Item]:
     """Items of a project that could be launched at this moment."""
+    found = state.projects[project]
     for item in state.items_of(project):
         ready = item.status in LAUNCHED or item.id in promoted
-        if ready and waits_for(state, item, now_us) is None:
+        meant = ready and (not starts_phase(state, item) or mandate.admits(state, found, item))
+        if meant and waits_for(state, item, now_us) is None:
             yield item
 
 
@@ -135,17 +140,7 @@ def waits_for(state: State, item: Item, now_us: int) -> str | None:
 
 def next_agent(state: State, item: Item) -> str:
     """Who works on the item's next phase."""
-    run = state.run_of(item)
-    if run is not None:
-        definitions = run.pipeline.all_phases
-        first = run.pipeline.promoted_at if item.status is Status.IN_PROGRESS else 0
-        return definitions[min(max(run.index, first), len(definitions) - 1)].agent or ""
-    config = state.config_of(item.project)
-    if item.status is Status.NEW:
-        return config.triage.agent or config.execution.agent
-    pipeline = config.pipelines.get(item.pipeline) or config.pipelines[config.default_pipeline]
-    phases = pipeline.all_phases if item.status is Status.SCOPING else pipeline.phases
-    return phases[0].agent or config.execution.agent
+    return next_phase(state, item).agent or state.config_of(item.project).execution.agent
 
 
 def wake_at(state: State, now_us: int) -> int | None:
@@ -240,9 +235,14 @@ def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally)
     if not dispatch.on:
         halted = f" (it ended: {dispatch.halt_reason.replace('_', ' ')})" if dispatch.halt_reason else ""
         return f"nothing is dispatched in {project.name}{halted}; golemctl run starts it"
-    if dispatch.used >= dispatch.cap and starts_phase(state, item):
-        return f"the dispatch has used its cap of {dispatch.cap} phases"
-    return _limit_reached(state, item, limits, tally)
+    if starts_phase(state, item):
+        narrowed = mandate.why_not(state, project, item)
+        if narrowed:
+            return narrowed
+        if dispatch.used >= dispatch.cap:
+            return f"the dispatch has used its cap of {dispatch.cap} phases"
+    exclusive = Shared(state, project.name).why_not(item) if item.status is not Status.READY else None
+    return exclusive or _limit_reached(state, item, limits, tally)
 
 
 def _limit_reached(state: State, item: Item, limits: Limits, tally: Tally) -> str:

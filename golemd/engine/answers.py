@@ -72,7 +72,7 @@ def _waits_note(state: State, item: Item | EndedItem) -> str:
 
 
 def _run_started(
-    engine: Context, call: calls.RunStart, project: str, item: str, note: str, repeated: bool
+    engine: Context, call: calls.RunStart | calls.Triage, project: str, item: str, note: str, repeated: bool
 ) -> views.RunStarted:
     found = engine.state.projects[project] if project else engine.state.project(call.project)
     return views.RunStarted(
@@ -134,6 +134,7 @@ _ANSWERS: Final[dict[type[calls.Call[Any]], Callable[..., Any]]] = {
     calls.Pause: _about_items,
     calls.Resume: _about_items,
     calls.RunStart: _run_started,
+    calls.Triage: _run_started,
     calls.RunStop: _run_stopped,
     calls.ProjectInit: _project_ready,
     calls.ProjectRemove: _removed,

@@ -155,9 +155,10 @@ def _warnings(reading: Reading) -> tuple[str, ...]:
     return tuple(str(warning) for warning in reading.warnings)
 
 
-async def _run_start(engine: Context, call: calls.RunStart, actor: Actor) -> cmd.Facts:
+async def _run_start(engine: Context, call: calls.RunStart | calls.Triage, actor: Actor) -> cmd.Facts:
     """A run that a user starts puts the file's configuration into force."""
-    project = engine.state.project(call.project)
+    ids = call.ids if isinstance(call, calls.Triage) else ()
+    project = engine.state.project(call.project or (engine.state.known(ids[0]).project if ids else ""))
     hold(engine, project.name, Path(project.common_dir))
     if project.dispatch.on:
         return cmd.Facts()
@@ -221,6 +222,7 @@ async def _content(engine: Context, gate: Gate) -> Content | None:
 _FACTS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any, Actor], Awaitable[cmd.Facts]]]] = {
     calls.ProjectInit: _init,
     calls.RunStart: _run_start,
+    calls.Triage: _run_start,
     calls.Reload: _reload,
     calls.ItemReopen: _reopen,
     calls.GateDecide: _gate_content,

@@ -54,7 +54,6 @@ def only(text: str) -> Problem:
 NOT_BUILT = [
     (HEAD + "workspace = 'shared'", "execution.workspace", 'remove it or set it to "worktree"'),
     (HEAD + "merge = 'squash'", "execution.merge", 'remove it or set it to "none"'),
-    (HEAD + "circuit_breaker = 3", "execution.circuit_breaker", "remove it or set it to 2 or 0"),
     (HEAD + "hooks = true", "execution.hooks", "remove it or set it to false"),
     (HEAD + "sign = true", "execution.sign", "remove it or set it to false"),
     (HEAD + "[workspace]\nsetup = ['npm ci']", "workspace.setup", "remove it or set it to []"),

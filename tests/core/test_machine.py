@@ -154,6 +154,21 @@ class Daemon(RuleBasedStateMachine):
     def start(self, project: str, cap: int, continuous: bool) -> None:
         self.ask(calls.RunStart(project=project, cap=cap, continuous=continuous))
 
+    @rule(first=items, second=items, auto=st.booleans(), rest=st.booleans())
+    def start_on_targets(self, first: int, second: int, auto: bool, rest: bool) -> None:
+        named = (self.pick(first, self.world.state.items), self.pick(second, self.world.state.items))
+        project = self.pick(first, ["demo", "two"])
+        self.ask(calls.RunStart(project=project, targets=named, auto_advance=auto, then_rest=rest))
+
+    @rule(project=st.sampled_from(["demo", "two"]), word=st.sampled_from(["size=small", "priority=1..", "status=new"]))
+    def start_by_filter(self, project: str, word: str) -> None:
+        self.ask(calls.RunStart(project=project, only=(word,)))
+
+    @rule(named=st.booleans(), item=items)
+    def triage(self, named: bool, item: int) -> None:
+        ids = (self.pick(item, self.world.state.items),) if named else ()
+        self.ask(calls.Triage(project="two", ids=ids))
+
     @rule(item=items, after_phase=st.booleans(), seldom=items)
     def pause(self, item: int, after_phase: bool, seldom: int) -> None:
         whole = {"project": "two"} if seldom == 0 else {"id": self.pick(item, self.world.state.items)}

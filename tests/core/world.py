@@ -74,7 +74,7 @@ def config(
     **execution: Any,
 ) -> ProjectConfig:
     """A configuration with one pipeline, called feature; roomy where the test says nothing."""
-    roomy = {"agent": "robot", "max_wip": 50, "max_concurrent": 50, **execution}
+    roomy = {"agent": "robot", "max_wip": 50, "max_concurrent": 50, "circuit_breaker": 0, **execution}
     pipeline = Pipeline("feature", _phases(pre), _phases(phases))
     return ProjectConfig(
         name,

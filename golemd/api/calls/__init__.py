@@ -35,6 +35,7 @@ from golemd.api.calls.changing import Resume as Resume
 from golemd.api.calls.changing import RunStart as RunStart
 from golemd.api.calls.changing import RunStop as RunStop
 from golemd.api.calls.changing import Shutdown as Shutdown
+from golemd.api.calls.changing import Triage as Triage
 from golemd.api.calls.looking import Describe as Describe
 from golemd.api.calls.looking import EventsFollow as EventsFollow
 from golemd.api.calls.looking import EventsRead as EventsRead

@@ -123,8 +123,20 @@ class RunStart(Change[views.RunStarted], frozen=True, kw_only=True):
 
     METHOD = "run.start"
     project: str = ""
+    targets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     cap: int | None = None
     continuous: bool = False
+    auto_advance: bool = False
+    then_rest: bool = False
+
+
+class Triage(Change[views.RunStarted], frozen=True, kw_only=True):
+    """Triage a project's new items, all or those of `ids`, and start nothing else; over when each is triaged."""
+
+    METHOD = "triage"
+    project: str = ""
+    ids: tuple[str, ...] = ()
 
 
 class RunStop(Change[views.RunStopped], frozen=True, kw_only=True):

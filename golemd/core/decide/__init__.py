@@ -12,7 +12,19 @@ from typing import Any, Final
 from golemd.api import calls
 from golemd.api.faults import Internal
 from golemd.core import commands as cmd
-from golemd.core.decide import advance, agents, attempts, daemon, gates, items, launching, pauses, phases, projects
+from golemd.core.decide import (
+    advance,
+    agents,
+    attempts,
+    daemon,
+    dispatches,
+    gates,
+    items,
+    launching,
+    pauses,
+    phases,
+    projects,
+)
 from golemd.core.decide.common import Decided
 from golemd.core.state import State
 
@@ -29,15 +41,16 @@ _ASKED: Final[dict[type[calls.Call[Any]], Callable[[State, Any, cmd.Asked], Deci
     calls.GateDecide: gates.decide_gate,
     calls.Pause: pauses.pause,
     calls.Resume: pauses.resume,
-    calls.RunStart: projects.run_start,
-    calls.RunStop: projects.run_stop,
+    calls.RunStart: dispatches.run_start,
+    calls.RunStop: dispatches.run_stop,
+    calls.Triage: dispatches.triage,
 }
 
 _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
     cmd.Promote: launching.promote,
     cmd.Launch: launching.launch,
     cmd.PlanVerify: phases.plan_verify,
-    cmd.Halt: projects.halt,
+    cmd.Halt: dispatches.halt,
     cmd.Unpark: attempts.unpark,
     cmd.ReportDaemonStarted: daemon.started,
     cmd.ReportDaemonStopped: daemon.stopped,

@@ -19,7 +19,6 @@ from golemd.api.model import (
     EndedItem,
     Gate,
     GateKind,
-    HaltReason,
     Item,
     NoteKind,
     Resolution,
@@ -27,7 +26,7 @@ from golemd.api.model import (
     Stage,
 )
 from golemd.core import commands as cmd
-from golemd.core.decide import phases, triage
+from golemd.core.decide import dispatches, phases, triage
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, closing
 from golemd.core.decide.items import MAX_DESCRIPTION
 from golemd.core.state import State, no_item
@@ -125,7 +124,7 @@ def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token:
     decided = ev.GateDecided(gate=gate.id, option=option, text=text, actor=command.actor, token=token)
     consequences = _EFFECTS[gate.kind, option](state, item, gate, text)
     drafts = about(item, decided, *consequences)
-    return Decided((*drafts, *dispatched_again(state, item)))
+    return Decided((*drafts, *dispatches.again(state, item.project)))
 
 
 def _not_open(gate: Gate) -> Conflict:
@@ -168,15 +167,6 @@ def _replaced(item: Item, gate: Gate, content: Content) -> Decided:
     )
     superseded = ev.GateSuperseded(gate=gate.id, reason="its content has changed")
     return Decided(about(item, superseded, fresh), fault=fault)
-
-
-def dispatched_again(state: State, item: Item) -> tuple[Draft, ...]:
-    """A dispatch that had halted since it needed a human goes on with what is left of its cap."""
-    dispatch = state.projects[item.project].dispatch
-    if dispatch.on or dispatch.halt_reason != HaltReason.ALL_DONE_OR_BLOCKED or dispatch.used >= dispatch.cap:
-        return ()
-    again = ev.DispatchStarted(cap=dispatch.cap, used=dispatch.used, continuous=dispatch.continuous)
-    return (Draft(again, item.project, cause=f"seq:{state.seq}"),)
 
 
 # --- what each option does ---------------------------------------------------------------------------------------

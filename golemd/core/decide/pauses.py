@@ -12,8 +12,8 @@ from golemd.api.events import Draft, Event
 from golemd.api.model import ENDED, PHASE_OVER, Item, PhaseState, Run
 from golemd.core import commands as cmd
 from golemd.core import slots
+from golemd.core.decide import dispatches
 from golemd.core.decide.common import Decided, about, is_over
-from golemd.core.decide.gates import dispatched_again
 from golemd.core.decide.phases import completion
 from golemd.core.state import State
 
@@ -39,7 +39,7 @@ def resume(state: State, call: calls.Resume, command: cmd.Asked) -> Decided:
         resumed: Event = ev.RunResumed(run=item.run, actor=command.actor)
         drafts += about(item, resumed, *_rest(state.run_of(item)))
     if paused:
-        drafts += dispatched_again(state, paused[0])
+        drafts += dispatches.again(state, paused[0].project)
     note = "" if paused else f"{call.id} is not paused"
     return Decided(tuple(drafts), note=note if call.id else _names(paused))
 

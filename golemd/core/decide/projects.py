@@ -1,4 +1,4 @@
-"""Projects and dispatches: register, configure, start and stop the mandate to work."""
+"""Projects: register, configure, remove."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Final
 from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.config import ProjectConfig
-from golemd.api.events import Draft, Event
+from golemd.api.events import Draft
 from golemd.api.faults import Conflict, Internal, Invalid
-from golemd.api.model import ATTEMPT_OVER, ENDED, HaltReason, Project
+from golemd.api.model import ENDED, Project
 from golemd.core import commands as cmd
-from golemd.core.decide.common import NOTHING, Decided
+from golemd.core.decide.common import Decided
 from golemd.core.state import State
 
-MAX_CAP: Final = 1_000_000
 _PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
@@ -85,49 +84,3 @@ def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:
         if state.projects[name].config_digest != digest
     ]
     return Decided(tuple(drafts), note=" ".join(draft.project for draft in drafts))
-
-
-def run_start(state: State, call: calls.RunStart, command: cmd.Asked) -> Decided:
-    """Turn a project's dispatch on. The same request attaches to one that is on; another is refused."""
-    project = state.project(call.project)
-    facts = command.facts
-    config = facts.config or state.config_of(project.name)
-    cap = config.execution.default_phase_cap if call.cap is None else call.cap
-    if not 0 < cap <= MAX_CAP:
-        raise Invalid("invalid_cap", f"The cap is {cap}; it must be from 1 to {MAX_CAP}.", "golemctl run --cap 20")
-    dispatch = project.dispatch
-    if dispatch.on:
-        if (call.cap is None or call.cap == dispatch.cap) and call.continuous == dispatch.continuous:
-            return Decided(note="attached")
-        kind = "continuous" if dispatch.continuous else "until done"
-        message = f"A dispatch of {project.name} is on already: cap {dispatch.cap}, {kind}."
-        raise Conflict("dispatch_active", message, "golemctl run attaches to it; golemctl stop ends it.")
-    events: list[Event] = []
-    if facts.config is not None and facts.config_digest != project.config_digest:
-        events.append(ev.ProjectConfigured(config=facts.config, digest=facts.config_digest, by="run"))
-    events.append(ev.DispatchStarted(cap=cap, continuous=call.continuous, actor=command.actor))
-    return Decided(tuple(Draft(event, project.name) for event in events))
-
-
-def run_stop(state: State, call: calls.RunStop, command: cmd.Asked) -> Decided:
-    """Turn a project's dispatch off; `now` wishes its running attempts to end as well."""
-    project = state.project(call.project)
-    dispatch = project.dispatch
-    if not dispatch.on and (dispatch.stop_now or not call.now or not _running(state, project.name)):
-        return Decided(note="nothing is dispatched")
-    halted = ev.DispatchHalted(reason=HaltReason.STOPPED, now=call.now, actor=command.actor)
-    return Decided((Draft(halted, project.name),))
-
-
-def _running(state: State, project: str) -> bool:
-    mine = (run.id for _, run in state.live_runs() if run.project == project)
-    runs = set(mine)
-    return any(each.run in runs and each.state not in ATTEMPT_OVER for each in state.attempts.values())
-
-
-def halt(state: State, command: cmd.Halt, now_us: int) -> Decided:
-    """A reason to end the dispatch has come true."""
-    if command.project not in state.projects or not state.projects[command.project].dispatch.on:
-        return NOTHING
-    halted = ev.DispatchHalted(reason=command.reason)
-    return Decided((Draft(halted, command.project, cause=f"seq:{state.seq}"),))

@@ -53,6 +53,13 @@ def adopt_child(state: State, item: str, child: str) -> None:
     state.children.setdefault(item, []).append(child)
 
 
+def count_failures(state: State, project: str, failures: int | None = None) -> None:
+    """Count one more failed phase of a project, or set the count."""
+    found = state.projects.get(project)
+    if found is not None:
+        state.projects[project] = replace(found, failures=found.failures + 1 if failures is None else failures)
+
+
 def set_dispatch(state: State, project: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Dispatch
     found = state.projects[project]
     state.projects[project] = replace(found, dispatch=replace(found.dispatch, **changes))

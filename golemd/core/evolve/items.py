@@ -20,6 +20,7 @@ from golemd.api.model import (
     Status,
 )
 from golemd.core.evolve.common import (
+    count_failures,
     merged,
     set_dispatch,
     set_item,
@@ -48,12 +49,17 @@ def _project_removed(state: State, record: Record, event: ev.ProjectRemoved) -> 
 
 
 def _dispatch_started(state: State, record: Record, event: ev.DispatchStarted) -> None:
-    dispatch = Dispatch(True, event.cap, event.used, event.continuous, started_at=record.ts, seq=record.seq)
+    named = {name: getattr(event, name) for name in ("targets", "only", "auto_advance", "then_rest", "triage")}
+    dispatch = Dispatch(True, event.cap, event.used, event.continuous, started_at=record.ts, seq=record.seq, **named)
     state.projects[record.project] = replace(state.projects[record.project], dispatch=dispatch)
 
 
 def _dispatch_halted(state: State, record: Record, event: ev.DispatchHalted) -> None:
     set_dispatch(state, record.project, on=False, halt_reason=str(event.reason), stop_now=event.now)
+
+
+def _breaker_reset(state: State, record: Record, event: ev.BreakerReset) -> None:
+    count_failures(state, record.project, 0)
 
 
 def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
@@ -132,6 +138,8 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.ProjectRemoved: _project_removed,
     ev.DispatchStarted: _dispatch_started,
     ev.DispatchHalted: _dispatch_halted,
+    ev.BreakerTripped: _nothing,
+    ev.BreakerReset: _breaker_reset,
     ev.ItemAdded: _item_added,
     ev.ItemEdited: _item_edited,
     ev.ItemTriaged: _item_triaged,

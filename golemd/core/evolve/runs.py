@@ -22,6 +22,7 @@ from golemd.api.model import (
 )
 from golemd.core.evolve.common import (
     adopt_child,
+    count_failures,
     hold_if_asked,
     noted,
     phase_of,
@@ -128,11 +129,13 @@ def _phase_verifying(state: State, record: Record, event: ev.PhaseVerifying) -> 
 def _phase_completed(state: State, record: Record, event: ev.PhaseCompleted) -> None:
     set_phase(state, event.run, event.phase, state=PhaseState.COMPLETED, ended_at=record.ts)
     set_run(state, event.run, index=state.runs[event.run].index + 1)
+    count_failures(state, record.project, 0)
     hold_if_asked(state, record.item)
 
 
 def _phase_failed(state: State, record: Record, event: ev.PhaseFailed) -> None:
     set_phase(state, event.run, event.phase, state=PhaseState.FAILED)
+    count_failures(state, record.project)
 
 
 def _phase_skipped(state: State, record: Record, event: ev.PhaseSkipped) -> None:
