@@ -12,8 +12,8 @@ from golemd.api.events import Event
 from golemd.api.faults import Conflict, Invalid
 from golemd.api.model import Actor, Item, NoteKind, PhaseState, Run, Status
 from golemd.core import commands as cmd
+from golemd.core.decide import dispatches
 from golemd.core.decide.common import Decided, about
-from golemd.core.decide.gates import dispatched_again
 from golemd.core.decide.launching import new_run
 from golemd.core.decide.phases import completion
 from golemd.core.state import State
@@ -33,7 +33,7 @@ def advance(state: State, call: calls.ItemAdvance, command: cmd.Asked) -> Decide
         return Decided(note=f"{item.id} is at {call.to} already")
     closed = (ev.GateSuperseded(gate=gate.id, reason="advanced") for gate in state.open_gates(item.id))
     note = f"its attempt {run.live} is asked to end" if run is not None and run.live else ""
-    return Decided((*about(item, *closed, *events), *dispatched_again(state, item)), note=note)
+    return Decided((*about(item, *closed, *events), *dispatches.again(state, item.project)), note=note)
 
 
 def _check_status(item: Item) -> None:
