@@ -64,7 +64,9 @@ class Environment(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
-    """The daemon's settings. `idle_timeout_minutes`: 0 is no limit; an empty `worktree_root` is the state folder."""
+    """The daemon's settings. `idle_timeout_minutes` and `logs_days`: 0 is no limit; an empty `worktree_root` is the
+    state folder.
+    """
 
     max_agents: int = 4
     max_concurrent_runs: int = 4
@@ -123,7 +125,7 @@ SETTINGS: Final = table(
         "min_free_memory_mb": COUNT,
         "max_output_mb": AT_LEAST_ONE,
         "idle_timeout_minutes": number(0.0, LONGEST_MINUTES),
-        "logs_days": later(COUNT, 30),
+        "logs_days": COUNT,
         "notify": table(Notify, {"command": COMMANDS}),
         "environment": table(_environment, {"set": ENVIRONMENT, "pass": VARIABLES, "path": text()}),
         "limits": table(Limits, LIMITS),

@@ -30,6 +30,7 @@ class World(Struct, frozen=True):
     foreign: frozenset[str] = frozenset()  # projects that another daemon holds
     notifies: bool = False  # whether there is a way to tell people something
     room: Room = Room()
+    prune_at_us: int | None = None  # when old logs are to be removed next; None: never
 
 
 class Effect(Struct, frozen=True):
@@ -96,6 +97,10 @@ class WriteReport(Effect, frozen=True):
     """Write the final report of a run that has been put away."""
 
 
+class Prune(Effect, frozen=True):
+    """Remove the logs of items that ended long ago."""
+
+
 class Plan(Struct, frozen=True):
     """What to do now; and when time alone changes something (microseconds), or None.
 
@@ -128,8 +133,9 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
 
 def _wake_at(state: State, world: World, short: str) -> int | None:
     """The next moment at which time alone changes something; nothing announces that the machine has room again."""
-    moments = [scheduler.wake_at(state, world.now_us), world.now_us + LOOK_AGAIN_US if short else None]
-    return min((moment for moment in moments if moment is not None), default=None)
+    again = world.now_us + LOOK_AGAIN_US if short else None
+    moments = [scheduler.wake_at(state, world.now_us), again, world.prune_at_us]
+    return min((moment for moment in moments if moment is not None and moment > world.now_us), default=None)
 
 
 # --- effects -----------------------------------------------------------------------------------------------------
@@ -141,6 +147,8 @@ def _effects(state: State, world: World, crowded: frozenset[str]) -> Iterator[Ef
             yield from _attempt_effects(state, world, attempt, crowded)
     if world.stopping:
         return
+    if world.prune_at_us is not None and world.prune_at_us <= world.now_us:
+        yield Prune("logs")
     for run in state.runs.values():
         if run.project not in world.foreign:
             yield from _run_effects(state, world, run, crowded)

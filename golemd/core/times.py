@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_DAY_US: Final = 86_400_000_000
+DAY_US: Final = 86_400_000_000
 _FORM: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
 
 
@@ -18,7 +18,7 @@ def micros(stamp: str) -> int:
     if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second <= 60):
         raise ValueError(f"not a time: {stamp!r}")
     fraction = int((match[7] or "0").ljust(6, "0")[:6])
-    return _days(year, month, day) * _DAY_US + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
+    return _days(year, month, day) * DAY_US + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
 
 
 def _days(year: int, month: int, day: int) -> int:
@@ -31,7 +31,7 @@ def _days(year: int, month: int, day: int) -> int:
 
 def stamp(moment_us: int) -> str:
     """The RFC 3339 UTC time, in whole seconds, of microseconds since the epoch: the opposite of `micros`."""
-    days, rest = divmod(moment_us, _DAY_US)
+    days, rest = divmod(moment_us, DAY_US)
     seconds = rest // 1_000_000
     year, month, day = _date(days)
     clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -69,6 +69,7 @@ class Context:
         self.limits = Limits(
             settings.max_agents, settings.max_concurrent_runs, settings.min_free_gb, settings.min_free_memory_mb
         )
+        self.prune_at_us: int | None = None  # when old logs are removed next; not before the daemon is ready
         self.short = ""  # what the machine has too little of, while that holds agents back
         self.alarm = parts.clock.alarm()
         self.search_path = SearchPath(parts.settings.environment.path, parts.environ)

@@ -123,12 +123,19 @@ class Engine(Context):
                 nursery.start_soon(self._plan_forever, nursery)
                 await self._settle_attempts()
                 task_status.started()
+                self._begin_to_prune()
                 await self.stop_asked.wait()
                 await self._end()
                 whole.cancel()  # connections end before the journal that they read is closed
         finally:
             self.alarm.close()
             await self.parts.journal.aclose()
+
+    def _begin_to_prune(self) -> None:
+        """Old logs are removed now, and once a day from then on, if they are to be removed at all."""
+        if self.parts.settings.logs_days:
+            self.prune_at_us = self.now_us()
+            self.wake()
 
     async def _end_when_broken(self) -> None:
         await self._broken.wait()
@@ -230,6 +237,7 @@ class Engine(Context):
             foreign=frozenset(self.state.projects.keys() - self.held.keys()),
             notifies=self.parts.notifier is not None,
             room=look_at_room(self),
+            prune_at_us=self.prune_at_us,
         )
 
     def _tell_of_shortage(self, short: str) -> None:

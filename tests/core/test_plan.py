@@ -365,3 +365,23 @@ def test_what_the_daemon_does_by_itself_names_the_record_that_it_follows_from() 
         kind, _, seq = record.cause.partition(":")
         assert (kind, world.records[int(seq) - 1].item) == ("seq", item)
         assert int(seq) <= before.seq
+
+
+# --- old logs ----------------------------------------------------------------------------------------------------
+
+
+def test_old_logs_are_removed_when_it_is_time_and_the_time_is_waited_for() -> None:
+    world, _ = begun()
+    world.calm()
+    assert world.plan().wake_at_us is None
+    world.prune_at_us = world.now_us + 5
+    assert (asked(world), world.plan().wake_at_us) == ([], world.now_us + 5)
+    world.now_us += 5
+    assert asked(world) == ["Prune"]
+    world.in_flight.add("prune:logs")
+    assert (asked(world), world.plan().wake_at_us) == ([], None), "it is under way, and no moment is left to wait for"
+    world.full = True
+    world.in_flight.clear()
+    assert "Prune" in asked(world), "room is what a full disk needs"
+    world.stopping = "end"
+    assert "Prune" not in asked(world)

@@ -109,7 +109,7 @@ def test_values_of_the_environment_are_not_shown() -> None:
         ("a = ", "golemd.toml:1: is not valid TOML: "),
         ("min_free_gb = -1", "golemd.toml:1: min_free_gb: must be between 0.0 and 1000000.0, not -1"),
         ("min_free_memory_mb = 1.5", "golemd.toml:1: min_free_memory_mb: must be a whole number, not a number"),
-        ("logs_days = 7", "golemd.toml:1: logs_days: is not available in this release; remove it or set it to 30"),
+        ("logs_days = -7", "golemd.toml:1: logs_days: must be between 0 and 1000000, not -7"),
         ("[notify]\ncommand = ['']", "golemd.toml:2: notify.command[0]: must not be empty"),
     ],
 )
@@ -120,7 +120,7 @@ def test_what_is_wrong_is_told_with_line_key_and_way_out(text: str, problem: str
 
 
 def test_all_problems_are_told_at_once() -> None:
-    assert len(bad("max_agents = 0\nlogs_days = 1\n[limits]\ntokens = 0\n")) == 3
+    assert len(bad("max_agents = 0\nlogs_days = -1\n[limits]\ntokens = 0\n")) == 3
 
 
 @pytest.mark.parametrize("line", ["tokens = 10", "token_days = 1", "snapshot_events = 500"])

@@ -126,6 +126,7 @@ class World:
         self.full = False
         self.foreign: frozenset[str] = frozenset()
         self.room = Room()
+        self.prune_at_us: int | None = None
         self.notifies = False
         self.script: dict[str, list[End]] = {}
         self.held: set[str] = set()  # phases whose agents go on until the test ends them
@@ -254,7 +255,16 @@ class World:
 
     def plan(self) -> planning.Plan:
         busy = frozenset(self.in_flight)
-        world = planning.World(self.now_us, busy, self.stopping, self.full, self.foreign, self.notifies, self.room)
+        world = planning.World(
+            now_us=self.now_us,
+            in_flight=busy,
+            stopping=self.stopping,
+            full=self.full,
+            foreign=self.foreign,
+            notifies=self.notifies,
+            room=self.room,
+            prune_at_us=self.prune_at_us,
+        )
         return planning.plan(self.state, world, self.limits)
 
     def step(self) -> bool:
@@ -405,6 +415,9 @@ class World:
         self.trees[run.id] = next(each.start_tree for each in run.phases if each.name == name)
         self.apply(cmd.ReportKept(run=effect.run, then="put_back", attempt=effect.id, ref="refs/golem/kept/x"))
 
+    def _prune(self, effect: planning.Prune) -> None:
+        self.prune_at_us = self.now_us + 86_400 * SECOND
+
     def _tidy(self, effect: planning.Tidy) -> None:
         self.apply(cmd.ReportKept(run=effect.id, then="removed"))
 
@@ -427,6 +440,7 @@ _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Commit: World._commit,
     planning.Keep: World._keep,
     planning.Tidy: World._tidy,
+    planning.Prune: World._prune,
     planning.Notify: World._notify,
     planning.WriteReport: World._write_report,
 }

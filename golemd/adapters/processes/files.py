@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +24,8 @@ from golemd.adapters.processes.records import AttemptSpec, Exit, Identity, Obser
 from golemd.api.faults import Conflict, Invalid, Unavailable
 
 MAX_RECORD_BYTES: Final = 64 * 1024
+LOGS: Final = ("stdout.log", "stderr.log", "prompt.md", "stdin")
+"""What an attempt has written and was told; everything else is small, and says what came of it."""
 ATTEMPT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,199}")
 
 _T = TypeVar("_T", Identity, Exit)
@@ -50,6 +52,10 @@ class AttemptFiles:
             return sorted(entry.name for entry in os.scandir(self.root) if ATTEMPT_ID.fullmatch(entry.name))
         except FileNotFoundError:
             return []
+
+    def remove_logs(self, chosen: Callable[[str], bool]) -> int:
+        """Remove output and prompts of the attempts that are chosen; of how many there was any. Raises OSError."""
+        return sum(_remove(self.root / attempt, LOGS) for attempt in self.ids() if chosen(attempt))
 
     def make(self, attempt: str) -> Path:
         """The folder, private and durable. Raises OSError."""
@@ -104,6 +110,14 @@ class AttemptFiles:
             raise Unavailable(
                 "could_not_fence", f"attempt {attempt}: {error.strerror}", "make room on the disk", errno=error.errno
             ) from error
+
+
+def _remove(folder: Path, names: Iterable[str]) -> bool:
+    """Remove some files of a folder; whether there was any."""
+    found = [name for name in names if os.path.lexists(folder / name)]
+    for name in found:
+        (folder / name).unlink(missing_ok=True)
+    return bool(found)
 
 
 def read_record(path: Path, kind: type[_T], attempt: str) -> _T | None:

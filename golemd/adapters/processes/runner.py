@@ -85,6 +85,12 @@ class Runner(Protocol):
     def last_output_at(self, attempt: str) -> str | None:
         """When it last wrote, RFC 3339 UTC."""
 
+    def has_logs(self, attempt: str) -> bool:
+        """Whether its output is still there."""
+
+    async def remove_logs(self, chosen: Callable[[str], bool]) -> int:
+        """Remove output and prompts of the attempts that are `chosen`; of how many there was something to remove."""
+
     async def sweep(self, live: AbstractSet[str]) -> list[int]:
         """End every process of this instance's attempts that are not `live`; the pids that were ended."""
 
@@ -294,6 +300,18 @@ class LocalRunner:
     def last_output_at(self, attempt: str) -> str | None:
         """When the output last grew, RFC 3339 UTC; None when there is none."""
         return logs.last_output_at(self._files.folder(attempt))
+
+    def has_logs(self, attempt: str) -> bool:
+        """Whether the output of an attempt is there; of one that never began there is none to miss."""
+        folder = self._files.folder(attempt)
+        return os.path.lexists(folder / "stdout.log") or not os.path.lexists(folder / "started.json")
+
+    async def remove_logs(self, chosen: Callable[[str], bool]) -> int:
+        """Remove output and prompts of the attempts that are `chosen`; of how many there was something to remove.
+
+        They must be over. Records and results stay. Raises OSError.
+        """
+        return await trio.to_thread.run_sync(self._files.remove_logs, chosen)
 
     async def sweep(self, live: AbstractSet[str], grace_seconds: float = SWEEP_GRACE_SECONDS) -> list[int]:
         """End every process that carries this instance and an attempt that is not `live`. The pids that were ended."""

@@ -16,7 +16,7 @@ from golemd.api.faults import Fault
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
-from golemd.engine.effects import attempts, examine, notices, reports, worktrees
+from golemd.engine.effects import attempts, examine, notices, prune, reports, worktrees
 
 log = logging.getLogger(__name__)
 
@@ -98,4 +98,5 @@ _EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] 
     plan.Tidy: worktrees.tidy,
     plan.Notify: notices.notify,
     plan.WriteReport: reports.write,
+    plan.Prune: prune.prune,
 }

@@ -79,6 +79,9 @@ def log_piece(engine: Context, attempt: Attempt, stream: str, offset: int) -> vi
     """A piece of an attempt's output from a byte offset on."""
     if stream not in STREAMS:
         raise Invalid("invalid_stream", f"{stream[:40]!r} is no stream.", "One of: stdout, stderr.")
+    if not engine.parts.runner.has_logs(attempt.id):
+        message = f"The logs of {attempt.id} are gone: they are kept for logs_days after its item has ended."
+        raise NotFound("logs_removed", message, f"What came of it: golemctl show {attempt.item}")
     found = engine.state.attempts.get(attempt.id)  # None when its item has ended, and been put away, since
     ended = found is None or found.state in ATTEMPT_OVER or found.state is AttemptState.EXITED
     data = engine.parts.runner.logs(attempt.id, STREAMS[stream], max(0, offset), LOG_PIECE)

@@ -98,3 +98,22 @@ async def test_the_shim_runs_from_its_source_too(here: Place, monkeypatch: pytes
 def test_watching_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), renames_into(tmp_path / "none"):
         pass
+
+
+async def test_removing_logs_leaves_records_results_and_everybody_elses(here: Place) -> None:
+    for attempt in ("A.1", "A.2", "B.1"):
+        await run(here.runner, sh("echo said; echo wrong >&2", attempt))
+        (here.folder(attempt) / "prompt.md").write_text("do it", encoding="utf-8")
+        (here.folder(attempt) / "result.json").write_text("{}", encoding="utf-8")
+    assert await here.runner.remove_logs(lambda attempt: attempt.startswith("A.")) == 2
+    assert await here.runner.remove_logs(lambda attempt: attempt.startswith("A.")) == 0
+    left = {path.name for path in here.folder("A.1").iterdir()}
+    assert left == {"exit.json", "result.json", "spec.json", "started.json"}
+    assert (here.runner.has_logs("A.1"), here.runner.has_logs("B.1"), here.runner.has_logs("C.1")) == (
+        False,
+        True,
+        True,
+    )
+    ended = here.runner.result("A.2")
+    assert ended is not None
+    assert ended.status == 0
