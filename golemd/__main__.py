@@ -20,6 +20,7 @@ import trio
 import golemd
 from golemd import service
 from golemd.adapters import journal as journals
+from golemd.adapters import machine
 from golemd.adapters.agents.environment import child_environment
 from golemd.adapters.clock import SystemClock, boot_id
 from golemd.adapters.disk import RealDisk
@@ -193,6 +194,7 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         _journal_limits(settings),
         take,
     )
+    settings = settings.on_machine(machine.total_memory())
     manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
     runner = LocalRunner(state_dir, instance, service.launch_of(manager, os.environ))
     parts = Parts(

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from golemd.core.golem_toml import AT_LEAST_ONE, COMMANDS, COUNT, ENVIRONMENT, LONGEST_MINUTES, VARIABLES
-from golemd.core.keys import Keys, Place, Problem, later, number, one_of, ordered, table, text, whole
+from golemd.core.keys import Keys, Place, Problem, later, number, one_of, ordered, shown, table, text, typed, whole
 from golemd.core.toml import SyntaxProblem, parse
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
+LEAST_MEMORY_MB: Final = 64
+MOST_MEMORY_MB: Final = 1 << 30
 
 
 class Limits(Struct, frozen=True):
@@ -65,7 +68,7 @@ class Environment(Struct, frozen=True):
 
 class Settings(Struct, frozen=True):
     """The daemon's settings. `idle_timeout_minutes` and `logs_days`: 0 is no limit; an empty `worktree_root` is the
-    state folder.
+    state folder. `max_memory_mb` is of each attempt with all its processes; 0 is what `on_machine` makes of it.
     """
 
     max_agents: int = 4
@@ -74,12 +77,21 @@ class Settings(Struct, frozen=True):
     worktree_root: str = ""
     min_free_gb: float = 5.0
     min_free_memory_mb: int = 1024
+    max_memory_mb: int = 0
     max_output_mb: int = 200
     idle_timeout_minutes: float = 15.0
     logs_days: int = 30
     notify: Notify = Notify()
     environment: Environment = Environment()
     limits: Limits = Limits()
+
+    def on_machine(self, memory_bytes: int) -> Settings:
+        """The same on a machine with so much memory: by default an attempt may use all but what is to stay free, so
+        that one that runs away meets its own limit before it meets everybody's; half of all where that is little.
+        """
+        total_mb = memory_bytes // MIB
+        default = max(total_mb - self.min_free_memory_mb, total_mb // 2)
+        return replace(self, max_memory_mb=self.max_memory_mb or default)
 
 
 def read_settings(content: str, file: str) -> Settings | list[Problem]:
@@ -95,6 +107,15 @@ def read_settings(content: str, file: str) -> Settings | list[Problem]:
 def _environment(**given: Any) -> Environment:  # noqa: ANN401 - values that the table has checked
     names = {"set": "variables", "pass": "pass_env"}  # one is a builtin's name in Python, the other a keyword
     return Environment(**{names.get(key, key): value for key, value in given.items()})
+
+
+def _memory(place: Place, value: Any) -> Any:  # noqa: ANN401 - a Reader
+    """A memory limit in which an agent can at least start, or 0 for the default."""
+    if not typed(place, value, int):
+        return UNSET
+    if value == 0 or LEAST_MEMORY_MB <= value <= MOST_MEMORY_MB:
+        return value
+    return place.refuse(f"must be 0, or between {LEAST_MEMORY_MB} and {MOST_MEMORY_MB}, not {shown(value)}")
 
 
 LIMITS: Final[Keys] = {
@@ -123,6 +144,7 @@ SETTINGS: Final = table(
         "worktree_root": text(rule=re.compile(r"(?:/.*)?", re.DOTALL), meaning="an absolute path, or empty"),
         "min_free_gb": number(0.0, 1e6),
         "min_free_memory_mb": COUNT,
+        "max_memory_mb": _memory,
         "max_output_mb": AT_LEAST_ONE,
         "idle_timeout_minutes": number(0.0, LONGEST_MINUTES),
         "logs_days": COUNT,

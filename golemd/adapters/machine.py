@@ -40,6 +40,16 @@ def _free_at(folder: Path) -> Free | None:
     return None
 
 
+def total_memory() -> int:
+    """Bytes of memory that there are."""
+    return int(psutil.virtual_memory().total)
+
+
+def total_swap() -> int:
+    """Bytes that can be swapped out at most."""
+    return int(psutil.swap_memory().total)
+
+
 def available_memory() -> int:
     """Bytes that can be had without swapping."""
     return int(psutil.virtual_memory().available)

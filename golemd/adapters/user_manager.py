@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from golemd.adapters.dbus import Connection, DBusError, Reader, Writer
+from golemd.adapters.machine import total_swap
 
 ASK_SECONDS: Final = 5.0
 UNIT_NAME_BYTES: Final = 255
@@ -40,16 +41,15 @@ class UserManager:
             return None
         return found
 
-    def start_scope(
-        self, name: str, pid: int, description: str, *, outlives: str = "", max_memory_bytes: int = 0
-    ) -> None:
+    def start_scope(self, name: str, pid: int, description: str, *, outlives: str = "", memory_bytes: int = 0) -> None:
         """Move a process into a new scope, and return when it is there. Raises OSError: not moved.
 
         `outlives`: a unit that is stopped first, when both are to be stopped, as at the end of the session.
-        `max_memory_bytes`: 0 is no limit; it holds where the memory controller is delegated to the user's manager.
+        `memory_bytes`: 0 is no limit; it holds where the memory controller is delegated to the user's manager. As much
+        again may be swapped out, but never more than half of all swap: one scope must not use that up either.
         """
         with Connection(self._socket, ASK_SECONDS) as manager:
-            body = _scope(name, pid, description, outlives, max_memory_bytes)
+            body = _scope(name, pid, description, outlives, memory_bytes)
             job = manager.call(_SYSTEMD, *_MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", body).text()
             while True:
                 removed = manager.next_signal("JobRemoved")
@@ -70,7 +70,7 @@ class UserManager:
         return self.jobs().get(unit) in _RESTARTS
 
 
-def _scope(name: str, pid: int, description: str, outlives: str, max_memory_bytes: int) -> Writer:
+def _scope(name: str, pid: int, description: str, outlives: str, memory_bytes: int) -> Writer:
     body = Writer()
 
     def entry(key: str, signature: str) -> None:
@@ -100,11 +100,15 @@ def _scope(name: str, pid: int, description: str, outlives: str, max_memory_byte
 
     def memory() -> None:
         entry("MemoryMax", "t")
-        body.u64(max_memory_bytes)
+        body.u64(memory_bytes)
+
+    def swap() -> None:
+        entry("MemorySwapMax", "t")
+        body.u64(min(memory_bytes, total_swap() // 2))
 
     body.text(name)
     body.text("fail")
-    wished = [*([order] if outlives else []), *([memory] if max_memory_bytes else [])]
+    wished = [*([order] if outlives else []), *([memory, swap] if memory_bytes else [])]
     body.structs(describe, forget_failure, delegate, processes, *wished)
     body.structs()
     return body

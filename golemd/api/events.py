@@ -360,7 +360,11 @@ class AttemptAdopted(Event, frozen=True, kw_only=True):
 
 
 class AttemptExited(Event, frozen=True, kw_only=True):
-    """The durable exit record: `reason` is empty when the program ended by itself."""
+    """The durable exit record: `reason` is empty when the program ended by itself.
+
+    `oom_kills`: how many of its processes the kernel has ended for memory; `memory_limit_mb`: the attempt's own limit,
+    if it was that which was reached.
+    """
 
     TYPE = "attempt.exited"
     attempt: str
@@ -372,6 +376,8 @@ class AttemptExited(Event, frozen=True, kw_only=True):
     cpu_s: float = 0.0
     max_rss_kb: int = 0
     ended_descendants: int = 0
+    oom_kills: int = 0
+    memory_limit_mb: int = 0
 
 
 class AttemptAccepted(Event, frozen=True, kw_only=True):

@@ -176,6 +176,8 @@ class Attempt(Struct, frozen=True):
     model: str = ""
     cost_usd: float = 0.0
     tokens: int = 0
+    oom_kills: int = 0
+    memory_limit_mb: int = 0
 
 
 class Provider(Struct, frozen=True):

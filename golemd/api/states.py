@@ -107,6 +107,7 @@ class Outcome(StrEnum):
     BAD_RESULT = "bad_result"
     TIMEOUT = "timeout"
     OUTPUT_LIMIT = "output_limit"
+    OUT_OF_MEMORY = "out_of_memory"
     TRANSIENT = "transient"
     LIMIT = "limit"
     UNUSABLE = "unusable"

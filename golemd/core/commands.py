@@ -142,6 +142,8 @@ class ReportExit(Command, frozen=True, kw_only=True):
     cpu_s: float = 0.0
     max_rss_kb: int = 0
     ended_descendants: int = 0
+    oom_kills: int = 0
+    memory_limit_mb: int = 0
 
 
 class ReportLost(Command, frozen=True, kw_only=True):

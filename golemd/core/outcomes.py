@@ -44,6 +44,7 @@ ROWS: Final[dict[str, Row]] = {
     Outcome.BAD_RESULT: _RETRY,
     Outcome.TIMEOUT: _RETRY,
     Outcome.OUTPUT_LIMIT: _RETRY,
+    Outcome.OUT_OF_MEMORY: _RETRY,
     Outcome.TRANSIENT: Row("transient"),
     Outcome.UNUSABLE: Row(""),
     Outcome.IDENTITY: Row(""),

@@ -54,6 +54,16 @@ ROWS: Final[dict[str, Row]] = {
     "timeout with half a result": retried(End(result=b"{", reason="timeout", status=None), "timeout"),
     "silence": retried(End(result=None, reason="idle", status=None), "timeout"),
     "too much output": retried(End(result=None, reason="output", status=None), "output_limit"),
+    "out of memory": retried(End(result=b"{", reason="memory", status=None, signal=9, oom_kills=1), "out_of_memory"),
+    "a part of it out of memory": retried(End(result=None, status=137, oom_kills=1), "out_of_memory"),
+    "its own trouble, out of memory": retried(
+        End(result=None, status=1, oom_kills=1, said=Said(trouble="agent")), "out_of_memory"
+    ),
+    "a bad result, a part of it out of memory": retried(End(result=b"{", oom_kills=1), "bad_result"),
+    "a result wins over a part of it out of memory": Row(End(oom_kills=1), "phase_complete"),
+    "a limit wins over a part of it out of memory": Row(
+        End(result=None, status=1, oom_kills=1, said=Said(trouble="limit")), "limit", note=NoteKind.INTERRUPTION
+    ),
     "not spawned": Row(End(not_spawned="no pids"), "transient", "transient_in_row", 5, note=NoteKind.INTERRUPTION),
     "spawn failed": Row(
         End(result=None, reason="spawn_failed"), "transient", "transient_in_row", 5, note=NoteKind.INTERRUPTION
@@ -219,6 +229,15 @@ def test_the_failure_with_its_last_lines_is_in_the_next_prompt() -> None:
         (End(result=None, status=None, signal=9), "it was ended by signal 9"),
         (End(result=None, reason="timeout"), "longer than its time limit"),
         (End(result=None, reason="idle"), "idle_timeout_minutes"),
+        (
+            End(result=None, reason="memory", signal=9, oom_kills=2, memory_limit_mb=512),
+            "it ran out of memory: 512 MB for all its processes together (max_memory_mb in golemd.toml)",
+        ),
+        (End(result=None, reason="memory", signal=9, oom_kills=1), "it ran out of memory: the machine had none left"),
+        (
+            End(result=None, status=137, oom_kills=1, memory_limit_mb=512),
+            "it ended with exit status 137, and 1 of its processes ran out of memory: 512 MB for all",
+        ),
         (End(result=None, reason="spawn_failed", error="no fork"), "no fork"),
         (End(result=None, reason="unusable"), "it cannot be started"),
         (End(result={"result": "failed", "summary": "no", "context": "because"}), "no"),

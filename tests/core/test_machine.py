@@ -40,6 +40,7 @@ AGENT_ENDS: Final = (
     End(result=None),
     End(result=b"{"),
     End(result=None, reason="timeout", status=None),
+    End(result=None, reason="memory", signal=9, status=None, oom_kills=1, memory_limit_mb=64),
     End(result=None, reason="stopped", status=None),
     End(result=None, reason="spawn_failed"),
     End(result=None, reason="unusable"),

@@ -22,6 +22,7 @@ TABLE: Final[dict[str, tuple[str, int, bool, bool]]] = {
     Outcome.BAD_RESULT: RETRIED,
     Outcome.TIMEOUT: RETRIED,
     Outcome.OUTPUT_LIMIT: RETRIED,
+    Outcome.OUT_OF_MEMORY: RETRIED,
     Outcome.TRANSIENT: ("transient", MAX_TRANSIENT_IN_ROW, True, False),
     "lost": ("lost", MAX_LOST_IN_ROW, False, False),
     "verify": ("fix", 3, False, False),

@@ -13,6 +13,7 @@ on_stop = "keep"
 worktree_root = "/var/tmp/trees"
 min_free_gb = 5
 min_free_memory_mb = 0
+max_memory_mb = 2048
 max_output_mb = 50
 idle_timeout_minutes = 0
 logs_days = 30
@@ -76,12 +77,29 @@ def test_every_key_arrives_in_the_settings() -> None:
     settings = good(EVERY_KEY)
     assert (settings.max_agents, settings.max_concurrent_runs, settings.on_stop) == (8, 6, "keep")
     assert (settings.worktree_root, settings.max_output_mb) == ("/var/tmp/trees", 50)
+    assert settings.max_memory_mb == 2048
     assert (settings.idle_timeout_minutes, settings.min_free_memory_mb, settings.min_free_gb) == (0.0, 0, 5.0)
     assert settings.notify == Notify(("tell", "me"))
     assert settings.environment.variables == {"EDITOR": "true", "TOKEN": "hunter2"}
     assert settings.environment.pass_env == ("NPM_*",)
     assert settings.environment.path == "/opt/bin:/usr/bin"
     assert settings.limits == Limits(65536, 16, 4096, 3, 2, 0.5, 65536, 7.5, 2, 131072, 262144, 65536)
+
+
+@pytest.mark.parametrize(
+    ("text", "machine_mb", "limit_mb"),
+    [
+        ("", 16_000, 14_976),
+        ("min_free_memory_mb = 0", 16_000, 16_000),
+        ("", 1_200, 600),
+        ("max_memory_mb = 0", 1_000, 500),
+        ("max_memory_mb = 2048", 1_000, 2048),
+    ],
+)
+def test_an_attempt_may_use_what_need_not_stay_free_unless_the_file_says_how_much(
+    text: str, machine_mb: int, limit_mb: int
+) -> None:
+    assert good(text).on_machine((machine_mb << 20) + 5).max_memory_mb == limit_mb
 
 
 def test_every_limit_has_a_key_and_its_default_is_allowed() -> None:
@@ -101,6 +119,8 @@ def test_values_of_the_environment_are_not_shown() -> None:
         ("max_agents = 0", "golemd.toml:1: max_agents: must be between 1 and 1000000, not 0"),
         ("max_agent = 1", "golemd.toml:1: max_agent: unknown key; did you mean max_agents?"),
         ("on_stop = 'kep'", 'golemd.toml:1: on_stop: unknown value "kep"; did you mean keep?; allowed: end, keep'),
+        ("max_memory_mb = 63", "golemd.toml:1: max_memory_mb: must be 0, or between 64 and 1073741824, not 63"),
+        ("max_memory_mb = false", "golemd.toml:1: max_memory_mb: must be a whole number, not true or false"),
         ("worktree_root = 'x'", 'golemd.toml:1: worktree_root: must be an absolute path, or empty, not "x"'),
         ("[limits]\nnesting = 1", "golemd.toml:2: limits.nesting: must be between 8 and 128, not 1"),
         ("[limits]\nmsg = 1", "golemd.toml:2: limits.msg: unknown key"),

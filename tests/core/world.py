@@ -55,6 +55,8 @@ class End(Struct, frozen=True):
     not_spawned: str = ""
     usable: bool = True
     said: cmd.Said = cmd.Said()
+    oom_kills: int = 0
+    memory_limit_mb: int = 0
 
 
 FAILS: Final = End(result={"result": "failed", "summary": "could not"})
@@ -316,7 +318,14 @@ class World:
         if end.lost:
             self.apply(cmd.ReportLost(attempt=attempt, reason="it is gone"))
         else:
-            report = cmd.ReportExit(attempt=attempt, status=end.status, signal=end.signal, reason=end.reason)
+            report = cmd.ReportExit(
+                attempt=attempt,
+                status=end.status,
+                signal=end.signal,
+                reason=end.reason,
+                oom_kills=end.oom_kills,
+                memory_limit_mb=end.memory_limit_mb,
+            )
             self.apply(report)
 
     def _next_end(self, attempt: Attempt) -> End:

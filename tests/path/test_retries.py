@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from golemd.api import calls
 from tests.path.house import House
 from tests.path.repositories import Project
 
@@ -137,6 +138,22 @@ def test_too_much_output_ends_the_attempt(house: House) -> None:
     item = project.work()
     assert house.until("attempt.exited", item)["data"]["reason"] == "output"
     assert "max_output_mb" in house.until("gate.opened", item)["data"]["question"]
+
+
+def test_an_attempt_that_uses_too_much_memory_is_ended_and_its_leftovers_are_kept(house: House) -> None:
+    house.settings(max_memory_mb=64)
+    house.start()
+    agents = house.agent("hungry", "echo half > left.txt; tail /dev/zero | cat; exit 1")
+    project = house.project(phases=[{"name": "build", "agent": "hungry", "max_retries": 1}], agents=agents)
+    item = project.work()
+    assert house.until("attempt.exited", item)["data"]["reason"] == "memory"
+    rejected = house.until("attempt.rejected", item)["data"]
+    assert (rejected["outcome"], rejected["spends"], rejected["put_back"]) == ("out_of_memory", "retry", True)
+    limit = "64 MB for all its processes together (max_memory_mb in golemd.toml)"
+    assert limit in rejected["message"]
+    kept = house.until("work.kept", item, then="put_back")["data"]
+    assert project.git("show", f"{kept['commit']}:left.txt") == "half"
+    assert limit in (house.call(calls.ItemShow(id=item, prompt=True)).prompt or "")  # what the next attempt is told
 
 
 def test_silence_ends_the_attempt(house: House) -> None:

@@ -35,6 +35,7 @@ StandardError=append:%h/golemd.log
 AGENT: Final = f"""#!/bin/sh
 echo $$ >PIPES/here
 read -r go <PIPES/go
+THEN
 echo done >a.txt
 {RESULT}
 """
@@ -220,30 +221,38 @@ class Service:
         self.machine.must("systemd-run", "--user", "--collect", *scope)  # from inside the manager's own group
         assert self.here.line() == "held"
 
-    def start_agents(self, count: int) -> list[int]:
-        """Start so many agents, each waiting at `go`; their pids, when each start is recorded."""
-        project = self._project()
+    def start_agents(self, count: int, then: str = "") -> list[int]:
+        """Start so many agents, each waiting at `go`; their pids, when each start is recorded.
+
+        `then`: a line of shell that they run before they do their work.
+        """
+        project = self._project(then)
         for number in range(count):
             self.golemctl("add", f"Item {number}", cwd=project)
-        wanted = ("--since", "1", "--type", "attempt.spawned")
-        follow = self.machine.command("golemctl", "events", "--follow", *wanted, "--json")
+        self.golemctl("run", "--detach", cwd=project)
+        self.until("attempt.spawned", count)
+        return sorted(int(self.here.line()) for _ in range(count))
+
+    def until(self, kind: str, count: int = 1) -> dict[str, Any]:
+        """Wait for the count-th record of a type; that record."""
+        follow = self.machine.command("golemctl", "events", "--follow", "--since", "1", "--type", kind, "--json")
         with subprocess.Popen([*map(str, follow)], stdout=subprocess.PIPE, text=True) as following:
             assert following.stdout is not None
             guard = threading.Timer(GUARD_SECONDS, following.kill)
             guard.start()
-            self.golemctl("run", "--detach", cwd=project)
-            spawned = [following.stdout.readline() for _ in range(count)]
+            lines = [following.stdout.readline() for _ in range(count)]
             guard.cancel()
             following.kill()
-        assert all(spawned), self.machine.said()
-        return sorted(int(self.here.line()) for _ in range(count))
+        assert all(lines), self.machine.said()
+        record: dict[str, Any] = json.loads(lines[-1])
+        return record
 
-    def _project(self) -> Path:
+    def _project(self, then: str) -> Path:
         home = self.machine.home
         project = home / "demo"
         project.mkdir()
         agent = home / "agent.sh"
-        agent.write_text(AGENT.replace("PIPES", str(home / "pipes")))
+        agent.write_text(AGENT.replace("PIPES", str(home / "pipes")).replace("THEN", then))
         agent.chmod(0o755)
         agents = {"patient": {"kind": "command", "command": [str(agent)]}}
         limits = {"max_wip": 3, "max_concurrent": 3, "max_retries": 0}
@@ -277,9 +286,14 @@ class Service:
         """The pids of the agents that the daemon knows to run."""
         return sorted(attempt["pid"] for attempt in self.status()["attempts"])
 
+    def records(self, kind: str = "") -> list[dict[str, Any]]:
+        """What has happened, of a type's beginning if one is given."""
+        found: list[dict[str, Any]] = json.loads(self.golemctl("events", "--type", kind, "--json"))
+        return found
+
     def types(self) -> list[str]:
-        """What has happened, one word a record."""
-        return [record["type"] for record in json.loads(self.golemctl("events", "--json"))]
+        """The same, one word a record."""
+        return [record["type"] for record in self.records()]
 
     def end(self, act: Callable[[int], object]) -> int:
         """Do something to the daemon that ends it, and wait for the end; the pid it had."""

@@ -163,7 +163,9 @@ def _launched(launch: Launch) -> list[str]:
     given, status = os.pipe2(os.O_CLOEXEC), os.pipe2(os.O_CLOEXEC)
     os.write(given[1], b"the spec\n")
     tell = f"exec >&{STATUS_FD}; read -r spec; echo $$ $spec; exec /bin/ls /proc/self/fd"
-    pid = launch(["/bin/sh", "-c", tell], {INSTANCE: "i" * 32, ATTEMPT: "WRK-1.1.build.1"}, given[0], status[1])
+    pid = launch(
+        ["/bin/sh", "-c", tell], {INSTANCE: "i" * 32, ATTEMPT: "WRK-1.1.build.1"}, given[0], status[1], 1 << 30
+    )
     assert os.waitpid(pid, 0)[1] == 0
     for fd in (*given, status[1]):
         os.close(fd)
@@ -195,7 +197,7 @@ def test_a_shim_never_runs_when_the_daemon_ends_before_its_gate_opens(tmp_path: 
 
             null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
             env = {INSTANCE: "i", ATTEMPT: "a"}
-            launch_in_scope(Killer(tmp_path))(["/bin/sh", "-c", f"echo made > {made}"], env, null, tells)
+            launch_in_scope(Killer(tmp_path))(["/bin/sh", "-c", f"echo made > {made}"], env, null, tells, 0)
         finally:
             os._exit(1)
     os.close(tells)

@@ -5,31 +5,60 @@ from __future__ import annotations
 import importlib.util
 import os
 import py_compile
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+HERE: Final = Path(__file__).parent
+HALVES: Final = ("shim", "shim_tree")
 STATUS_FD: Final = 3
-
-Launch = Callable[[list[str], dict[str, str], int, int], int]
-"""argv, environment, the fd that becomes standard input, the fd that becomes STATUS_FD → pid. Raises OSError."""
+UNCHECKED: Final = py_compile.PycInvalidationMode.UNCHECKED_HASH  # there is no source beside it to compare with
 
 
-def shim_file() -> str:
-    """The shim, compiled where that is possible: it starts in two thirds of the time."""
-    source = Path(__file__).with_name("shim.py")
+class Launch(Protocol):
+    """How a shim is started."""
+
+    def __call__(self, argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int, /) -> int:
+        """Its pid. `stdin` becomes its standard input, `status` its STATUS_FD; `memory_bytes` is the most that it may
+        use with all its descendants, 0 for no limit, as far as the launch can see to that. Raises OSError.
+        """
+
+
+def shim_file(state: Path) -> str:
+    """The shim of this very golemd, compiled, in the state folder: what an upgrade puts in its place is of no concern.
+
+    Compiled it starts in two thirds of the time. Where it cannot be written, it is the one of the installation.
+    """
     try:
-        return py_compile.compile(str(source), importlib.util.cache_from_source(str(source)), doraise=True) or str(
-            source
-        )
+        return str(_built(state / "shim") / "shim.pyc")
     except OSError:
-        return str(source)  # installed where we may not write
+        return str(HERE / "shim.py")
 
 
-def launch_plain(argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
-    """A Launch: a child of this process, in whatever unit this process is."""
+def _built(place: Path) -> Path:
+    """The folder with both halves of the shim, whole or not there; those of earlier golemds are removed."""
+    sources = [HERE / f"{name}.py" for name in HALVES]
+    text = b"".join(source.read_bytes() for source in sources)
+    built = place / blake2b(importlib.util.MAGIC_NUMBER + text, digest_size=8).hexdigest()
+    if not built.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+        new = place / "new"
+        new.mkdir(mode=0o700, parents=True)
+        for source in sources:
+            compiled = new / f"{source.stem}.pyc"
+            py_compile.compile(str(source), str(compiled), doraise=True, invalidation_mode=UNCHECKED)
+            with open(compiled, "rb") as file:
+                os.fsync(file.fileno())
+        new.rename(built)
+    return built
+
+
+def launch_plain(argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int = 0) -> int:
+    """A Launch: a child of this process, in whatever unit this process is; its shim sees to the memory by itself."""
     return spawn_shim(argv, env, stdin, status)
 
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
-Reason = Literal["", "stopped", "timeout", "idle", "output", "spawn_failed", "never_started"]
+Reason = Literal["", "stopped", "timeout", "idle", "output", "memory", "spawn_failed", "never_started"]
 Stream = Literal["stdout", "stderr"]
 
 _WITHOUT_A_PROGRAM: Final = frozenset({"spawn_failed", "never_started"})
@@ -32,6 +32,7 @@ class AttemptSpec(Struct, frozen=True, kw_only=True):
     wall_seconds: float = 0.0
     idle_seconds: float = 0.0
     output_bytes: int = 0
+    memory_bytes: int = 0
     grace_seconds: float = 5.0
 
     def __repr__(self) -> str:
@@ -60,7 +61,9 @@ class Exit(Struct, frozen=True, kw_only=True):
     """How an attempt ended. A program that ran has either an exit `status` or a `signal`, one that did not has neither.
 
     `reason` "" means that it ended by itself. `stage` says where a spawn failed (reserve, logs, stdin, fork, identity,
-    cwd, exec) and `errno` why. `cpu_s` and `max_rss_kb` are over the program and all its descendants.
+    cwd, exec) and `errno` why. `cpu_s` and `max_rss_kb` are over the program and all its descendants. `oom_kills`: how
+    many of them the kernel has ended for memory, as far as it tells; `memory_limit`: the limit of the attempt that was
+    reached, in bytes, 0 when it was none of its own.
     """
 
     v: Literal[1]
@@ -75,6 +78,8 @@ class Exit(Struct, frozen=True, kw_only=True):
     ended_descendants: int
     at: str
     stage: str = ""
+    oom_kills: int = 0
+    memory_limit: int = 0
 
     def __post_init__(self) -> None:
         ends = (self.status is not None) + (self.signal is not None)

@@ -111,7 +111,7 @@ class LocalRunner:
         self._files = AttemptFiles(state)
         self._instance = instance
         self._launch = launch
-        self._shim = shim_file()
+        self._shim = shim_file(state)
         self._boot_id = proctable.boot_id()
         self._locks: WeakValueDictionary[str, trio.Lock] = WeakValueDictionary()
         self._launching: set[str] = set()
@@ -183,7 +183,7 @@ class LocalRunner:
             with open(task, "wb", closefd=False) as file:
                 file.write(_marshalled(spec, {"PYTHONUNBUFFERED": "1", **spec.env, **marks}, self._boot_id))
             os.lseek(task, 0, os.SEEK_SET)
-            pid = self._launch(shim_argv(self._shim, folder), {**env, **marks}, task, writer)
+            pid = self._launch(shim_argv(self._shim, folder), {**env, **marks}, task, writer, spec.memory_bytes)
         except BaseException:
             os.close(status)
             raise
@@ -346,7 +346,7 @@ class LocalRunner:
 def _check(spec: AttemptSpec) -> None:
     """Raises Invalid `bad_spec` for what no program can be started with."""
     texts = [*spec.argv, *spec.env, *spec.env.values(), spec.cwd, spec.stdin or ""]
-    limits = [spec.wall_seconds, spec.idle_seconds, spec.output_bytes, spec.grace_seconds]
+    limits = [spec.wall_seconds, spec.idle_seconds, spec.output_bytes, spec.memory_bytes, spec.grace_seconds]
     problems = {
         "argv is empty": not spec.argv or not spec.argv[0],
         "a NUL is in argv, env or a path": any("\0" in text for text in texts),
@@ -375,6 +375,7 @@ def _marshalled(spec: AttemptSpec, env: dict[str, str], boot_id: str) -> bytes:
         "wall_seconds": float(spec.wall_seconds),
         "idle_seconds": float(spec.idle_seconds),
         "output_bytes": spec.output_bytes,
+        "memory_bytes": spec.memory_bytes,
         "grace_seconds": float(spec.grace_seconds),
     }
     return marshal.dumps(fields)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+from pathlib import Path
 from typing import Final
 
 from golemd.adapters.processes.launch import Launch, spawn_shim
@@ -25,14 +26,16 @@ _GATED: Final = ("/bin/sh", "-c", 'read -r go <&4 && exec 4<&- "$@"', "golemd-ga
 log = logging.getLogger(__name__)
 
 
-def launch_in_scope(manager: UserManager, unit: str = "", max_memory_bytes: int = 0) -> Launch:
+def launch_in_scope(manager: UserManager, unit: str = "") -> Launch:
     """A Launch whose shims are in scopes `golemd-INSTANCE-ATTEMPT.scope`, or plain ones where that fails.
 
     `unit`: the daemon's own, if it has one; when the session ends it is stopped first, and ends the attempts itself.
-    `max_memory_bytes`: of each attempt with all its processes; 0 is no limit.
     """
 
-    def launch(argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
+    warned = False
+
+    def launch(argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int) -> int:
+        nonlocal warned
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             gate = fcntl.fcntl(reader, fcntl.F_DUPFD_CLOEXEC, LOWEST_SPARE_FD)
@@ -44,7 +47,10 @@ def launch_in_scope(manager: UserManager, unit: str = "", max_memory_bytes: int 
             name = scope_name(f"golemd-{env[INSTANCE][:INSTANCE_CHARACTERS]}", attempt)
             try:
                 about = f"{attempt}, an attempt of golemd"
-                manager.start_scope(name, pid, about, outlives=unit, max_memory_bytes=max_memory_bytes)
+                manager.start_scope(name, pid, about, outlives=unit, memory_bytes=memory_bytes)
+                if memory_bytes and not warned and not _has_limit(pid):
+                    warned = True
+                    log.warning("your systemd manager cannot limit memory here: each attempt's supervisor measures it")
             except OSError as error:
                 log.warning("attempt %s runs without a scope of its own: %s", attempt, error)
             os.write(writer, b"go\n")  # the reading end is open here too: no SIGPIPE when the shell is gone
@@ -54,3 +60,9 @@ def launch_in_scope(manager: UserManager, unit: str = "", max_memory_bytes: int 
         return pid
 
     return launch
+
+
+def _has_limit(pid: int) -> bool:
+    """Whether a process is in a control group whose memory the kernel limits: a manager says yes all the same."""
+    group = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").split()[-1].removeprefix("0::")
+    return Path(f"/sys/fs/cgroup{group}/memory.max").exists()

@@ -11,7 +11,8 @@ It outlives the daemon, so it needs nothing from it: standard library only, ever
 * It is single threaded (the program's death signal is tied to the thread that forks) and a subreaper: what escapes its
   parent becomes a child here, and the end is recorded only when no descendant is left.
 * SIGTERM and SIGINT ask for the end, and asking again changes nothing; SIGQUIT takes the grace away.
-* It imports little on purpose: `json`, `signal` and `ctypes` would double its start-up time.
+* It imports little on purpose: `json`, `signal` and `ctypes` would double its start-up time. What it knows of the
+  processes below it and of their memory is in `shim_tree`, which lies beside it.
 
 On STATUS_FD it writes one line: `started`, `over` (somebody else holds the attempt, or it has run), `ended` (it could
 not be spawned; `exit.json` says why) or `failed STAGE ERRNO` (nothing could be recorded and nothing has run).
@@ -24,6 +25,13 @@ import posix
 import sys
 import time
 from _ctypes import call_function, dlopen, dlsym
+
+MYPY = False  # as type checkers understand it; `typing` costs more than all else here
+if MYPY:
+    from golemd.adapters.processes.shim_tree import Memory, descendants, send, stat_of
+else:
+    sys.path.insert(0, __file__.rpartition("/")[0])  # an isolated interpreter does not look beside a script
+    from shim_tree import Memory, descendants, send, stat_of
 
 RESERVE_BYTES = 4096  # room for exit.json, allocated before the program runs
 TICK_SECONDS = 1.0  # how often the logs are measured, at most
@@ -57,51 +65,12 @@ class Spec:
     wall_seconds: float
     idle_seconds: float
     output_bytes: int
+    memory_bytes: int
     grace_seconds: float
 
 
 class SpawnFailed(Exception):
     """The program could not be started. Its arguments: at which stage, and the errno."""
-
-
-def stat_of(pid: int | str) -> tuple[str, int, int, int]:
-    """State, parent, process group and start time (ticks since boot) of a process. OSError when it is gone."""
-    with open(f"/proc/{pid}/stat", "rb", 0) as file:
-        text = file.read(4096)
-    fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
-    return fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[19])
-
-
-def descendants(root: int) -> dict[int, tuple[int, int]]:
-    """Living descendants of `root`: pid to (process group, start time). Zombies are dead and not listed."""
-    children: dict[int, list[int]] = {}
-    found: dict[int, tuple[str, int, int]] = {}
-    for name in posix.listdir("/proc"):
-        if name.isdigit():
-            try:
-                state, parent, group, start = stat_of(name)
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(name))
-            found[int(name)] = state, group, start
-    tree = list(children.get(root, ()))
-    for pid in tree:
-        tree += children.get(pid, ())
-    return {pid: found[pid][1:] for pid in tree if found[pid][0] not in "ZX"}
-
-
-def send(pid: int, start: int, number: int) -> bool:
-    """Signal exactly this process, not one that has since been given its pid."""
-    try:
-        fd = posix.pidfd_open(pid)
-        try:
-            if same := stat_of(pid)[3] == start:
-                signal.pidfd_send_signal(fd, number)
-        finally:
-            posix.close(fd)
-    except OSError:
-        return False
-    return same
 
 
 def utc() -> str:
@@ -216,6 +185,7 @@ class Attempt:
         self.ended: set[int] = set()  # pids that were signalled
         self.cpu, self.max_rss, self.size = 0.0, 0, 0
         self.logs: tuple[int, ...] = ()
+        self.memory = Memory(spec.memory_bytes)
         self.began = self.grown = self.finished = time.monotonic()
 
     def spawn(self, status: int) -> None:
@@ -289,6 +259,8 @@ class Attempt:
             self.reason = "timeout"
         elif 0 < spec.idle_seconds <= now - self.grown:
             self.reason = "idle"
+        elif self.memory.exceeded(now):
+            self.reason, self.grace = "memory", 0.0  # what it gets to go on, it takes from everybody
         return bool(self.reason)
 
     def signal_all(self, number: int) -> None:
@@ -334,7 +306,7 @@ class Attempt:
             wakes.append(self.began + spec.wall_seconds - now)
         if spec.idle_seconds:
             wakes += self.grown + spec.idle_seconds - now, max(spec.idle_seconds / TICKS_PER_IDLE, FIRST_TICK_SECONDS)
-        if spec.output_bytes or spec.idle_seconds:
+        if spec.output_bytes or spec.idle_seconds or self.memory.is_ours_to_keep():
             self.tick = min(self.tick * 2, TICK_SECONDS)
             wakes.append(self.tick)
         return max(min(wakes), 0.001) if wakes else None
@@ -345,13 +317,19 @@ class Attempt:
         if said:
             stage, errno = said[0].decode(), int(said[1])
         end = {"v": 1, "attempt": self.spec.attempt, "status": None, "signal": None}
+        kills, limit = self.memory.kills()
         if self.status is not None and not stage:
             code = posix.waitstatus_to_exitcode(self.status)
             end["signal" if code < 0 else "status"] = abs(code)
+            if self.reason == "memory":
+                limit = self.memory.limit  # by our own measure
+            elif kills and code == -signal.SIGKILL:
+                self.reason = self.reason or "memory"  # it was not we who killed it
         why = {"reason": "spawn_failed" if stage else self.reason, "errno": errno, "stage": stage}
         took = {"duration_s": round(max(self.finished - self.began, 0.0), 6), "cpu_s": round(self.cpu, 6)}
         used = {**took, "max_rss_kb": self.max_rss, "ended_descendants": len(self.ended - {self.child})}
-        self.folder.write("exit.json", {**end, **why, **used, "at": utc()}, self.folder.reserve)
+        starved = {"oom_kills": kills, "memory_limit": limit}
+        self.folder.write("exit.json", {**end, **why, **used, **starved, "at": utc()}, self.folder.reserve)
 
 
 def tell(status: int, line: str) -> None:

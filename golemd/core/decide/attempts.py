@@ -47,6 +47,7 @@ _BY_REASON: Final = {
     "timeout": (Outcome.TIMEOUT, "it ran longer than its time limit"),
     "idle": (Outcome.TIMEOUT, "it printed nothing for too long (idle_timeout_minutes)"),
     "output": (Outcome.OUTPUT_LIMIT, "it printed more than max_output_mb"),
+    "memory": (Outcome.OUT_OF_MEMORY, "it ran out of memory"),
     "stopped": (Outcome.CANCELLED, "it was interrupted"),
     "never_started": (Outcome.CANCELLED, "it was interrupted before it began"),
 }
@@ -114,6 +115,8 @@ def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
         cpu_s=command.cpu_s,
         max_rss_kb=command.max_rss_kb,
         ended_descendants=command.ended_descendants,
+        oom_kills=command.oom_kills,
+        memory_limit_mb=command.memory_limit_mb,
     )
     events: list[Event] = [ended]
     if is_over(state.runs[attempt.run]):
@@ -195,10 +198,16 @@ def _judged(
 def how_it_ended(attempt: Attempt) -> str:
     """The end of a process in words."""
     if attempt.reason in _BY_REASON:
-        return _BY_REASON[attempt.reason][1]
-    if attempt.signal is not None:
-        return f"it was ended by signal {attempt.signal}"
-    return f"it ended with exit status {attempt.status}"
+        words = _BY_REASON[attempt.reason][1]
+    elif attempt.signal is not None:
+        words = f"it was ended by signal {attempt.signal}"
+    else:
+        words = f"it ended with exit status {attempt.status}"
+    if attempt.reason != "memory" and attempt.oom_kills:
+        words += f", and {attempt.oom_kills} of its processes ran out of memory"
+    limit = f"{attempt.memory_limit_mb} MB for all its processes together (max_memory_mb in golemd.toml)"
+    whose = limit if attempt.memory_limit_mb else "the machine had none left"
+    return f"{words}: {whose}" if attempt.reason == "memory" or attempt.oom_kills else words
 
 
 def _without_result(
@@ -210,14 +219,16 @@ def _without_result(
     """
     if attempt.reason in _NOT_STARTED:
         return _not_started(state, attempt, command, now_us)
-    outcome, message = _BY_REASON.get(attempt.reason, (Outcome.NO_RESULT, ""))
-    if outcome is Outcome.NO_RESULT and command.said.trouble:
+    if attempt.reason in _BY_REASON:
+        outcome, message = _BY_REASON[attempt.reason][0], how_it_ended(attempt)
+    elif command.said.trouble and not (attempt.oom_kills and command.said.trouble == "agent"):
         return _in_trouble(state, attempt, command.said, now_us)
-    problem = problem or command.result_problem
-    if outcome is Outcome.NO_RESULT and problem:
+    elif problem := problem or command.result_problem:
         return _reject(state, attempt, Outcome.BAD_RESULT, problem, now_us)
-    if outcome is Outcome.NO_RESULT:
-        message = f"{how_it_ended(attempt)} and left no result file"
+    elif attempt.oom_kills:
+        outcome, message = Outcome.OUT_OF_MEMORY, how_it_ended(attempt)
+    else:
+        outcome, message = Outcome.NO_RESULT, f"{how_it_ended(attempt)} and left no result file"
     return _reject(state, attempt, outcome, message + _last_words(command), now_us)
 
 

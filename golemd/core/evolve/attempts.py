@@ -100,6 +100,8 @@ def _attempt_exited(state: State, record: Record, event: ev.AttemptExited) -> No
         signal=event.signal,
         reason=event.reason,
         duration_s=event.duration_s,
+        oom_kills=event.oom_kills,
+        memory_limit_mb=event.memory_limit_mb,
         ended_at=record.ts,
     )
 

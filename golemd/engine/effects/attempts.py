@@ -110,6 +110,8 @@ def _exit_report(ended: Exit) -> cmd.ReportExit:
         cpu_s=round(ended.cpu_s, 3),
         max_rss_kb=ended.max_rss_kb,
         ended_descendants=ended.ended_descendants,
+        oom_kills=ended.oom_kills,
+        memory_limit_mb=ended.memory_limit >> 20,
     )
 
 

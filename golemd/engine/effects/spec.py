@@ -59,6 +59,7 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
         wall_seconds=minutes * 60,
         idle_seconds=settings.idle_timeout_minutes * 60,
         output_bytes=settings.max_output_mb << 20,
+        memory_bytes=settings.max_memory_mb << 20,
         grace_seconds=config.execution.grace_seconds,
     )
     return Job(spec, session)

@@ -149,9 +149,9 @@ PAUSE_BEFORE_STARTED = "shim.Folder.write = lambda *args: paused_write(True, *ar
 PAUSE_AFTER_STARTED = "shim.Folder.write = lambda *args: paused_write(False, *args)"
 
 
-def launch_file(file: str, argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
+def launch_file(file: str, argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int = 0) -> int:
     """A Launch of another file than the shim."""
-    return launch_plain([*argv[:3], file, *argv[4:]], env, stdin, status)
+    return launch_plain([*argv[:3], file, *argv[4:]], env, stdin, status, memory_bytes)
 
 
 class ChangedShim:
@@ -166,8 +166,8 @@ class ChangedShim:
         self.file = folder / "changed_shim.py"
         self.file.write_text(_CHANGED_SHIM.format(shim=str(SHIM), fifo=str(self.fifo), change=change))
 
-    def __call__(self, argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
-        return launch_file(str(self.file), argv, env, stdin, status)
+    def __call__(self, argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int) -> int:
+        return launch_file(str(self.file), argv, env, stdin, status, memory_bytes)
 
     def go_on(self) -> None:
         Path(f"{self.fifo}.go").write_text("")

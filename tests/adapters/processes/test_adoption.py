@@ -220,7 +220,7 @@ def launch_shim(folder: Path, spec: AttemptSpec) -> tuple[int, int]:
     status, writer = os.pipe2(os.O_CLOEXEC)
     task = os.memfd_create("task", os.MFD_CLOEXEC)
     os.pwrite(task, runner._marshalled(spec, spec.env, proctable.boot_id()), 0)
-    pid = launch_plain(shim_argv(shim_file(), folder), {}, task, writer)
+    pid = launch_plain(shim_argv(shim_file(folder.parents[1]), folder), {}, task, writer)
     os.close(writer)
     os.close(task)
     return status, pid

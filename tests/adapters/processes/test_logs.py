@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from golemd.adapters.processes import logs
-from golemd.adapters.processes.launch import shim_file
 from golemd.adapters.processes.watch import renames_into
-from tests.adapters.processes.helpers import SHIM, Place, run, sh
+from tests.adapters.processes.helpers import Place, run, sh
 
 
 def put(folder: Path, stream: str, data: bytes, at: int = 1_700_000_000) -> None:
@@ -78,21 +77,6 @@ async def test_the_runner_shows_the_output_of_its_attempts(here: Place) -> None:
     await run(here.runner, sh("echo one; echo two; printf '\\033[31mthree\\n'"))
     assert here.runner.tail("A.1", 2) == ["two", "three"]
     assert (here.runner.last_output_at("A.1") or "").startswith("20")
-
-
-def test_a_shim_that_cannot_be_compiled_in_place_is_run_from_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shim_file().endswith(".pyc")
-
-    def read_only(*_: object, **__: object) -> None:
-        raise PermissionError
-
-    monkeypatch.setattr("golemd.adapters.processes.launch.py_compile.compile", read_only)
-    assert shim_file() == str(SHIM)
-
-
-async def test_the_shim_runs_from_its_source_too(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(here.runner, "_shim", str(SHIM))
-    assert (await run(here.runner, sh("exit 5"))).status == 5
 
 
 def test_watching_what_is_not_there_is_an_error(tmp_path: Path) -> None:

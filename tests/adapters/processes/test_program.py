@@ -193,7 +193,7 @@ async def test_a_launch_that_fails_may_be_tried_again(here: Place) -> None:
 
 
 async def test_a_shim_that_ends_without_a_word_may_be_tried_again(here: Place) -> None:
-    def silent(argv: list[str], env: dict[str, str], stdin: int, status: int) -> int:
+    def silent(argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int) -> int:
         return os.posix_spawn("/bin/true", ["true"], env)
 
     with pytest.raises(Unavailable, match="its shim ended early"):
@@ -217,6 +217,7 @@ async def test_an_attempt_whose_identity_is_unreadable_is_not_started_again(here
         {"cwd": "here"},
         {"stdin": "prompt.md"},
         {"wall_seconds": -1.0},
+        {"memory_bytes": -1},
         {"grace_seconds": float("inf")},
         {"attempt": "../../etc"},
     ],
@@ -226,7 +227,7 @@ async def test_a_spec_that_cannot_work_is_refused_before_anything_happens(
 ) -> None:
     with pytest.raises(Invalid):
         await here.runner.submit(sh("true", **fields))
-    assert not here.state.exists()
+    assert not here.folder().parent.exists()
 
 
 async def test_an_attempt_runs_once_however_often_it_is_submitted(here: Place, tmp_path: Path) -> None:
