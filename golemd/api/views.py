@@ -290,7 +290,7 @@ class WhyView(Struct, frozen=True, kw_only=True):
 
 
 class Pong(Struct, frozen=True, kw_only=True):
-    """The daemon answers."""
+    """The daemon answers. `seq` is its newest durable record."""
 
     version: str
     pid: int

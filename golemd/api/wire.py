@@ -30,6 +30,8 @@ MSGID_MAX: Final = 2**32 - 1
 INTEGER_MAX: Final = 2**53
 EMPTY_MAP: Final = Raw(b"\x80")
 LOOKS: Final = 32  # how often, on average, a trusting framer looks at a byte before it leaves the rest to the scanner
+PLAIN_BYTES: Final = 1 << 12  # a longer message is never looked at as a plain one
+PLAIN_NESTING: Final = 4  # lists and maps in each other of a plain request: itself, its parameters, their map, a value
 
 
 class WireLimits(Struct, frozen=True):
@@ -127,14 +129,24 @@ _ACCEPTABLE: Final[dict[int, Callable[[int], bool]]] = {
 }
 
 
+# A plain request has no byte that begins what the scanner must judge (a float, an integer of 64 bits, an extension),
+# and its parameters are a map of text to values that hold no more than lists or maps of such.
+_HARMLESS: Final = bytes(
+    set(range(256)) - {0xC1, 0xC7, 0xC8, 0xC9, 0xCA, 0xCB, 0xCF, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8}
+)
+_Leaf = None | bool | int | str
+_check_plain: Final = msgspec.msgpack.Decoder(dict[str, _Leaf | list[_Leaf] | dict[str, _Leaf]]).decode
+
+
 class Scanner:
     """Finds the end of one MessagePack value in bytes that grow, and checks what is in it. Builds nothing."""
 
     def __init__(self, limits: WireLimits) -> None:
         self._limits = limits
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Forget what was scanned: other bytes are to come."""
         self._position = 0  # of the first token that has not been passed
         self._needed = 1  # bytes without which the next look is in vain
         self._left = 1  # values still to come in the innermost open container
@@ -188,7 +200,7 @@ class Scanner:
         if left:
             self._position, self._needed, self._left, self._is_map = position, end, left, is_map
             return None
-        self._begin()
+        self.begin()
         return end
 
     def _open(self, kind: int, amount: int) -> None:
@@ -215,7 +227,8 @@ class Framer:
 
     After feed(), ask next_message() until it answers None; so no more is held than one message and one piece.
     `trusting` is for the side that listens to its own daemon: a message that came whole is then taken as msgspec finds
-    it, thirty times faster, and the values in it need not have been checked.
+    it, thirty times faster, and the values in it need not have been checked. Otherwise a short request of plain values
+    that came whole is taken so too: what the scanner would find is known of it without looking at each byte.
     """
 
     def __init__(self, limits: WireLimits | None = None, *, trusting: bool = False) -> None:
@@ -225,6 +238,8 @@ class Framer:
         self._error: WireError | None = None
         self._trusting = trusting
         self._looked = 0  # bytes that looks at an unfinished message have cost
+        shallow = self._limits.nesting < PLAIN_NESTING
+        self._plain_bytes = 0 if shallow else min(PLAIN_BYTES, self._limits.message_bytes, self._limits.elements)
 
     @property
     def mid_message(self) -> bool:
@@ -244,7 +259,9 @@ class Framer:
         if not self._buffer:
             return None
         try:
-            return self._whole() if self._may_look() else self._scanned()
+            if self._trusting:
+                return self._whole() if self._may_look() else self._scanned()
+            return self._plain() or self._scanned()
         except Fault as fault:
             self._error = WireError(fault, _legible_msgid(self._buffer))
             self._buffer = bytearray()
@@ -252,7 +269,7 @@ class Framer:
 
     def _may_look(self) -> bool:
         size = len(self._buffer)
-        return self._trusting and size <= self._limits.message_bytes and self._looked <= LOOKS * size
+        return size <= self._limits.message_bytes and self._looked <= LOOKS * size
 
     def _scanned(self) -> Message | None:
         end = self._scanner.scan(self._buffer)
@@ -272,10 +289,31 @@ class Framer:
                 return self._scanned()
             self._looked += len(self._buffer)
             return None
-        self._buffer = bytearray()
-        self._scanner = Scanner(self._limits)
-        self._looked = 0
+        self._take()
         return message
+
+    def _plain(self) -> Request | None:
+        """What is held, if it is one plain request. Every value in it takes a byte, so it cannot be too many."""
+        if len(self._buffer) > self._plain_bytes:
+            return None
+        data = bytes(self._buffer)
+        if data.translate(None, _HARMLESS):
+            return None
+        try:
+            message = _shape(_frames.decode(data))
+            if not isinstance(message, Request):
+                return None
+            _check_plain(message.params)
+        except (ValueError, Fault):
+            return None
+        self._take()
+        return message
+
+    def _take(self) -> None:
+        """All that is held was one message."""
+        self._buffer = bytearray()
+        self._scanner.begin()
+        self._looked = 0
 
 
 def _is_truncation(error: Exception) -> bool:

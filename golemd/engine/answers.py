@@ -116,9 +116,6 @@ def _project_ready(
 def _removed(
     engine: Context, call: calls.ProjectRemove, project: str, item: str, note: str, repeated: bool
 ) -> tuple[views.ProjectView, ...]:
-    lock = engine.held.pop(project, None) if project not in engine.state.projects else None
-    if lock is not None:
-        lock.release()
     return project_list(engine, calls.ProjectList())
 
 

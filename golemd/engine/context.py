@@ -81,6 +81,7 @@ class Context:
         self.stopping = ""
         self.stop_asked = trio.Event()
         self.started_at = trio.current_time()
+        self._settling = 0  # how many wait until all that the state holds is durable
         self._wake = trio.Event()
         self._moved = trio.Event()
         self._turned = trio.Event()
@@ -116,10 +117,20 @@ class Context:
             raise
 
     async def settled(self) -> None:
-        """Return when all that the state holds is durable."""
+        """Return when all that the state holds is durable. Clients' changes give way to whoever waits here."""
         journal = self.parts.journal
-        while journal.durable_seq < self.state.seq:
-            await journal.durable(self.state.seq)
+        self._settling += 1
+        try:
+            while journal.durable_seq < self.state.seq:
+                await journal.durable(self.state.seq)
+        finally:
+            self._settling -= 1
+
+    async def give_way(self) -> None:
+        """Let those go first who wait until all is durable, if there are any: once, so that nobody waits for ever."""
+        if self._settling:
+            await self.parts.journal.durable(self.state.seq)
+            await trio.lowlevel.checkpoint()
 
     async def report(self, command: cmd.Command) -> None:
         """Let the daemon's own report take effect, and return when it is durable."""

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import os
-import pwd
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
 import trio
-from msgspec.structs import replace
 
 import golemd
 from golemd.adapters.socket import Session
 from golemd.api import calls
 from golemd.api.faults import Fault, Unavailable
-from golemd.api.model import Actor, AttemptState
+from golemd.api.model import AttemptState
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
-from golemd.core import tokens
-from golemd.engine import answers, effects, prepare, queries, streams
-from golemd.engine.context import ROOM_SECONDS, Context
+from golemd.core.state import State
+from golemd.engine import effects, prepare, queries, streams
+from golemd.engine.changes import Changes
+from golemd.engine.context import ROOM_SECONDS, Context, Parts
 from golemd.engine.effects import worktrees
 from golemd.engine.queries import daemon
 from golemd.engine.room import look_at_room
@@ -35,18 +33,23 @@ SETTLE_SECONDS: Final = 5.0  # for all attempts of an earlier daemon together, b
 class Engine(Context):
     """Turns commands into durable facts, and durable facts into doing."""
 
+    def __init__(self, parts: Parts, state: State) -> None:
+        super().__init__(parts, state)
+        self.changes = Changes(self)
+
     # --- the way of a call -----------------------------------------------------------------------------------------
 
     def handle(self, call: calls.Call[Any], session: Session) -> Any:  # noqa: ANN401 - the reply that the call declares
         """The socket's handler: a plain value when it can be answered at once, otherwise something to await."""
         agent = session.caller.agent or ""
         if isinstance(call, calls.Change):
-            return self._change(call, session, agent)
+            return self.changes.ask(call, session)
         prepare.admit(self.state, call, agent)
         if isinstance(call, calls.Shutdown):
             return self._shutdown(call)
         answer = streams.STREAMS.get(type(call)) or queries.QUERIES[type(call)]
-        if self.parts.journal.durable_seq >= self.state.seq and type(call) not in queries.SLOW:
+        durable = self.parts.journal.durable_seq >= self.state.seq and type(call) not in queries.SLOW
+        if durable or type(call) in queries.AT_ONCE:
             return answer(self, call)
         return self._look(answer, call)
 
@@ -58,50 +61,6 @@ class Engine(Context):
             found = await found
         await self.settled()
         return found
-
-    async def _change(self, call: calls.Change[Any], session: Session, agent: str) -> Any:  # noqa: ANN401 - as above
-        """The way of a changing call, with all that repeating it safely takes."""
-        if self.stopping:
-            raise Unavailable("stopping", "golemd is stopping.", "Try again when it runs.")
-        prepare.admit(self.state, call, agent)
-        body = tokens.body_of(call)
-        use = tokens.earlier_use(self.state, call, body, self.now_us())
-        if use is None:
-            self._require_room()
-            actor = self._actor(session, call.client)
-            facts = await prepare.facts_for(self, call, actor)
-            use = tokens.earlier_use(self.state, call, body, self.now_us())
-        if use is not None:
-            await self.settled()
-            return answers.answer(self, call, use.project, use.item, repeated=True)
-        command = cmd.Asked(call=call, actor=actor, agent=agent, facts=facts)
-        decided, records = self.apply(command, body=body if call.token else "", token=call.token)
-        first = records[0] if records else None
-        await self.settled()
-        if decided.fault is not None:
-            raise decided.fault
-        project, item = (first.project, first.item) if first else (self._project_at(facts.common_dir), "")
-        answer = answers.answer(self, call, project, item, note=decided.note)
-        return replace(answer, warnings=facts.warnings) if facts.warnings else answer
-
-    def _require_room(self) -> None:
-        """Refuse a change while the journal's reserve cannot be renewed; the ends of attempts still go in."""
-        journal = self.parts.journal
-        if journal.degraded and not journal.poke():
-            message = "The disk is full, and nothing is changed until there is room."
-            raise Unavailable(effects.DISK_FULL, message, "Make room on it; golemd goes on by itself.")
-
-    def _project_at(self, common_dir: str) -> str:
-        """The name of the project with this git folder, or an empty text."""
-        return next((each.name for each in self.state.projects.values() if each.common_dir == common_dir), "")
-
-    def _actor(self, session: Session, client: str) -> Actor:
-        uid = session.caller.uid
-        try:
-            user = pwd.getpwuid(uid).pw_name
-        except KeyError:
-            user = ""
-        return Actor(uid=uid, user=user, host=socket.gethostname(), client=client[:128])
 
     def _shutdown(self, call: calls.Shutdown) -> Any:  # noqa: ANN401 - as above
         keep = call.keep_agents or self.parts.settings.on_stop == "keep"
@@ -120,12 +79,14 @@ class Engine(Context):
                 await self._begin()
                 nursery.start_soon(self._ring)
                 nursery.start_soon(self.search_path.keep)
+                nursery.start_soon(self.changes.run)
                 nursery.start_soon(self._plan_forever, nursery)
                 await self._settle_attempts()
                 task_status.started()
                 self._begin_to_prune()
                 await self.stop_asked.wait()
                 await self._end()
+                await self.changes.answered()
                 whole.cancel()  # connections end before the journal that they read is closed
         finally:
             self.alarm.close()

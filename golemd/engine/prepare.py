@@ -31,6 +31,11 @@ class Unusable(Exception):
     """An agent's program cannot be started, and trying again cannot help."""
 
 
+def needs_facts(call: calls.Change[Any]) -> bool:
+    """Whether the call's decision needs to know more than the state."""
+    return type(call) in _FACTS
+
+
 async def facts_for(engine: Context, call: calls.Change[Any], actor: Actor) -> cmd.Facts:
     """What the call's decision needs to know of the world."""
     fetch = _FACTS.get(type(call))
@@ -84,6 +89,13 @@ def hold(engine: Context, project: str, common_dir: Path) -> None:
     """Hold a project against other daemons. Raises Conflict `project_held`, naming the holder."""
     if project not in engine.held:
         engine.held[project] = workspace.hold_project(common_dir, str(engine.parts.state_dir))
+
+
+def let_go(engine: Context, project: str) -> None:
+    """Let other daemons hold a project that is registered here no longer."""
+    lock = engine.held.pop(project, None) if project not in engine.state.projects else None
+    if lock is not None:
+        lock.release()
 
 
 # --- one row per call --------------------------------------------------------------------------------------------

@@ -142,6 +142,37 @@ def test_a_damaged_message_raises_nothing_but_a_wire_error(message: bytes, data:
                 assert trusting or plain(found)[0] in (0, 1, 2)
 
 
+plain_leaves = st.none() | st.booleans() | st.integers(-(2**31), 2**32 - 1) | texts
+plain_maps = st.dictionaries(
+    texts, plain_leaves | st.lists(plain_leaves, max_size=5) | st.dictionaries(texts, plain_leaves)
+)
+
+
+@given(st.builds(encode_request, msgids, texts, plain_maps | maps), st.data())
+def test_a_request_that_came_whole_is_taken_exactly_when_the_scanner_would_take_it(
+    message: bytes, data: st.DataObject
+) -> None:
+    spoilt = bytearray(message)
+    for _ in range(data.draw(st.integers(0, 2))):
+        spoilt[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
+    whole, scanning = Framer(), Framer(WireLimits(nesting=32))
+    scanning._plain_bytes = 0
+    found: list[Message | str | None] = []
+    for framer in (whole, scanning):
+        framer.feed(bytes(spoilt))
+        try:
+            found.append(framer.next_message())
+        except WireError as error:
+            found.append(error.fault.message)
+    assert found[0] == found[1]
+
+
+def test_a_shallow_limit_leaves_every_request_to_the_scanner() -> None:
+    deep = encode_request(1, "m", {"v": {}})
+    assert refusal(deep, WireLimits(nesting=3)).fault.code == "too_deep"
+    assert read(deep, WireLimits(nesting=4))
+
+
 @given(st.recursive(leaves | st.floats() | st.integers(-(2**63), 2**64 - 1), st.lists, max_leaves=10))
 def test_what_passes_the_framer_is_clean(value: Any) -> None:
     def clean(value: Any) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -86,6 +86,8 @@ class Journal:
         self._failure: JournalFailed | None = None
         self._closed = False
         self._pending = _Batch()
+        self._gathering = 0
+        self._due = False  # a gathering is over, and what it staged is not to wait for the next one
         self._inflight: _Batch | None = None
         self._flushing = trio.Lock()
         self._wake = trio.Event()
@@ -132,6 +134,17 @@ class Journal:
         """Whether a write, sync or rename has failed. It stays so."""
         return self._failure is not None
 
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """More is to be staged soon: what is staged meanwhile is flushed together, afterwards."""
+        self._gathering += 1
+        try:
+            yield
+        finally:
+            self._gathering -= 1
+            self._due = bool(self._pending.parts)
+            self._wake.set()
+
     def stage(
         self, drafts: Sequence[Draft], *, body: str = "", cause: str = "", essential: bool = False
     ) -> list[Record]:
@@ -151,7 +164,8 @@ class Journal:
             raise self._fail(error) from error
         self._last_us = now
         self._add(lines, records, size)
-        self._wake.set()
+        if not self._gathering:
+            self._wake.set()
         return records
 
     async def durable(self, seq: int) -> None:
@@ -183,7 +197,7 @@ class Journal:
             self._wake = trio.Event()
             if self._failure is not None:
                 self._check()
-            while self._pending.parts:
+            while self._pending.parts and (self._due or not self._gathering):
                 async with self._flushing:
                     await self._flush()
                 await trio.lowlevel.checkpoint()  # who was just answered may join the next batch
@@ -312,7 +326,7 @@ class Journal:
         batch = self._pending
         if not batch.parts:
             return
-        self._pending, self._inflight = _Batch(), batch
+        self._pending, self._inflight, self._due = _Batch(), batch, False
         tiny = len(batch.parts) <= self._limits.inline_flush_records and batch.size <= _INLINE_BYTES
         begun = self._timer()
         try:

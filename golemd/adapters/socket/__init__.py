@@ -4,15 +4,15 @@ Rules:
 * What one client sends or leaves unread ends or delays no other: every connection has its own task, every limit its
   name in SocketLimits, and a connection that has much to say gives way after TURN messages.
 * A call that the handler answers at once is answered in the task that read it; calls that must wait run beside each
-  other, and their answers come as they are ready. Calls that have begun are carried to their end even when the
-  client has gone; only streams end with their connection.
+  other, as tasks or as a Later that somebody else gives, and their answers come as they are ready. Calls that have
+  begun are carried to their end even when the client has gone; only streams end with their connection.
 * All bytes of a connection leave through its Outbox, whole and in order.
 * The folder of the socket, ours alone, is the guard; the mode of the socket and the credentials of the other side
   come on top. The caller holds the daemon's lock, so what lies at the path is stale and may be replaced.
 * While nothing happens nothing wakes.
 """
 
-from golemd.adapters.socket.connection import Caller, Decode, Handler, Session, SocketLimits, Stream
+from golemd.adapters.socket.connection import Caller, Decode, Handler, Later, Session, SocketLimits, Stream
 from golemd.adapters.socket.place import connect_address, peer_credentials
 from golemd.adapters.socket.server import Classify, serve
 
@@ -21,6 +21,7 @@ __all__ = [
     "Classify",
     "Decode",
     "Handler",
+    "Later",
     "Session",
     "SocketLimits",
     "Stream",

@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -80,7 +81,24 @@ class Stream(Struct, frozen=True):
     produce: Callable[[Session, int], Awaitable[None]]
 
 
-Handler = Callable[[Any, Session], Any]  # a reply, a Stream, or a coroutine of either; what it raises is the answer too
+class Later:
+    """A handler's answer that is still to come: whoever promised it gives it once, a reply or what is to be raised."""
+
+    __slots__ = ("take",)
+
+    def __init__(self) -> None:
+        self.take: Callable[[object], None] = _drop
+
+    def give(self, answer: object) -> None:
+        self.take(answer)
+
+
+def _drop(answer: object) -> None:
+    """Nobody waits for the answer."""
+
+
+# A reply, a Stream, a Later, or a coroutine of a reply or Stream; what it raises is the answer too.
+Handler = Callable[[Any, Session], Any]
 Decode = Callable[[str, Raw], Any]  # method and parameters → call, or raises a Fault
 
 
@@ -158,6 +176,8 @@ class Connection:
         self._framer = Framer(self._limits.wire)
         self._begun_at: float | None = None  # when the message that is not yet whole began
         self._in_flight = 0
+        self._owed = 0  # answers that are still to be given
+        self._given = trio.lowlevel.ParkingLot()
 
     async def run(self) -> None:
         """Read, answer, and close the socket at the end."""
@@ -167,6 +187,8 @@ class Connection:
                 async with trio.open_nursery() as self._calls, trio.open_nursery() as self._streams:
                     await self._read()
                     self._streams.cancel_scope.cancel()
+                while self._owed:
+                    await self._given.park()
                 with trio.move_on_after(self._limits.finish_seconds):
                     await self._outbox.below(0)
                 sending.cancel_scope.cancel()
@@ -233,11 +255,26 @@ class Connection:
         except Exception as error:
             self._outbox.push(encode_error(request.msgid, _fault_of(error)))
             return
-        if inspect.iscoroutine(answer):
+        if isinstance(answer, Later):
+            self._in_flight += 1
+            self._owed += 1
+            answer.take = partial(self._take_answer, request.msgid)
+        elif inspect.iscoroutine(answer):
             self._in_flight += 1
             self._calls.start_soon(self._finish, request.msgid, answer)
         else:
             self._answer(request.msgid, answer)
+
+    def _take_answer(self, msgid: int, answer: object) -> None:
+        """What was promised for later has come."""
+        self._in_flight -= 1
+        self._owed -= 1
+        if isinstance(answer, Exception):
+            self._outbox.push(encode_error(msgid, _fault_of(answer)))
+        else:
+            self._answer(msgid, answer)
+        self._outbox.flush()
+        self._given.unpark_all()
 
     async def _finish(self, msgid: int, answering: Awaitable[object]) -> None:
         try:

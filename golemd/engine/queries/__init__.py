@@ -22,4 +22,5 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.JournalVerify: records.verify,
     calls.ReportShow: reports.show,
 }
+AT_ONCE: Final = frozenset({calls.Ping, calls.Describe})  # they read nothing that may not be durable yet
 SLOW: Final = frozenset({calls.GateShow, calls.JournalVerify, calls.ReportShow})  # they ask git or read much

@@ -17,7 +17,10 @@ from golemd.engine.queries.common import clock, wanted
 
 def ping(engine: Context, call: calls.Ping) -> views.Pong:
     return views.Pong(
-        version=golemd.__version__, pid=os.getpid(), seq=engine.state.seq, state_dir=str(engine.parts.state_dir)
+        version=golemd.__version__,
+        pid=os.getpid(),
+        seq=engine.parts.journal.durable_seq,
+        state_dir=str(engine.parts.state_dir),
     )
 
 

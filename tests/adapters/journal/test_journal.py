@@ -145,6 +145,32 @@ async def test_writers_share_syncs_and_each_is_durable_when_it_is_told_so(tmp_pa
     assert len(await replay(tmp_path)) == 641
 
 
+async def test_what_is_gathered_is_flushed_together_when_the_gathering_is_over(tmp_path: Path) -> None:
+    done: Counter[str] = Counter()
+    async with opened(tmp_path, watched(RealDisk(), lambda name: done.update([name]))) as journal:
+        await journal.durable(journal.stage(drafts("before"))[-1].seq)
+        done.clear()
+        with journal.gathering():
+            for reason in ("one", "two"):
+                journal.stage(drafts(reason))
+                await trio.testing.wait_all_tasks_blocked()
+            assert (journal.durable_seq, done["fdatasync"]) == (1, 0)
+        await journal.durable(3)
+        assert done["fdatasync"] == 1
+
+
+async def test_a_gathering_that_follows_at_once_does_not_hold_up_the_one_before(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        with journal.gathering():
+            journal.stage(drafts("one"))
+        with journal.gathering():
+            await journal.durable(1)
+            journal.stage(drafts("two"))
+            await trio.testing.wait_all_tasks_blocked()
+            assert journal.durable_seq == 1
+        await journal.durable(2)
+
+
 async def test_small_quick_flushes_run_in_the_loop_and_others_in_a_thread(tmp_path: Path) -> None:
     for seconds, expected in ((0.0, {True}), (0.001, {False})):
         now = 0.0
