@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from golemd.api.faults import Conflict
+from golemd.api.scanner import Scanner
 from golemd.api.wire import (
     INTEGER_MAX,
     MSGID_MAX,
@@ -19,7 +20,6 @@ from golemd.api.wire import (
     Notification,
     Request,
     Response,
-    Scanner,
     WireError,
     WireLimits,
     encode_error,

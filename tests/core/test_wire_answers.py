@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from golemd.api.faults import Conflict, Fault, WireFault, from_wire
+from golemd.api.scanner import Scanner
 from golemd.api.wire import (
     ANSWER_LIMITS,
     LOOKS,
     Framer,
     Message,
     Response,
-    Scanner,
     WireError,
     WireLimits,
     encode_error,
