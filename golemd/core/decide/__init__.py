@@ -16,6 +16,7 @@ from golemd.core.decide import (
     advance,
     agents,
     attempts,
+    checks,
     daemon,
     dispatches,
     gates,
@@ -49,7 +50,7 @@ _ASKED: Final[dict[type[calls.Call[Any]], Callable[[State, Any, cmd.Asked], Deci
 _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
     cmd.Promote: launching.promote,
     cmd.Launch: launching.launch,
-    cmd.PlanVerify: phases.plan_verify,
+    cmd.PlanVerify: checks.plan_verify,
     cmd.Halt: dispatches.halt,
     cmd.Unpark: attempts.unpark,
     cmd.ReportDaemonStarted: daemon.started,

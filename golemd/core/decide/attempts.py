@@ -25,6 +25,7 @@ from golemd.api.model import (
 from golemd.core import commands as cmd
 from golemd.core import outcomes
 from golemd.core.decide import triage
+from golemd.core.decide.checks import verified
 from golemd.core.decide.common import (
     NOTHING,
     Decided,
@@ -39,18 +40,10 @@ from golemd.core.decide.common import (
 )
 from golemd.core.decide.follow_ups import follow_ups
 from golemd.core.decide.phases import next_round, verify_or_commit
+from golemd.core.decide.verdicts import BY_REASON, NOT_STARTED, decided, how_it_ended, not_started, reject
 from golemd.core.evolve.common import merged
 from golemd.core.results import Result, read_result
 from golemd.core.state import State
-
-_BY_REASON: Final = {
-    "timeout": (Outcome.TIMEOUT, "it ran longer than its time limit"),
-    "idle": (Outcome.TIMEOUT, "it printed nothing for too long (idle_timeout_minutes)"),
-    "output": (Outcome.OUTPUT_LIMIT, "it printed more than max_output_mb"),
-    "memory": (Outcome.OUT_OF_MEMORY, "it ran out of memory"),
-    "stopped": (Outcome.CANCELLED, "it was interrupted"),
-    "never_started": (Outcome.CANCELLED, "it was interrupted before it began"),
-}
 
 _BY_TROUBLE: Final = {
     "transient": Outcome.TRANSIENT,
@@ -58,15 +51,6 @@ _BY_TROUBLE: Final = {
     "agent": Outcome.FAILED,
     "fatal": Outcome.UNUSABLE,
 }
-
-_NOT_STARTED: Final = {
-    "spawn_failed": (Outcome.TRANSIENT, "it could not be started"),
-    "unusable": (Outcome.UNUSABLE, "it cannot be started"),
-}
-
-
-def _decided(state: State, item: Item, *events: Event | Draft) -> Decided:
-    return Decided(about(item, *events, cause=cause_of(state, item.id)), essential=True)
 
 
 def spawned(state: State, command: cmd.ReportSpawned, now_us: int) -> Decided:
@@ -88,7 +72,7 @@ def spawned(state: State, command: cmd.ReportSpawned, now_us: int) -> Decided:
         )
     if command.adopted:
         events.append(ev.AttemptAdopted(attempt=attempt.id, pid=command.pid))
-    return _decided(state, state.items[attempt.item], *events) if events else NOTHING
+    return decided(state, state.items[attempt.item], *events) if events else NOTHING
 
 
 def not_spawned(state: State, command: cmd.ReportNotSpawned, now_us: int) -> Decided:
@@ -97,7 +81,7 @@ def not_spawned(state: State, command: cmd.ReportNotSpawned, now_us: int) -> Dec
     if attempt is None or attempt.state is not AttemptState.PLANNED:
         return NOTHING
     outcome = Outcome.TRANSIENT if command.usable else Outcome.UNUSABLE
-    return _reject(state, attempt, outcome, command.message, now_us)
+    return reject(state, attempt, outcome, command.message, now_us)
 
 
 def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
@@ -121,7 +105,7 @@ def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
     events: list[Event] = [ended]
     if is_over(state.runs[attempt.run]):
         events.append(ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over"))
-    return _decided(state, state.items[attempt.item], *events)
+    return decided(state, state.items[attempt.item], *events)
 
 
 def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
@@ -136,7 +120,7 @@ def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
     if verdict.exhausted and not is_over(run) and not run.leaving:
         reason = f"its process was lost {outcomes.MAX_LOST_IN_ROW + 1} times in a row: {command.reason}"
         events += fail(item, run, "lost", reason, attempt.id)
-    return _decided(state, item, *events)
+    return decided(state, item, *events)
 
 
 def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
@@ -174,13 +158,13 @@ def _judged(
 ) -> Decided:
     if is_over(run):
         rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over")
-        return _decided(state, item, rejected)
+        return decided(state, item, rejected)
     if run.leaving:
-        return _reject(state, attempt, Outcome.CANCELLED, "its phase was left", now_us)
+        return reject(state, attempt, Outcome.CANCELLED, "its phase was left", now_us)
     if attempt.kind is AttemptKind.VERIFY:
-        return _verified(state, item, run, phase, attempt, command, now_us)
+        return verified(state, item, run, phase, attempt, command, now_us)
     if command.trouble:
-        return _reject(state, attempt, Outcome.HISTORY, command.trouble, now_us)
+        return reject(state, attempt, Outcome.HISTORY, command.trouble, now_us)
     data = command.result
     if data is None and command.said.success:
         data = command.said.answer
@@ -191,23 +175,8 @@ def _judged(
         return _without_result(state, attempt, command, now_us, problem=result)
     if (result.item_id, result.phase) != (item.id, phase.name):
         told = f"its result is for {result.item_id[:80]!r}, phase {result.phase[:80]!r}"
-        return _reject(state, attempt, Outcome.IDENTITY, told, now_us)
+        return reject(state, attempt, Outcome.IDENTITY, told, now_us)
     return _accept(state, item, run, phase, attempt, result, command, now_us)
-
-
-def how_it_ended(attempt: Attempt) -> str:
-    """The end of a process in words."""
-    if attempt.reason in _BY_REASON:
-        words = _BY_REASON[attempt.reason][1]
-    elif attempt.signal is not None:
-        words = f"it was ended by signal {attempt.signal}"
-    else:
-        words = f"it ended with exit status {attempt.status}"
-    if attempt.reason != "memory" and attempt.oom_kills:
-        words += f", and {attempt.oom_kills} of its processes ran out of memory"
-    limit = f"{attempt.memory_limit_mb} MB for all its processes together (max_memory_mb in golemd.toml)"
-    whose = limit if attempt.memory_limit_mb else "the machine had none left"
-    return f"{words}: {whose}" if attempt.reason == "memory" or attempt.oom_kills else words
 
 
 def _without_result(
@@ -217,19 +186,19 @@ def _without_result(
 
     One that was stopped while it wrote its result is interrupted, not at fault.
     """
-    if attempt.reason in _NOT_STARTED:
-        return _not_started(state, attempt, command, now_us)
-    if attempt.reason in _BY_REASON:
-        outcome, message = _BY_REASON[attempt.reason][0], how_it_ended(attempt)
+    if attempt.reason in NOT_STARTED:
+        return not_started(state, attempt, command, now_us)
+    if attempt.reason in BY_REASON:
+        outcome, message = BY_REASON[attempt.reason][0], how_it_ended(attempt)
     elif command.said.trouble and not (attempt.oom_kills and command.said.trouble == "agent"):
         return _in_trouble(state, attempt, command.said, now_us)
     elif problem := problem or command.result_problem:
-        return _reject(state, attempt, Outcome.BAD_RESULT, problem, now_us)
+        return reject(state, attempt, Outcome.BAD_RESULT, problem, now_us)
     elif attempt.oom_kills:
         outcome, message = Outcome.OUT_OF_MEMORY, how_it_ended(attempt)
     else:
         outcome, message = Outcome.NO_RESULT, f"{how_it_ended(attempt)} and left no result file"
-    return _reject(state, attempt, outcome, message + _last_words(command), now_us)
+    return reject(state, attempt, outcome, message + _last_words(command), now_us)
 
 
 def _last_words(command: cmd.ReportExamined) -> str:
@@ -248,9 +217,9 @@ def _in_trouble(state: State, attempt: Attempt, said: cmd.Said, now_us: int) -> 
         way_out = f"Mend its login or [agents.{attempt.agent}] in golem.toml first"
         message = f"{message.splitlines()[0].rstrip('.')}. {way_out}"
     if outcome is not Outcome.LIMIT:
-        return _reject(state, attempt, outcome, message, now_us)
+        return reject(state, attempt, outcome, message, now_us)
     rejected = ev.AttemptRejected(attempt=attempt.id, outcome=outcome, message=message)
-    return _decided(state, state.items[attempt.item], rejected, _parked(state, attempt, said, message, now_us))
+    return decided(state, state.items[attempt.item], rejected, _parked(state, attempt, said, message, now_us))
 
 
 def _parked(state: State, attempt: Attempt, said: cmd.Said, message: str, now_us: int) -> ev.ProviderParked:
@@ -268,35 +237,6 @@ def unpark(state: State, command: cmd.Unpark, now_us: int) -> Decided:
     if provider is None or not 0 < provider.until_us <= now_us:
         return NOTHING
     return Decided((Draft(ev.ProviderAvailable(provider=provider.name), cause=f"seq:{state.seq}"),))
-
-
-def _not_started(state: State, attempt: Attempt, report: cmd.ReportExamined, now_us: int) -> Decided:
-    outcome, message = _NOT_STARTED[attempt.reason]
-    return _reject(state, attempt, outcome, report.error or message, now_us)
-
-
-def _reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_us: int) -> Decided:
-    """The attempt does not count; its row of the table says what comes then."""
-    item, run = state.items[attempt.item], state.runs[attempt.run]
-    phase = run.phase
-    if outcome is Outcome.CANCELLED or is_over(run) or run.leaving:
-        rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message=message)
-        return _decided(state, item, rejected)
-    verdict = outcomes.judge(outcome, phase, definition_of(run, phase), config_of(state, run).execution, now_us)
-    rejected = ev.AttemptRejected(
-        attempt=attempt.id,
-        outcome=outcome,
-        message=message,
-        spends="" if verdict.exhausted else verdict.spends,
-        again_us=verdict.again_us,
-        put_back=verdict.put_back and not triage.is_triage(run),
-    )
-    events: list[Event] = [rejected]
-    if verdict.exhausted:
-        first = message.splitlines()[0]
-        often = f" ({attempt.number} attempts so far)" if attempt.number > 1 else ""
-        events += fail(item, run, str(outcome), f"{first}{often}", attempt.id)
-    return _decided(state, item, *events)
 
 
 def _accept(
@@ -335,7 +275,7 @@ def _accept(
     )
     if failed and verdict.exhausted:
         after = fail(item, run, "failed", f"{result.summary or 'it failed'} (attempt {attempt.number})", attempt.id)
-    return _decided(state, item, accepted, *after, *added)
+    return decided(state, item, accepted, *after, *added)
 
 
 def question_of(result: Result) -> str:
@@ -377,46 +317,3 @@ def _after_triage(state: State, item: Item, run: Run, attempt: Attempt, result: 
 def _ask(item: Item, run: Run, result: Result, attempt: Attempt, content: Content, opened: int) -> ev.GateOpened:
     asking = replace(item, gates=item.gates + opened)
     return open_gate(asking, run, GateKind.QUESTION, "question", question_of(result), content, attempt.id)
-
-
-def _verified(
-    state: State, item: Item, run: Run, phase: Phase, attempt: Attempt, report: cmd.ReportExamined, now_us: int
-) -> Decided:
-    """What a verify command showed. One that was interrupted, or could not be started, is run again."""
-    if attempt.reason in ("stopped", "never_started"):
-        return _reject(state, attempt, Outcome.CANCELLED, how_it_ended(attempt), now_us)
-    if attempt.reason in _NOT_STARTED:
-        return _not_started(state, attempt, report, now_us)
-    passed = attempt.status == 0 and not attempt.reason
-    verdict = outcomes.judge("verify", phase, definition_of(run, phase), config_of(state, run).execution, now_us)
-    lines = report.lines if passed else (*report.lines, how_it_ended(attempt))
-    evidence = ev.EvidenceRecorded(
-        run=run.id,
-        phase=phase.name,
-        attempt=attempt.id,
-        command=attempt.command,
-        outcome="passed" if passed else "failed",
-        tree=phase.tree,
-        status=attempt.status,
-        duration_s=attempt.duration_s,
-        lines=lines,
-        spends="" if passed or verdict.exhausted else verdict.spends,
-    )
-    events: list[Event] = [evidence]
-    if not passed:
-        events += _not_run(run, phase)
-    if not passed and verdict.exhausted:
-        reason = f"{attempt.command!r} still fails after {phase.fixes} fix attempts (max_fix_attempts)"
-        events += fail(item, run, "verify", reason, attempt.id)
-    return _decided(state, item, *events)
-
-
-def _not_run(run: Run, phase: Phase) -> list[Event]:
-    """The commands after one that failed: said to be not run, never assumed."""
-    left = (definition_of(run, phase).verify or ())[phase.command + 1 :]
-    return [
-        ev.EvidenceRecorded(
-            run=run.id, phase=phase.name, attempt="", command=command, outcome="not_run", tree=phase.tree
-        )
-        for command in left
-    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from golemd.api import events as ev
 from golemd.api.events import Event
 from golemd.api.model import (
-    AttemptKind,
     Content,
     GateKind,
     Item,
@@ -18,7 +17,6 @@ from golemd.api.model import (
     Status,
 )
 from golemd.core import commands as cmd
-from golemd.core import slots
 from golemd.core.configuration import digest
 from golemd.core.decide import triage
 from golemd.core.decide.common import (
@@ -98,28 +96,6 @@ def verify_or_commit(run: Run, phase: Phase, tree: str) -> tuple[Event, ...]:
     """What follows a tree that is to be taken: the verify commands on it, or at once its commit."""
     commands = definition_of(run, phase).verify or ()
     return (ev.PhaseVerifying(run=run.id, phase=phase.name, tree=tree, commands=len(commands)),)
-
-
-def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
-    """Run the phase's next verify command."""
-    run = state.runs.get(command.run)
-    if run is None or is_over(run):
-        return NOTHING
-    phase = run.phase
-    if slots.held_back(state, run) or not slots.may_verify(phase, now_us):
-        return NOTHING
-    commands = definition_of(run, phase).verify or ()
-    number = phase.verified + 1
-    planned = ev.AttemptPlanned(
-        attempt=f"{run.id}.{phase.name}.verify_{phase.command + 1}.{number}",
-        run=run.id,
-        phase=phase.name,
-        number=number,
-        kind=AttemptKind.VERIFY,
-        command=commands[phase.command],
-    )
-    item = state.items[run.item]
-    return Decided(about(item, planned, cause=cause_of(state, item.id)))
 
 
 def committed(state: State, command: cmd.ReportCommitted, now_us: int) -> Decided:
