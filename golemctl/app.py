@@ -98,17 +98,17 @@ class Ask:
             return str(Path(given).expanduser().absolute())
         return given
 
-    def here_or_all(self, call: Call[R]) -> R:
+    def here_or_all(self, call: Call[R], *, seconds: float = CALL_SECONDS) -> R:
         """The reply for the project around the current folder, or for all projects where there is none around it.
 
         `call` is one with a field `project`. Raises NotFound for a --project that does not exist.
         """
         try:
-            return self.call(msgspec.structs.replace(call, project=self.project))
+            return self.call(msgspec.structs.replace(call, project=self.project), seconds=seconds)
         except NotFound as fault:
             if self.options.project or fault.code != "project_not_found":
                 raise
-        return self.call(call)
+        return self.call(call, seconds=seconds)
 
     def close(self) -> None:
         if self._client is not None:

@@ -83,6 +83,10 @@ class Connection:
             self._framer.feed(data)
         return message
 
+    def fileno(self) -> int:
+        """Of its socket, to wait for."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         self._socket.close()
 

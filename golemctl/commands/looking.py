@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
 
 from golemctl.app import Ask
+from golemctl.client import CALL_SECONDS
 from golemctl.completion import filters, gate_or_item_ids, item_ids
+from golemctl.moments import FORMS, moment
 from golemctl.parser import Commands
 from golemctl.render.gates import gates_lines
 from golemctl.render.item import show_lines, why_lines
@@ -17,6 +20,9 @@ from golemctl.render.text import paragraphs
 from golemd.api import calls
 from golemd.api.faults import Conflict, NotFound
 from golemd.api.views import ItemDetail, RunView
+
+REPLAY_SECONDS: Final = 3600.0
+"""How long a replay of the journal may take."""
 
 ItemId = Annotated[str, typer.Argument(metavar="ID", help="An item, such as WRK-42.", autocompletion=item_ids)]
 GateId = Annotated[
@@ -56,10 +62,15 @@ def status(
     context: typer.Context,
     all_items: Annotated[bool, typer.Option("--all", help="List done and cancelled items too.")] = False,
     only: Only = None,
+    at: Annotated[
+        str, typer.Option(metavar="SEQ|TIME", help=f"As it was then, replayed from the journal. {FORMS}")
+    ] = "",
 ) -> None:
     ask = Ask.of(context)
     words = tuple(only or ())
-    view = ask.here_or_all(calls.Status(all=all_items, only=words))
+    then = moment(at, datetime.now(UTC)) if at else None
+    call = calls.Status(all=all_items, only=words, at=then)
+    view = ask.here_or_all(call, seconds=CALL_SECONDS if then is None else REPLAY_SECONDS)
     ask.out.reply(view, lambda view, look: status_lines(view, look, everything=all_items, only=words))
 
 

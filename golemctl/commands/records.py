@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from golemctl.client import Notice
 from golemctl.commands.looking import ItemId
 from golemctl.completion import event_types, item_ids
 from golemctl.follow import Records
+from golemctl.moments import FORMS, moment
 from golemctl.parser import Commands
 from golemctl.render.others import verify_lines
 from golemctl.render.records import record_line
@@ -44,14 +46,14 @@ _LOGS: Final = "Print an attempt's output. An item or run stands for its newest 
 def events(
     context: typer.Context,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as new ones become durable.")] = False,
-    since: Annotated[str, typer.Option(metavar="SEQ|TIME", help="From this record or moment on.")] = "",
+    since: Annotated[str, typer.Option(metavar="SEQ|TIME", help=f"From this record or moment on. {FORMS}")] = "",
     item: Annotated[str, typer.Option(metavar="ID", help="Of this item.", autocompletion=item_ids)] = "",
     type: Annotated[  # noqa: A002 - the call's field
         str, typer.Option(metavar="PREFIX", help="Such as gate or attempt.exited.", autocompletion=event_types)
     ] = "",
 ) -> None:
     ask = Ask.of(context)
-    start: int | str = int(since) if since.isascii() and since.isdecimal() else since
+    start: int | str = moment(since, datetime.now(UTC)) if since else ""
     if follow:
         call = calls.EventsFollow(since=None if start == "" else start, item=item, type=type)
         for record in Records(ask.new_client, call, ask.out.aside):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from golemctl.render.gates import waits_for_you
 from golemctl.render.text import (
@@ -16,6 +17,7 @@ from golemctl.render.text import (
     clean,
     count,
     cut,
+    epoch,
     first_line,
     folder,
     moment,
@@ -31,6 +33,8 @@ ACTIVE: Final = ("new", "scoping", "ready", "in_progress", "blocked")
 _GAP: Final = "  "
 _NOTE_INDENT: Final = 10
 _SHORTEST_TITLE: Final = 16
+_NO_PROJECT: Final = "No project is registered. In a git repository: golemctl init"
+_NO_PROJECT_THEN: Final = "No project was registered then."
 
 
 class _Row(Struct, frozen=True):
@@ -47,10 +51,16 @@ class _Row(Struct, frozen=True):
 
 
 def status_lines(view: StatusView, look: Look, *, everything: bool = False, only: Sequence[str] = ()) -> list[str]:
-    """The whole status. `everything`: ended items are listed, not counted. `only`: the filter that was asked for."""
+    """The whole status. `everything`: ended items are listed, not counted. `only`: the filter that was asked for.
+
+    One of a past moment says so first, measures from there, and names no commands, since they would act on today.
+    """
+    then = view.daemon.at
+    if then is not None:
+        look = replace(look, now=epoch(then) or look.now)
     lines = _daemon(view, look)
     if not view.projects:
-        return [*lines, "No project is registered. In a git repository: golemctl init"]
+        return [*lines, _NO_PROJECT_THEN if then else _NO_PROJECT]
     gates = {gate.id: gate for gate in view.gates}
     attempts = _running_by_item(view.attempts)
     for project in view.projects:
@@ -60,13 +70,16 @@ def status_lines(view: StatusView, look: Look, *, everything: bool = False, only
         lines += _items([_row(item, gates, attempts[item.id], look) for item in items], look)
         lines += _matching(project, len(items), only, look) if only else _ended(project, everything)
         if not project.counts:
-            lines.append('  Nothing in the backlog. Add something: golemctl add "…"')
+            lines.append("  Nothing in the backlog." + ("" if then else ' Add something: golemctl add "…"'))
         lines.append("")
-    return [*lines, *waits_for_you(view.gates, look)] if view.gates else lines[:-1]
+    return [*lines, *waits_for_you(view.gates, look)] if view.gates and not then else lines[:-1]
 
 
 def _daemon(view: StatusView, look: Look) -> list[str]:
     lines = []
+    if view.daemon.at is not None:
+        after = f"after record {view.daemon.seq} of {view.daemon.durable_seq}"
+        lines.append(f"As it was at {moment(view.daemon.at)}, {after}.")
     if view.daemon.degraded:
         lines.append(attention(cut(f"! golemd: {clean(view.daemon.degraded)}", look.width), look))
     if view.daemon.stopping:
@@ -225,7 +238,7 @@ def _matching(project: ProjectView, items: int, only: Sequence[str], look: Look)
 def projects_lines(projects: Sequence[ProjectView], look: Look) -> list[str]:
     """Every registered project with its state and what is in its backlog."""
     if not projects:
-        return ["No project is registered. In a git repository: golemctl init"]
+        return [_NO_PROJECT]
     lines = []
     for project in projects:
         counts = ", ".join(f"{number} {words(status)}" for status, number in project.counts.items() if number)

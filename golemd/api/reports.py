@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from golemd.api.model import Assessments, Evidence
+from golemd.api.model import Assessments, Brief, Evidence, Finding, FollowUp
 from golemd.api.views import GateView
 
 FORMAT: Final = "golem/report@1"
@@ -31,10 +31,15 @@ class Pins(Struct, frozen=True, kw_only=True):
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
-    """What the item asked for. `digest`: of title, description, variables and base, as the run was bound to them."""
+    """What the item asked for. `digest`: of title, description, variables and base, as the run was bound to them.
+
+    `origin`: the item and phase that it followed from; `brief`: what triage made of it.
+    """
 
     title: str
     description: str
+    origin: str | None
+    brief: Brief
     labels: tuple[str, ...]
     dependencies: tuple[str, ...]
     vars: dict[str, str]
@@ -91,6 +96,7 @@ class ReportedPhase(Struct, frozen=True, kw_only=True):
     ended_at: str | None
     busy_s: float
     attempts: tuple[ReportedAttempt, ...]
+    findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
 
 
@@ -170,6 +176,7 @@ class Report(Struct, frozen=True, kw_only=True):
     commits: tuple[ReportedCommit, ...]
     diff: Diff
     kept: tuple[KeptWork, ...]
+    follow_ups: tuple[FollowUp, ...]
     cost: Cost
     unresolved: tuple[str, ...]
     events: tuple[dict[str, Any], ...]

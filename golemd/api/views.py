@@ -238,7 +238,10 @@ class ProjectReady(Struct, frozen=True, kw_only=True):
 
 
 class DaemonView(Struct, frozen=True, kw_only=True):
-    """The daemon itself. `degraded` says what is wrong with the disk, or null; `held_back` why no agent is added."""
+    """The daemon itself. `degraded` says what is wrong with the disk, or null; `held_back` why no agent is added.
+
+    `at`: the moment that is shown, when it is a past one; `seq` is then the last record that counts.
+    """
 
     version: str
     pid: int
@@ -250,6 +253,7 @@ class DaemonView(Struct, frozen=True, kw_only=True):
     degraded: str | None = None
     stopping: bool = False
     held_back: str | None = None
+    at: str | None = None
 
 
 class ProviderView(Struct, frozen=True, kw_only=True):

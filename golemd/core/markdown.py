@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from golemd.api.reports import Report, ReportedAttempt, ReportedEvidence, ReportedPhase
+from golemd.api.model import Brief, Finding, FollowUp
+from golemd.api.reports import Inputs, Report, ReportedAttempt, ReportedEvidence, ReportedPhase
 from golemd.api.views import GateView
 from golemd.core import times
 
@@ -24,10 +25,11 @@ def markdown(report: Report) -> str:
         [f"# {report.run}: {_line(report.inputs.title)}"],
         _opening(report),
         *_section("Left to do", (f"- {_line(each)}" for each in report.unresolved)),
-        *_section("Asked for", _quoted(report.inputs.description)),
+        *_asked(report.inputs),
         *(lines for phase in report.phases for lines in _phase(phase)),
         *(lines for gate in report.gates for lines in _gate(gate)),
         *_section("Evidence", (line for each in report.evidence for line in _evidence(each))),
+        *_section("Follow-ups", (_follow_up(each) for each in report.follow_ups)),
         *_section("Commits", _commits(report)),
         *_section("Depends on", _pins(report)),
         *_section("Last events", (_event(each) for each in report.events)),
@@ -44,6 +46,16 @@ def _opening(report: Report) -> list[str]:
         state = "its processes and workspace are still being put away" if over else "the run is still going"
         lines.append(f"**Not final**: {state}; this is how it stood at record {report.through}, {_time(report.at)}.")
     return [f"{line}  " for line in lines[:-1]] + lines[-1:]
+
+
+def _asked(inputs: Inputs) -> Iterator[list[str]]:
+    """What people wrote, and what triage made of it."""
+    brief = {name: getattr(inputs.brief, name) for name in Brief.__struct_fields__}
+    blocks = [[f"It followed from {_line(inputs.origin)}."] if inputs.origin else [], _quoted(inputs.description)]
+    blocks += [[f"{_words(name)}:", *_quoted(text)] for name, text in brief.items() if text]
+    if any(blocks):
+        yield ["## Asked for"]
+        yield from filter(None, blocks)
 
 
 def _outcome(report: Report) -> str:
@@ -77,10 +89,19 @@ def _phase(phase: ReportedPhase) -> Iterator[list[str]]:
     if phase.summary:
         yield ["Its agent claims:"]
         yield _quoted(phase.summary)
+    if phase.findings:
+        yield ["It found:"]
+        yield [line for finding in phase.findings for line in _finding(finding)]
     if phase.warnings:
         yield [f"- warning: {_line(warning)}" for warning in phase.warnings]
     if phase.attempts:
         yield [line for attempt in phase.attempts for line in _attempt(attempt)]
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    where = f"{finding.file}:{finding.line}" if finding.line else finding.file
+    yield "- " + ", ".join(_line(part) for part in (finding.severity, where, finding.title) if part)
+    yield from _quoted(finding.text, indent=2)
 
 
 def _attempt(attempt: ReportedAttempt) -> Iterator[str]:
@@ -116,6 +137,11 @@ def _evidence(evidence: ReportedEvidence) -> Iterator[str]:
         yield ""
         yield from (f"      {_line(line)}" for line in evidence.lines)
         yield ""
+
+
+def _follow_up(follow_up: FollowUp) -> str:
+    became = " ".join(part for part in (follow_up.item or "left out", _line(follow_up.why)) if part)
+    return f"- {_line(follow_up.title)}: {became}"
 
 
 def _commits(report: Report) -> Iterator[str]:

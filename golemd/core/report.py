@@ -66,6 +66,7 @@ def report_of(records: Sequence[Record], run: str, configs: Mapping[str, Project
         commits=story.commits,
         diff=_diff(story.commits),
         kept=tuple(_kept(story)),
+        follow_ups=story.follow_ups,
         cost=_cost([attempt for phase in phases for attempt in phase.attempts]),
         unresolved=tuple(_unresolved(story)),
         events=tuple(as_line(record) for record in covered[-LAST_EVENTS:]),
@@ -107,13 +108,14 @@ class _Story:
         children = self.past.children[self.run.item]
         known = (self.past.attempts.get(child) for child in children)
         self.attempts: list[Attempt] = [each for each in known if each is not None and each.run == run]
-        gates = (self.past.gates.get(child) for child in children)
-        self.gates: list[Gate] = [each for each in gates if each is not None and each.run == run]
+        self.gates: list[Gate] = list(_gates(self.past, children, run))
         names = {run, *(each.id for each in self.attempts), *(each.id for each in self.gates)}
         self._records = [record for record in records if _subject(record.data) in names]
         self.exits = {event.attempt: event for _, event in self.all(ev.AttemptExited)}
         self.spent = {event.attempt: event for _, event in self.all(ev.BudgetSpent)}
         self.evidence = tuple(_evidence(record, event) for record, event in self.all(ev.EvidenceRecorded))
+        accepted = self.all(ev.AttemptAccepted)
+        self.follow_ups = tuple(each for _, event in accepted for each in event.follow_ups)
         self.commits = tuple(_commit(record, event) for record, event in self.all(ev.CommitCreated) if event.commit)
 
     def all(self, kind: type[E]) -> list[tuple[Record, E]]:
@@ -123,6 +125,20 @@ class _Story:
     def last(self, kind: type[E]) -> E | None:
         """The newest event of a kind."""
         return next((event for _, event in reversed(self.all(kind))), None)
+
+
+def _gates(past: State, children: Sequence[str], run: str) -> Iterator[Gate]:
+    """The run's gates. What was asked of an item that had no run yet belongs to the run that came then."""
+    early: list[Gate] = []
+    for child in children:
+        gate = past.gates.get(child)
+        if gate is not None and not gate.run:
+            early.append(gate)
+        elif gate is not None and gate.run == run:
+            yield gate
+        elif child in past.runs:
+            yield from early if child == run else ()
+            early.clear()
 
 
 def _subject(event: Event) -> str:
@@ -152,6 +168,8 @@ def _inputs(story: _Story) -> Inputs:
     return Inputs(
         title=item.title,
         description=item.description,
+        origin=item.origin or None,
+        brief=item.brief,
         labels=item.labels,
         dependencies=item.dependencies,
         vars=item.vars,
@@ -197,6 +215,7 @@ def _phase(story: _Story, phase: Phase) -> ReportedPhase:
         ended_at=phase.ended_at or None,
         busy_s=round(sum((each.duration_s for each in attempts), 0.0), 3),
         attempts=attempts,
+        findings=phase.findings,
         warnings=phase.warnings,
     )
 
@@ -309,13 +328,17 @@ def _unresolved(story: _Story) -> Iterator[str]:
             yield f"Uncommitted work of {kept.attempt or story.run.id} is kept under {kept.ref}."
         if kept.listed:
             yield f"Left out of what was kept of {kept.attempt or story.run.id}: {', '.join(kept.listed)}."
+    for each in story.follow_ups:
+        if not each.item:
+            yield f"The follow-up {each.title!r} was left out: {each.why or 'no reason was given'}."
     run = story.run
     if run.head != run.base_commit:
         yield f"The work is on the branch {run.branch} and not in {run.base_branch}."
 
 
 def _unresolved_phases(story: _Story) -> Iterator[str]:
-    unneeded = {each.name for each in story.run.pipeline.pre_phases}
+    pipeline = story.run.pipeline
+    unneeded = {each.name for each in pipeline.all_phases[: pipeline.promoted_at]}
     for phase in story.run.phases:
         if phase.state is PhaseState.COMPLETED:
             continue

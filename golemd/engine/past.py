@@ -21,9 +21,10 @@ _MOMENTS: Final = "A sequence number, or a UTC time such as 2026-11-20T09:00:00Z
 
 
 class Moment(Struct, frozen=True):
-    """A place in the journal, and the time that is meant by it, in microseconds since the epoch."""
+    """A place in the journal, and the time that is meant by it: RFC 3339, and microseconds since the epoch."""
 
     seq: int
+    at: str
     at_us: int
 
 
@@ -42,20 +43,20 @@ def last_until(engine: Context, at: int | str) -> Moment:
     Raises Invalid `invalid_at`, `before_the_journal`, `not_yet`.
     """
     seq, moment = _parsed(at, "at")
-    durable = engine.parts.journal.durable_seq
     if moment is not None:
         if moment > engine.now_us():
             raise _not_yet(engine, f"{at} has not come yet")
         seq = _first_at(engine, moment + 1) - 1
-    if seq > durable:
-        raise _not_yet(engine, f"There is no record {seq} yet")
+    if seq > engine.parts.journal.durable_seq:
+        raise _not_yet(engine, f"There is no record {at} yet")
     if seq < 1:
         first = _record(engine, 1)
         hint = "What was before it is not known: golemctl status --at 1"
         raise Invalid("before_the_journal", f"The journal begins at {first.ts}.", hint, first=first.ts)
     while _record(engine, seq).more:  # between the records of one command the state may look odd
         seq += 1
-    return Moment(seq, times.micros(_record(engine, seq).ts) if moment is None else moment)
+    ts = _record(engine, seq).ts if moment is None else str(at)
+    return Moment(seq, ts, times.micros(ts))
 
 
 def _parsed(given: int | str, field: str) -> tuple[int, int | None]:

@@ -7,10 +7,12 @@ import pytest
 
 from golemd.api import calls
 from golemd.api import events as ev
+from golemd.api.config import Guardrails, Triage
 from golemd.api.faults import NotFound
 from golemd.api.model import Status
 from golemd.api.reports import FORMAT, Report
 from golemd.core import commands as cmd
+from golemd.core.markdown import markdown
 from golemd.core.report import LAST_EVENTS, to_json
 from tests.core.world import FAILS, End, World, config, phase
 from tests.core.world import phase as defined
@@ -237,6 +239,60 @@ def test_an_aborted_attempt_without_an_end_is_reported_with_what_is_known() -> N
     lost = told(world, item).phases[2].attempts[0]
     assert (lost.state, lost.status, lost.duration_s, lost.cost_usd) == ("lost", None, 0.0, None)
     assert told(world, item).phases[2].reason is not None
+
+
+def test_what_triage_agents_and_people_added_is_reported() -> None:
+    world = World()
+    world.project(config(pre=("scope",), triage=Triage(), guardrails=Guardrails(max_size="small")))
+    item = world.add("Title")
+    world.script["triage"] = [End(result={"updated_assessments": {"size": "large"}, "description": {"problem": "p"}})]
+    finding = {"severity": "high", "file": "a.py", "line": 7, "title": "a bug", "text": "look\nthere"}
+    named = {"findings": [finding], "follow_ups": ["Tidy up", "Title"]}
+    world.script["build"] = [End(result=named)]
+    world.go()
+    world.decide(item, "approve", "large is fine")
+    world.settle()
+    report = told(world, item)
+    assert [each.name for each in report.phases] == ["triage", "scope", "build"]
+    assert report.inputs.brief.problem == "p"
+    assert [gate.kind for gate in report.gates] == ["guardrail"]
+    assert [(each.title, each.line) for each in report.phases[2].findings] == [("a bug", 7)]
+    assert [(each.title, bool(each.item)) for each in report.follow_ups] == [("Tidy up", True), ("Title", True)]
+    lines = markdown(report).splitlines()
+    assert lines[lines.index("problem:") :][:2] == ["problem:", "> p"]
+    found = lines.index("- high, a.py:7, a bug")
+    assert lines[found + 1 : found + 3] == ["  > look", "  > there"]
+    assert f"- Tidy up: {report.follow_ups[0].item}" in lines
+    after = world.state.known(report.follow_ups[0].item)
+    world.go()
+    told_of = told(world, after.id)
+    assert told_of.inputs.origin == f"{item}/build"
+    assert f"It followed from {item}/build." in markdown(told_of)
+
+
+def test_follow_ups_that_were_left_out_are_left_to_do() -> None:
+    world = World()
+    world.project(config(max_follow_ups=0))
+    item = world.add("Title")
+    world.script["build"] = [End(result={"follow_ups": ["Tidy up"]})]
+    world.go()
+    report = told(world, item)
+    assert any(each.startswith("The follow-up 'Tidy up' was left out: ") for each in report.unresolved)
+    assert any(line.startswith("- Tidy up: left out ") for line in markdown(report).splitlines())
+
+
+def test_what_was_asked_before_there_was_a_run_belongs_to_the_run_that_came_then() -> None:
+    world = World()
+    world.project(config(guardrails=Guardrails(max_size="small")))
+    item = world.add()
+    world.ask(calls.ItemEdit(id=item, size="large"))
+    world.go()
+    world.decide(item, "approve", "fine")
+    world.settle()
+    assert [(gate.id, gate.kind) for gate in told(world, item).gates] == [(f"{item}.g1", "guardrail")]
+    world.reopen(item)
+    world.go()
+    assert world.report(f"{item}.2").gates == ()
 
 
 def test_of_many_events_the_last_are_listed() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from golemctl.output import fault_lines
 from golemctl.render import text
@@ -73,6 +74,16 @@ def test_a_status_shows_what_waits_for_a_human_first_and_then_what_runs() -> Non
     assert "question: Keep the old column" in shown
     assert "12 done, 1 cancelled  (golemctl status --all)" in shown
     assert lines[-1] == '! One thing waits for you:  golemctl unblock WRK-5 --answer "…"'
+
+
+def test_a_past_status_says_so_first_measures_from_there_and_names_no_commands() -> None:
+    past = replace(BUSY, daemon=replace(BUSY.daemon, seq=7, at=stamp(300)))
+    first, _, *rest = status_lines(past, replace(LOOK, now=NOW + 9999))
+    assert first == f"As it was at {text.moment(stamp(300))}, after record 7 of 9."
+    assert rest == status_lines(BUSY, replace(LOOK, now=NOW - 300))[:-2]
+    assert "01:12" in "\n".join(rest)
+    empty = replace(past, projects=(project(counts={}),), items=(), gates=(), attempts=())
+    assert status_lines(empty, LOOK)[-1] == "  Nothing in the backlog."
 
 
 def test_colour_is_used_for_what_waits_only_and_never_alone() -> None:

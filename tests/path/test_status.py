@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from golemd.api import calls
+import select
+import time
+
+import pytest
+
+from golemctl.client import Connection
+from golemd.api import calls, views
+from tests.path.ground import GUARD_SECONDS
 from tests.path.house import House
 from tests.path.repositories import Project
+
+ASKS = '[[build.1: result {"result": "blocked", "summary": "s", "question": "Which colour?"}]]'
 
 
 def test_status_of_an_empty_daemon_tells_of_the_daemon(daemon: House) -> None:
@@ -80,3 +89,128 @@ def test_a_filter_that_can_match_nothing_is_refused_with_what_is_allowed(daemon:
     assert (shown.status, "one of feature" in shown.err) == (1, True)
     shown = daemon.golemctl("status", "--only", "pipeline=feature", cwd=demo.root)
     assert (shown.status, "0 of 0 items match pipeline=feature" in shown.out) == (0, True)
+
+
+# --- as it was ---------------------------------------------------------------------------------------------------
+
+
+def then(daemon: House, at: int | str, everything: bool = False) -> views.StatusView:
+    return daemon.call(calls.Status(at=at, all=everything))
+
+
+def test_status_of_a_record_shows_what_was_true_after_it(daemon: House, demo: Project) -> None:
+    item = demo.work(f"{ASKS} [[build.2: sleep 600]]")
+    asked = daemon.until("gate.opened", item)
+    running = daemon.until("attempt.spawned", item)
+    daemon.decide(item, "answer", "blue")
+    daemon.until_output(f"{item}.1.build.2", "sleep")
+
+    view = then(daemon, running["seq"])
+    (attempt,) = view.attempts
+    assert (attempt.id, attempt.state, attempt.pid) == (f"{item}.1.build.1", "running", running["data"]["pid"])
+    assert (attempt.tail, attempt.last_output_at) == ((), None)
+    assert (view.daemon.seq, view.daemon.at, view.daemon.pid) == (running["seq"], running["ts"], daemon.pid)
+    assert view.daemon.durable_seq == daemon.seq
+
+    view = then(daemon, str(asked["seq"]))
+    assert ([gate.question for gate in view.gates], view.attempts) == (["Which colour?"], ())
+    assert (view.items[0].status, view.items[0].gate) == ("blocked", f"{item}.g1")
+    assert view.projects[0].dispatch.state == "running"
+
+    now = daemon.call(calls.Status())
+    assert ([each.id for each in now.attempts], now.gates, now.daemon.at) == ([f"{item}.1.build.2"], (), None)
+    assert then(daemon, 1).projects == ()
+
+
+def test_status_of_a_time_shows_what_had_happened_by_then(daemon: House, demo: Project) -> None:
+    demo.add()
+    last = daemon.records()[-1]
+    demo.add()
+    before = f"{last['ts'][:-1]}0Z"
+    assert [item.id for item in then(daemon, before).items] == ["WRK-1"]
+    assert then(daemon, before).daemon.seq == last["seq"]
+    assert then(daemon, before).daemon.at == before
+    daemon.restart()
+    exactly = daemon.records("daemon.started")[-1]
+    assert then(daemon, exactly["ts"]).daemon.seq == exactly["seq"]
+
+
+def test_a_record_amid_a_command_stands_for_the_whole_command(daemon: House, demo: Project) -> None:
+    item = demo.work("[[write a.txt x]]")
+    daemon.done(item)
+    records = daemon.records()
+    first = next(record for record in records if record["type"] == "run.completed")
+    assert first["more"]
+    view = then(daemon, first["seq"], everything=True)
+    assert view.items[0].status == "done"
+    assert not records[view.daemon.seq - 1].get("more")
+
+
+def test_ended_items_money_and_parked_accounts_are_those_of_the_moment(daemon: House, demo: Project) -> None:
+    item = demo.add()
+    added = daemon.seq
+    daemon.call(calls.ItemCancel(id=item))
+    assert then(daemon, added).projects[0].counts == {"ready": 1}
+    assert then(daemon, daemon.seq).projects[0].counts == {"cancelled": 1}
+    assert [each.id for each in then(daemon, daemon.seq, everything=True).items] == [item]
+    daemon.refused(calls.Status(at=added, project="nowhere"), "project_not_found", "not_found")
+    only = daemon.call(calls.Status(at=added, only=("status=blocked",)))
+    assert only.items == ()
+
+
+@pytest.mark.parametrize(
+    ("at", "code", "says"),
+    [
+        (0, "before_the_journal", "The journal begins at 20"),
+        ("2001-01-01T00:00:00Z", "before_the_journal", "The journal begins at 20"),
+        (100_000, "not_yet", "There is no record 100000 yet; the newest record is "),
+        ("2999-01-01T00:00:00Z", "not_yet", "has not come yet; the newest record is "),
+        ("yesterday", "invalid_at", "is neither a record nor a time"),
+    ],
+)
+def test_a_moment_that_nothing_is_known_of_is_refused_kindly(
+    daemon: House, at: int | str, code: str, says: str
+) -> None:
+    assert says in daemon.refused(calls.Status(at=at), code, "invalid").message
+
+
+def test_a_replay_holds_nothing_else_up(daemon: House, demo: Project) -> None:
+    item = demo.add()
+    for number in range(200):
+        daemon.call(calls.ItemEdit(id=item, description=f"{number}" + "x" * 90_000))
+    assert max(_pings_meanwhile(daemon) for _ in range(5)) > 8, "it is not replayed in slices"
+
+
+def _pings_meanwhile(daemon: House) -> int:
+    """How many calls are answered while a status is replayed: the first few, if that is done in one go."""
+    asking = Connection(daemon.socket, time.monotonic() + GUARD_SECONDS)
+    try:
+        asking.send(calls.Ping(), None)
+        asking.receive(None)  # from now on the daemon reads what comes here at once
+        asking.send(calls.Status(at=daemon.seq), None)
+        pings = 0
+        while not select.select([asking], [], [], 0)[0]:
+            daemon.call(calls.Ping())
+            pings += 1
+        return pings
+    finally:
+        asking.close()
+
+
+def test_golemctl_shows_a_past_moment_and_says_so_first(daemon: House, demo: Project) -> None:
+    item = demo.work(ASKS)
+    asked = daemon.until("gate.opened", item)
+    demo.halted()
+    daemon.call(calls.ItemCancel(id=item))
+    shown = daemon.golemctl("status", "--at", str(asked["seq"]), cwd=demo.root)
+    first, *rest = shown.out.splitlines()
+    assert first.startswith("As it was at 20")
+    assert first.endswith(f", after record {asked['seq']} of {daemon.seq}.")
+    assert any(line.startswith(f"! {item}") for line in rest)
+    assert "golemctl unblock" not in shown.out
+    assert daemon.golemctl("status", "--at", asked["ts"], "--json").json["daemon"]["seq"] == asked["seq"]
+    assert (
+        daemon.golemctl("status", "--at", "1", cwd=demo.root).out.splitlines()[-1] == "No project was registered then."
+    )
+    for told, status in (("soon", 2), ("2999-01-01", 1), ("2001-01-01 10:30", 1)):
+        assert daemon.golemctl("status", "--at", told).status == status

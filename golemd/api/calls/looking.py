@@ -23,12 +23,13 @@ class Describe(Call[dict[str, Any]], frozen=True, kw_only=True):
 
 
 class Status(Call[views.StatusView], frozen=True, kw_only=True):
-    """Show projects, items, gates and attempts; `all`: ended items too; `only`: those that match KEY=VALUE words."""
+    """Show projects, items, gates, attempts; `all`: ended ones too; `only`: KEY=VALUE words; `at`: a record, a time."""
 
     METHOD = "status"
     project: str = ""
     all: bool = False
     only: tuple[str, ...] = ()
+    at: int | str | None = None
 
 
 class ItemShow(Call[views.ItemDetail], frozen=True, kw_only=True):

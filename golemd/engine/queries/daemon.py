@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable
 from typing import Any
 
 import trio
+from msgspec.structs import replace
 
 import golemd
 from golemd.api import calls, views
 from golemd.api.model import Attempt, AttemptState
 from golemd.core import present
+from golemd.core.state import State
+from golemd.engine import past
 from golemd.engine.context import Context
 from golemd.engine.queries.common import clock, wanted
 
@@ -52,13 +56,28 @@ def shutdown_view(engine: Context, keep: bool) -> views.ShutdownView:
     return views.ShutdownView(pid=os.getpid(), ending=running, kept=keep)
 
 
-def status(engine: Context, call: calls.Status) -> views.StatusView:
-    state = engine.state
+def status(engine: Context, call: calls.Status) -> views.StatusView | Awaitable[views.StatusView]:
+    if call.at is not None:
+        return _status_then(engine, call, call.at)
     engine.parts.journal.poke()
+    seen = {each.id: seen_of(engine, each) for each in present.running_attempts(engine.state)}
+    return _status(engine.state, call, clock(engine), daemon_view(engine), seen)
+
+
+async def _status_then(engine: Context, call: calls.Status, at: int | str) -> views.StatusView:
+    """What was true at a moment of the past. How full the disk was, and what agents wrote by then, is not known."""
+    moment = past.last_until(engine, at)
+    state = await past.state_at(engine, moment.seq)
+    told = replace(daemon_view(engine), seq=moment.seq, at=moment.at, degraded=None, held_back=None, stopping=False)
+    return _status(state, call, present.Clock(moment.at_us, engine.limits), told, {})
+
+
+def _status(
+    state: State, call: calls.Status, when: present.Clock, daemon: views.DaemonView, seen: dict[str, present.Seen]
+) -> views.StatusView:
     projects = [state.project(call.project)] if call.project else list(state.projects.values())
-    only = wanted(engine, projects, call.only)
-    seen = {each.id: seen_of(engine, each) for each in present.running_attempts(state)}
-    return present.status_view(state, projects, call.all, clock(engine), daemon_view(engine), seen, only)
+    only = wanted(state, projects, call.only)
+    return present.status_view(state, projects, call.all, when, daemon, seen, only)
 
 
 def seen_of(engine: Context, attempt: Attempt) -> present.Seen:

@@ -51,7 +51,7 @@ def why(engine: Context, call: calls.ItemWhy) -> views.WhyView:
 def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ...]:
     state = engine.state
     projects = [state.project(call.project)] if call.project else list(state.projects.values())
-    names, only = {project.name for project in projects}, wanted(engine, projects, call.only)
+    names, only = {project.name for project in projects}, wanted(state, projects, call.only)
     gates_of = ((gate, state.items[gate.item]) for gate in state.all_open_gates())
     return tuple(present.gate_view(gate) for gate, item in gates_of if item.project in names and only.matches(item))
 
