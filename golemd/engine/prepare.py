@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+import trio
 from msgspec.structs import replace
 
 from golemd.adapters import files, workspace
 from golemd.adapters.workspace import Workspace
 from golemd.api import calls
 from golemd.api.faults import Conflict, Fault, Invalid
-from golemd.api.model import Actor, Content, Gate, GateKind, Run
+from golemd.api.model import RUN_OVER, Actor, Content, Gate, GateKind, Run
 from golemd.core import commands as cmd
 from golemd.core import golem_toml_writer as writer
 from golemd.core.configuration import Reading, digest, folder_as_name, read_project
@@ -25,6 +26,7 @@ __all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "read_confi
 
 CONFIG_FILE: Final = "golem.toml"
 OLD_CONFIG_FILE: Final = "phase-golem.toml"
+PUT_AWAY_SECONDS: Final = 3.0  # that the reopening of an item waits for its last run's agent and worktree to go
 
 
 class Unusable(Exception):
@@ -200,7 +202,12 @@ async def reload(engine: Context) -> None:
 
 
 async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.Facts:
-    if call.id not in engine.state.ended:
+    """An ended item, whole again. One that has just been cancelled is given time to be put away."""
+    state = engine.state
+    with trio.move_on_after(PUT_AWAY_SECONDS):
+        while any(run.state in RUN_OVER and not state.is_put_away(run) for run in state.runs_of(call.id)):
+            await engine.moved()
+    if call.id not in state.ended:
         return cmd.Facts()
     await engine.settled()  # its last records may not be on disk yet
     return cmd.Facts(ended=past.item_from_records(engine, call.id))

@@ -31,6 +31,15 @@ def test_an_item_that_has_not_ended_is_refused(daemon: House, demo: Project) -> 
     daemon.refused(calls.ItemReopen(id=demo.add()), "not_ended", "conflict")
 
 
+def test_an_item_that_has_just_been_cancelled_is_put_away_first(daemon: House, demo: Project) -> None:
+    item = demo.work("[[sleep 600]]")
+    daemon.until_output(f"{item}.1.build.1", "sleep")
+    daemon.call(calls.ItemCancel(id=item))
+    assert daemon.call(calls.ItemReopen(id=item)).status == "ready"
+    types = daemon.types(item)
+    assert types.index("item.cancelled") < types.index("work.kept") < types.index("item.reopened")
+
+
 def test_an_item_whose_agent_is_still_being_ended_is_refused_for_now(daemon: House) -> None:
     project = daemon.project(execution={"grace_seconds": 600})
     item = project.work("[[ignore-term]] [[sleep 600]]")
