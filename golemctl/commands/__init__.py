@@ -18,6 +18,7 @@ RUNNING: Final = _HERE + "running"
 RECORDS: Final = _HERE + "records"
 DAEMON: Final = _HERE + "daemon"
 SERVICE: Final = _HERE + "service"
+MOVING: Final = _HERE + "moving"
 
 SECTIONS: Final = {
     "Look": {
@@ -29,6 +30,7 @@ SECTIONS: Final = {
         **dict.fromkeys(("init", "add", "edit"), ITEMS),
         **dict.fromkeys(("pause", "resume", "advance"), STEERING),
         **dict.fromkeys(("cancel", "reopen"), ITEMS),
+        **dict.fromkeys(("import", "export"), MOVING),
     },
     "Answer": dict.fromkeys(("unblock", "approve", "request-changes", "reject", "abort", "decide"), GATES),
     "Run": {**dict.fromkeys(("run", "triage", "stop"), RUNNING), "demo": DAEMON},

@@ -15,6 +15,7 @@ from golemctl.render.text import (
     cut,
     first_line,
     folder,
+    moment,
     short_hash,
     since,
     span,
@@ -72,8 +73,10 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
     if item.description.strip():
         lines += ["", *block(item.description, look)]
     lines += _titled("Triage says", _brief(item, look))
+    lines += [line for name, value in item.extra.items() for line in block(f"{name}: {value}", look)]
     if waiting:
         lines += ["", *waiting_lines(waiting, look)]
+    lines += _titled("Before it came here", _before(item, look))
     for run in item.runs:
         lines += ["", *_run(run, look)]
     lines += _attempts(item.attempts, look)
@@ -95,6 +98,8 @@ def _facts(item: ItemDetail, look: Look) -> list[str]:
         facts.append(f"follows from {item.origin}")
     if item.labels:
         facts.append(f"labels {', '.join(item.labels)}")
+    if item.source:
+        facts.append(f"came here as {item.source}")
     if item.dependencies:
         facts.append(f"depends on {', '.join(item.dependencies)}")
     return [line for fact in facts for line in block(fact, look, 0)]
@@ -102,6 +107,11 @@ def _facts(item: ItemDetail, look: Look) -> list[str]:
 
 def _assessments(item: ItemFields) -> tuple[tuple[str, str | None], ...]:
     return ("size", item.size), ("complexity", item.complexity), ("risk", item.risk), ("impact", item.impact)
+
+
+def _before(item: ItemDetail, look: Look) -> list[str]:
+    """What happened to an item before it came here."""
+    return [cut(clean(f"  {moment(note.at)}  {note.text}"), look.width) for note in item.history]
 
 
 def _titled(title: str, lines: list[str]) -> list[str]:

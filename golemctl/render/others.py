@@ -6,6 +6,7 @@ from golemctl.render.status import dispatch_words
 from golemctl.render.text import Look, block, clean, count, cut, folder, since
 from golemd.api.views import (
     AttemptView,
+    Imported,
     Pong,
     ProjectReady,
     ReloadView,
@@ -76,6 +77,23 @@ def reload_lines(view: ReloadView, look: Look) -> list[str]:
     ]
     lines += [f"{clean(name)}: unchanged" for name in view.unchanged]
     return [cut(line, look.width) for line in lines] or ["No project is registered."]
+
+
+def imported_lines(view: Imported, look: Look) -> list[str]:
+    """What an import has done, or would do."""
+    number = sum(view.added.values())
+    by_status = ", ".join(f"{many} {status.replace('_', ' ')}" for status, many in view.added.items())
+    done = "would be imported" if view.dry_run else "imported"
+    lines = [f"{count(number, 'item')} {done} into {clean(view.project)}{f': {by_status}' if by_status else '.'}"]
+    if view.unchanged:
+        lines.append(f"{count(view.unchanged, 'item')} left as here, imported before.")
+    if view.changed:
+        lines += block(f"Changed in the source since, and left as here: {', '.join(view.changed)}", look, 0)
+    if view.renamed:
+        lines += ["Under new ids:", *(cut(clean(f"  {old} → {new}"), look.width) for old, new in view.renamed.items())]
+    if view.more_warnings:
+        lines.append(f"{count(view.more_warnings, 'more warning')} not shown.")
+    return lines
 
 
 def problem_lines(problems: tuple[str, ...], look: Look) -> list[str]:

@@ -25,6 +25,7 @@ from golemd.api.model import (
     NoteKind,
     Option,
     Outcome,
+    Past,
     Resolution,
     ResultCode,
     Stage,
@@ -131,6 +132,19 @@ class ItemAdded(Event, frozen=True, kw_only=True):
     assessments: Assessments = Assessments()
     origin: str = ""
     depth: int = 0
+    # what came from elsewhere, and stood somewhere already
+    brief: Brief = Brief()
+    approved: Assessments = Assessments()
+    phase: str = ""  # where its pipeline begins
+    paused: bool = False
+    resolution: str = ""
+    summary: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    source: str = ""  # what it was called there, where that is not its id
+    mark: str = ""  # a digest of what it was there
+    history: tuple[Past, ...] = ()
+    extra: dict[str, str] = field(default_factory=dict)  # keys that golemd has no place for: JSON texts
 
 
 class ItemEdited(Event, frozen=True, kw_only=True):
@@ -181,6 +195,7 @@ class ItemReopened(Event, frozen=True, kw_only=True):
     description: str = ""
     vars: dict[str, str] = field(default_factory=dict)
     brief: Brief = Brief()
+    extra: dict[str, str] = field(default_factory=dict)
     reason: str = ""
     actor: Actor = Actor()
 
@@ -435,6 +450,7 @@ class GateOpened(Event, frozen=True, kw_only=True):
     default: str = ""
     content: Content = Content()
     attempt: str = ""
+    opened_at: str = ""  # before it was recorded here
 
 
 class GateDecided(Event, frozen=True, kw_only=True):

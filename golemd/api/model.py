@@ -48,6 +48,14 @@ class Brief(Struct, frozen=True, omit_defaults=True):
     sizing_rationale: str = ""
 
 
+class Past(Struct, frozen=True, omit_defaults=True):
+    """Something that happened to an item before it came to this daemon. `by`: who did it, where that is known."""
+
+    at: str
+    text: str
+    by: str = ""
+
+
 class Finding(Struct, frozen=True, omit_defaults=True):
     """One thing that an agent found in the work. `line`: from 1; 0 where it names none."""
 
@@ -298,6 +306,10 @@ class Item(Struct, frozen=True):
     summary: str = ""  # of the last phase of a completed run: what dependants are told
     created_at: str = ""
     updated_at: str = ""
+    begin: str = ""  # the phase at which its first run begins, where it came from elsewhere in the middle of one
+    source: str = ""  # what it was called there, where that is not its id
+    mark: str = ""  # a digest of what it was there
+    extra: dict[str, str] = {}  # what golemd has no place for, from there: JSON texts by key
     paused: Pause = Pause.NONE
 
     @property
@@ -331,6 +343,8 @@ class EndedItem(Struct, frozen=True, array_like=True):
     origin: str = ""
     depth: int = 0
     summary: str = ""
+    source: str = ""
+    mark: str = ""
 
 
 class Dispatch(Struct, frozen=True):

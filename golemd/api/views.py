@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from golemd.api.model import Actor, Brief, Content, Evidence, Finding, FollowUp, Option
+from golemd.api.model import Actor, Brief, Content, Evidence, Finding, FollowUp, Option, Past
 
 
 class ItemFields(Struct, frozen=True, kw_only=True):
@@ -152,7 +152,11 @@ class RunView(Struct, frozen=True, kw_only=True):
 
 
 class ItemDetail(ItemFields, frozen=True, kw_only=True):
-    """An item with its runs, phases, attempts, gates (open and decided) and last records."""
+    """An item with its runs, phases, attempts, gates (open and decided) and last records.
+
+    Of one that came from elsewhere: what it was called there, what happened to it there, and what golemd has no place
+    for, as JSON texts.
+    """
 
     brief: Brief = Brief()
     base: str | None = None
@@ -162,6 +166,9 @@ class ItemDetail(ItemFields, frozen=True, kw_only=True):
     gates: tuple[GateView, ...] = ()
     events: tuple[dict[str, Any], ...] = ()
     prompt: str | None = None
+    source: str | None = None
+    history: tuple[Past, ...] = ()
+    extra: dict[str, str] = {}
 
 
 class GateDetail(GateView, frozen=True, kw_only=True):
@@ -347,6 +354,33 @@ class ReloadView(Struct, frozen=True, kw_only=True):
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
     problems: tuple[str, ...] = ()
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """What an import did. `added`: how many, by the status that they have here; `changed`: what the source says has
+    changed since it was imported, and the item is left as it is; `renamed`: old id → new one. Long lists are cut, and
+    `more_warnings` left out.
+    """
+
+    project: str
+    added: dict[str, int]
+    unchanged: int = 0
+    changed: tuple[str, ...] = ()
+    renamed: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    more_warnings: int = 0
+    dry_run: bool = False
+    repeated: bool = False
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """A page of an export: JSON texts, of the header and of one item each. `next`: the `after` of the next page."""
+
+    project: str
+    header: str
+    lines: tuple[str, ...]
+    next: int
+    more: bool = False
 
 
 class ShutdownView(Struct, frozen=True, kw_only=True):

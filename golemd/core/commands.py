@@ -13,6 +13,7 @@ from msgspec import Struct
 from golemd.api.calls import Call
 from golemd.api.config import ProjectConfig
 from golemd.api.model import Actor, Content, HaltReason, Item
+from golemd.core.imports.entries import Backlog
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     ended: Item | None = None
     wrote: bool = False
     warnings: tuple[str, ...] = ()
+    backlog: Backlog | None = None
 
 
 class Asked(Command, frozen=True, kw_only=True):

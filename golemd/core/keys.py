@@ -34,6 +34,7 @@ _TYPES: Final[dict[type, str]] = {
     float: "a number",
     list: "a list",
     dict: "a table",
+    type(None): "null",
 }
 
 

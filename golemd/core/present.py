@@ -20,6 +20,7 @@ from golemd.api.model import (
     Gate,
     GateKind,
     Item,
+    Past,
     Pause,
     Phase,
     Project,
@@ -82,7 +83,7 @@ def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str
         "title": item.title,
         "status": str(item.status),
         "pipeline": item.pipeline,
-        "phase": run.phase.name if run is not None and item.status not in ENDED else None,
+        "phase": _phase_of(item, run),
         "priority": item.priority,
         "size": assessed.size or None,
         "complexity": assessed.complexity or None,
@@ -108,6 +109,12 @@ def _pauses_after(item: Item | EndedItem, run: Run | None) -> str | None:
     """The phase that is let finish before its item is paused."""
     asked = isinstance(item, Item) and item.paused is Pause.AFTER_PHASE
     return run.phase.name if asked and run is not None and item.status not in ENDED else None
+
+
+def _phase_of(item: Item | EndedItem, run: Run | None) -> str | None:
+    if not isinstance(item, Item) or item.status in ENDED:
+        return None
+    return run.phase.name if run is not None else item.begin or None
 
 
 def _why(state: State, item: Item, clock: Clock) -> str | None:
@@ -237,6 +244,7 @@ def item_detail(
     events: tuple[dict[str, Any], ...],
     prompt: str | None,
     reports: str = "",
+    history: tuple[Past, ...] = (),
 ) -> views.ItemDetail:
     """One item with its runs, attempts, gates and last records; `past` is a state that holds all of its story."""
     children = past.children.get(item.id, ())
@@ -253,6 +261,9 @@ def item_detail(
         phases=tuple(phase_view(phase, each.id) for each in runs for phase in each.phases),
         events=events,
         prompt=prompt,
+        source=item.source or None,
+        history=history,
+        extra=item.extra,
     )
 
 

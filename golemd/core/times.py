@@ -7,6 +7,10 @@ from typing import Final
 
 DAY_US: Final = 86_400_000_000
 _FORM: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
+_LAST_US: Final = 253_402_300_800_000_000  # the end of the year 9999
+_ANY: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):(\d\d))?)?", re.ASCII
+)
 
 
 def micros(stamp: str) -> int:
@@ -19,6 +23,23 @@ def micros(stamp: str) -> int:
         raise ValueError(f"not a time: {stamp!r}")
     fraction = int((match[7] or "0").ljust(6, "0")[:6])
     return _days(year, month, day) * DAY_US + ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
+
+
+def utc(moment: str) -> str:
+    """An RFC 3339 time, or a date, as records write it: UTC, in microseconds, finer ones cut off. Raises ValueError."""
+    match = _ANY.fullmatch(moment)
+    if match is None:
+        raise ValueError(f"not an RFC 3339 time: {moment[:40]!r}")
+    date, clock, fraction, sign, hours, minutes = match.groups()
+    year, month, day = (int(part) for part in date.split("-"))
+    if _date(_days(year, month, day)) != (year, month, day) or int(hours or 0) > 23 or int(minutes or 0) > 59:
+        raise ValueError(f"not a time: {moment!r}")
+    ahead_us = (int(hours or 0) * 60 + int(minutes or 0)) * 60_000_000
+    there_us = micros(f"{date}T{clock or '00:00:00'}.{fraction or '0'}Z")
+    here_us = there_us + ahead_us if sign == "-" else there_us - ahead_us
+    if not 0 <= here_us < _LAST_US:
+        raise ValueError(f"not between 1970 and 9999: {moment!r}")
+    return f"{stamp(here_us)[:-1]}.{here_us % 1_000_000:06}Z"
 
 
 def _days(year: int, month: int, day: int) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from golemd.api import calls, views
+from golemd.api.events import ItemAdded
+from golemd.api.faults import Unavailable
 from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core import present
+from golemd.core.decide.imports import MAX_LISTED
 from golemd.core.state import State
 from golemd.engine import prepare
 from golemd.engine.context import Context
@@ -127,7 +131,27 @@ def _reloaded(
     return views.ReloadView(changed=changed, unchanged=tuple(name for name in names if name not in changed))
 
 
+def _imported(
+    engine: Context, call: calls.Import, project: str, item: str, note: str, repeated: bool
+) -> views.Imported:
+    """What was imported when the token was first used, by its records, as it stands today."""
+    added: Counter[str] = Counter()
+    renamed: dict[str, str] = {}
+    first = engine.state.tokens[call.token].seq
+    if engine.parts.journal.durable_seq < first:
+        raise Unavailable("still_recording", "The import is being recorded.", "Ask again in a moment.")
+    for record in engine.parts.journal.scan(first - 1, engine.state.seq):
+        if isinstance(record.data, ItemAdded):
+            added[str(engine.state.known(record.item).status)] += 1
+            renamed |= {record.data.source: record.item} if record.data.source else {}
+        if not record.more:
+            break
+    listed = dict(list(renamed.items())[:MAX_LISTED])
+    return views.Imported(project=project, added=dict(added), renamed=listed, repeated=repeated)
+
+
 _ANSWERS: Final[dict[type[calls.Call[Any]], Callable[..., Any]]] = {
+    calls.Import: _imported,
     calls.Pause: _about_items,
     calls.Resume: _about_items,
     calls.RunStart: _run_started,

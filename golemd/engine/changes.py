@@ -142,7 +142,7 @@ class Changes:
             return
         first = records[0] if records else None
         project, item = (first.project, first.item) if first else (self._project_at(facts.common_dir), "")
-        answer = answers.answer(engine, call, project, item, note=decided.note)
+        answer = decided.answer or answers.answer(engine, call, project, item, note=decided.note)
         if facts.warnings:
             answer = replace(answer, warnings=facts.warnings)
         removed = isinstance(call, calls.ProjectRemove)

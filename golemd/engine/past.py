@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from golemd.api.events import Record
+from golemd.api.events import ItemAdded, Record
 from golemd.api.faults import Invalid
-from golemd.api.model import Item
+from golemd.api.model import EndedItem, Item, Past
 from golemd.core import times
 from golemd.core.evolve import fold
 from golemd.core.state import State
@@ -99,6 +99,12 @@ async def state_at(engine: Context, seq: int) -> State:
     past = State()
     await engine.parts.journal.scan_slices(0, seq, lambda record: fold(past, record))
     return past
+
+
+def before(engine: Context, item: Item | EndedItem) -> tuple[Past, ...]:
+    """What happened to an item before it came here, as its first record has it."""
+    first = _record(engine, item.order).data
+    return first.history if isinstance(first, ItemAdded) else ()
 
 
 def item_from_records(engine: Context, item: str) -> Item | None:

@@ -19,7 +19,7 @@ from golemd.core import golem_toml_writer as writer
 from golemd.core.configuration import Reading, digest, folder_as_name, read_project
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
-from golemd.engine import past
+from golemd.engine import imports, past
 from golemd.engine.context import Context
 
 __all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "read_config", "reload"]
@@ -239,6 +239,7 @@ async def _content(engine: Context, gate: Gate) -> Content | None:
 
 
 _FACTS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any, Actor], Awaitable[cmd.Facts]]]] = {
+    calls.Import: imports.facts,
     calls.ProjectInit: _init,
     calls.RunStart: _run_start,
     calls.Triage: _run_start,

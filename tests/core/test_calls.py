@@ -27,6 +27,8 @@ GIVEN: Final[dict[str, Any]] = {
     "all": True,
     "cap": 5,
     "token": "tok",
+    "format": "jsonl",
+    "path": "/items.jsonl",
 }
 pack = msgspec.msgpack.encode
 

@@ -226,13 +226,22 @@ def test_a_query_is_not_a_decision() -> None:
 
 ANYONE: Final = {"ping", "describe"}
 OWN_ITEM: Final = {"item.show", "item.why", "gate.show", "report.show"}
-REQUIRED: Final[dict[str, Any]] = {"id": "DEMO-1", "gate": "DEMO-1", "root": "/x", "project": "demo", "title": "t"}
+REQUIRED: Final[dict[str, Any]] = {
+    "id": "DEMO-1",
+    "gate": "DEMO-1",
+    "root": "/x",
+    "project": "demo",
+    "title": "t",
+    "option": "approve",
+    "format": "jsonl",
+    "path": "/x",
+}
 
 
 def call_about(method: str, item: str) -> calls.Call[Any]:
     kind = calls.CALLS[method]
-    names = [field for field in ("id", "gate", "root", "project", "title", "option") if field in kind.__struct_fields__]
-    given = {name: {**REQUIRED, "id": item, "gate": item, "option": "approve"}[name] for name in names}
+    names = [field for field in REQUIRED if field in kind.__struct_fields__]
+    given = {name: {**REQUIRED, "id": item, "gate": item}[name] for name in names}
     return kind(**given)
 
 

@@ -21,6 +21,7 @@ from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKi
 from golemd.core import commands as cmd
 from golemd.core.admission import Room
 from golemd.core.decide import decide
+from golemd.core.imports.entries import Backlog, Entry
 from golemd.core.scheduler import why
 from golemd.core.slots import Limits, Tally, busy
 from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
@@ -66,6 +67,7 @@ VERIFY_ENDS: Final = (
 )
 STARTS: Final = ("run.created", "phase.started", "attempt.planned", "run.completed", "item.completed")
 items = st.integers(0, 9)
+PLACES: Final = (("", ""), ("ship", ""), ("scope", ""), ("last", ""), ("look", "quick"), ("nowhere", "unknown"))
 
 
 class Watched(World):
@@ -133,6 +135,31 @@ class Daemon(RuleBasedStateMachine):
         known = [*self.world.state.items, *self.world.state.ended]
         dependencies = (self.pick(on, known),) if depends and known else ()
         self.ask(calls.ItemAdd(project=project, title="t", priority=priority, dependencies=dependencies))
+
+    @rule(
+        project=st.sampled_from(["demo", "two"]),
+        some=st.lists(st.tuples(items, st.sampled_from(list(Status)), st.sampled_from(PLACES), items), max_size=3),
+    )
+    def bring(self, project: str, some: list[tuple[int, Status, tuple[str, str], int]]) -> None:
+        """Items come in from elsewhere, wherever they stood there; some came before."""
+        entries = tuple(
+            Entry(
+                key=f"{project}-x{number}",
+                file="f",
+                line=1,
+                title="t",
+                status=status,
+                phase=phase,
+                pipeline=pipeline,
+                dependencies=(f"{project}-x{on}",),
+                came_from=list(Status)[on % 4],
+                questions=("?",) * (1 + on % 2) if status is Status.BLOCKED else (),
+                resolution="completed" if status in ENDED else "",
+                paused=on == 9,
+            )
+            for number, status, (phase, pipeline), on in {each[0]: each for each in some}.values()
+        )
+        self.ask(calls.Import(project=project, format="jsonl", path="/x"), backlog=Backlog(entries))
 
     @rule(item=items, on=items)
     def edit(self, item: int, on: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golemd.core.times import micros, span, stamp
+from golemd.core.times import micros, span, stamp, utc
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -65,3 +65,50 @@ def test_anything_else_is_refused(text: str) -> None:
 )
 def test_a_span_is_told_in_minutes_and_from_an_hour_on_in_hours(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(9998, 12, 31), timezones=ZONES))
+def test_any_time_becomes_utc_in_microseconds(there: datetime) -> None:
+    here = there.astimezone(UTC)
+    expected = f"{here.year:04}-{here:%m-%dT%H:%M:%S}.{here.microsecond:06}Z"
+    assert utc(f"{there.year:04}{there.isoformat(timespec='microseconds')[4:]}") == expected
+    assert utc(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2026-03-01T09:00:00.123456789Z", "2026-03-01T09:00:00.123456Z"),
+        ("2026-03-01T09:00:00Z", "2026-03-01T09:00:00.000000Z"),
+        ("2026-03-01t09:00:00.5z", "2026-03-01T09:00:00.500000Z"),
+        ("2026-03-01 09:00:00", "2026-03-01T09:00:00.000000Z"),
+        ("2026-03-01", "2026-03-01T00:00:00.000000Z"),
+        ("2026-03-01T00:00:00.0123456789-00:30", "2026-03-01T00:30:00.012345Z"),
+    ],
+)
+def test_short_and_long_forms_are_taken(given: str, expected: str) -> None:
+    assert utc(given) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "2026-02-30",
+        "2026-13-01",
+        "1969-12-31",
+        "2026-01-01T00:00:00+24:00",
+        "2026-01-01T00:00:00+00:60",
+        "1970-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "2026-01-01T25:00:00Z",
+        "٢٠٢٦-01-01",
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not"):
+        utc(text)

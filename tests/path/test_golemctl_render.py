@@ -13,6 +13,7 @@ from golemctl.render import text
 from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, waiting_lines
 from golemctl.render.item import changed_lines, paused_lines, resumed_lines, show_lines, why_lines
 from golemctl.render.others import (
+    imported_lines,
     pong_lines,
     problem_lines,
     ready_lines,
@@ -26,7 +27,7 @@ from golemctl.render.status import projects_lines, short_why, status_lines
 from golemctl.render.text import Look
 from golemd.api import views
 from golemd.api.faults import Conflict
-from golemd.api.model import Evidence, GateKind, Status
+from golemd.api.model import Evidence, GateKind, Past, Status
 from tests.path.golemctl_sample import (
     BUSY,
     COLOUR,
@@ -276,6 +277,24 @@ def test_the_whole_story_of_an_item_fits_and_leaves_nothing_out() -> None:
         assert part in shown, part
 
 
+def test_what_an_item_was_elsewhere_is_shown() -> None:
+    came = views.ItemDetail(
+        id="WRK-1",
+        project="demo",
+        title="A",
+        status="ready",
+        pipeline="feature",
+        source="old 1",
+        history=(Past("2026-01-02T00:00:00Z", f"blocked: {EVIL}"),),
+        extra={"x-y": "[1]"},
+    )
+    lines = show_lines(came, LOOK)
+    assert_fits(lines)
+    assert lines[3:6] == ["came here as old 1", "  x-y: [1]", ""]
+    assert lines[6] == "Before it came here"
+    assert "blocked: " in lines[7]
+
+
 def test_an_item_that_nothing_has_happened_to_is_shown_in_a_few_lines() -> None:
     fresh = views.ItemDetail(
         id="WRK-1", project="demo", title="A", status="new", pipeline="feature", why="WRK-1 is new but does not run: x."
@@ -345,6 +364,24 @@ def test_the_short_replies_fit_and_say_what_is_next() -> None:
     reloaded = views.ReloadView(changed=("a",), unchanged=("b",))
     assert [line.split(":")[0] for line in reload_lines(reloaded, LOOK)] == ["a", "b"]
     assert "No project" in reload_lines(views.ReloadView(changed=(), unchanged=()), LOOK)[0]
+    imported = views.Imported(
+        project="demo",
+        added={"ready": 2, "in_progress": 1},
+        unchanged=1,
+        changed=("a", "b"),
+        renamed={"old": "WRK-1", EVIL: "WRK-2"},
+        more_warnings=1,
+    )
+    assert imported_lines(imported, LOOK)[:5] == [
+        "3 items imported into demo: 2 ready, 1 in progress",
+        "1 item left as here, imported before.",
+        "Changed in the source since, and left as here: a, b",
+        "Under new ids:",
+        "  old → WRK-1",
+    ]
+    assert imported_lines(imported, LOOK)[-1] == "1 more warning not shown."
+    assert imported_lines(views.Imported(project="demo", added={}), LOOK) == ["0 items imported into demo."]
+    assert_fits(imported_lines(imported, LOOK))
     assert_fits([*lines, *problem_lines((EVIL,), LOOK)])
 
 

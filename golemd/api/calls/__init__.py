@@ -21,6 +21,7 @@ from golemd.api.calls.base import Call as Call
 from golemd.api.calls.base import Change as Change
 from golemd.api.calls.base import ReplyT as ReplyT
 from golemd.api.calls.changing import GateDecide as GateDecide
+from golemd.api.calls.changing import Import as Import
 from golemd.api.calls.changing import ItemAdd as ItemAdd
 from golemd.api.calls.changing import ItemAdvance as ItemAdvance
 from golemd.api.calls.changing import ItemCancel as ItemCancel
@@ -39,6 +40,7 @@ from golemd.api.calls.changing import Triage as Triage
 from golemd.api.calls.looking import Describe as Describe
 from golemd.api.calls.looking import EventsFollow as EventsFollow
 from golemd.api.calls.looking import EventsRead as EventsRead
+from golemd.api.calls.looking import Export as Export
 from golemd.api.calls.looking import GateList as GateList
 from golemd.api.calls.looking import GateShow as GateShow
 from golemd.api.calls.looking import ItemShow as ItemShow

@@ -147,6 +147,18 @@ class RunStop(Change[views.RunStopped], frozen=True, kw_only=True):
     now: bool = False
 
 
+class Import(Change[views.Imported], frozen=True, kw_only=True):
+    """Import the backlog at the absolute `path`: all of it or nothing, and what is there already not again."""
+
+    METHOD = "import"
+    project: str = ""
+    format: str
+    path: str
+    renumber: bool = False
+    skip_broken: bool = False
+    dry_run: bool = False
+
+
 class Reload(Change[views.ReloadView], frozen=True, kw_only=True):
     """Read the projects' configuration again; one with errors is refused and the old one stays."""
 

@@ -116,6 +116,14 @@ class ReportShow(Call[reports.ReportView], frozen=True, kw_only=True):
     id: str
 
 
+class Export(Call[views.Exported], frozen=True, kw_only=True):
+    """Read a project's items as lines of JSON, a page after the item of order `after`; `import` takes them in."""
+
+    METHOD = "export"
+    project: str = ""
+    after: int = 0
+
+
 class JournalVerify(Call[views.VerifyView], frozen=True, kw_only=True):
     """Check every line of the journal; `deep` replays it all and compares with the live state."""
 

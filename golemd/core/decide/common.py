@@ -26,6 +26,7 @@ class Decided(Struct, frozen=True):
     fault: Fault | None = None
     note: str = ""
     essential: bool = False
+    answer: Struct | None = None  # the whole answer, where it does not follow from the state
 
 
 NOTHING: Final = Decided()

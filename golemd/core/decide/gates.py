@@ -28,7 +28,7 @@ from golemd.api.model import (
 from golemd.core import commands as cmd
 from golemd.core.decide import dispatches, phases, triage
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, closing
-from golemd.core.decide.items import MAX_DESCRIPTION
+from golemd.core.limits import MAX_DESCRIPTION
 from golemd.core.state import State, no_item
 
 
@@ -198,6 +198,8 @@ def _request_changes(state: State, item: Item, run: Run, gate: Gate, text: str) 
 def _answer(state: State, item: Item, gate: Gate, text: str) -> Consequences:
     if gate.key == triage.PIPELINE_KEY:
         return triage.choose_pipeline(state, item, state.runs.get(gate.run), gate, text)
+    if not gate.run:
+        return ()  # the item goes on where it stood, and every prompt of it has the answer
     note = f"Question: {gate.question}\nAnswer: {text}"
     return (_again(state.runs[gate.run], "answered", NoteKind.ANSWER, note),)
 

@@ -15,15 +15,18 @@ from golemd.core import commands as cmd
 from golemd.core.decide import triage
 from golemd.core.decide.common import Decided, about, closing
 from golemd.core.decide.follow_ups import free_numbers
+from golemd.core.limits import (
+    MAX_DEPENDENCIES,
+    MAX_DESCRIPTION,
+    MAX_LABEL,
+    MAX_LABELS,
+    MAX_PRIORITY,
+    MAX_TITLE,
+    MAX_VARS,
+)
 from golemd.core.results import DIMENSIONS
 from golemd.core.state import State, no_item
 
-MAX_TITLE: Final = 300  # characters
-MAX_DESCRIPTION: Final = 100_000  # characters
-MAX_LABELS: Final = 50
-MAX_DEPENDENCIES: Final = 200
-MAX_PRIORITY: Final = 1_000_000
-MAX_VARS: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -103,12 +106,12 @@ def reopen(state: State, call: calls.ItemReopen, command: cmd.Asked) -> Decided:
     if whole is None:
         raise no_item(call.id)
     config = state.config_of(state.project(item.project).name)
-    pipeline = _pipeline(config, item.pipeline)
     reopened = ev.ItemReopened(
-        status=triage.first_status(config, pipeline, item.assessments),
+        status=triage.first_status(config, item.pipeline, item.assessments),
         description=whole.description,
         vars=whole.vars,
         brief=whole.brief,
+        extra=whole.extra,
         reason=call.reason,
         actor=command.actor,
     )
@@ -129,8 +132,10 @@ def _check_words(title: str, description: str, priority: int, labels: tuple[str,
         raise Invalid("description_too_long", f"A description has at most {MAX_DESCRIPTION} characters.", hint)
     if abs(priority) > MAX_PRIORITY:
         raise Invalid("invalid_priority", f"A priority is between ±{MAX_PRIORITY}.", "Higher goes first; 0 is usual.")
-    if len(labels) > MAX_LABELS or not all(0 < len(label.strip()) <= 64 for label in labels):
-        raise Invalid("invalid_labels", f"At most {MAX_LABELS} labels of 1 to 64 characters.", "golemctl add -l ui …")
+    if len(labels) > MAX_LABELS or not all(0 < len(label.strip()) <= MAX_LABEL for label in labels):
+        raise Invalid(
+            "invalid_labels", f"At most {MAX_LABELS} labels of 1 to {MAX_LABEL} characters.", "golemctl add -l ui …"
+        )
 
 
 def _check_vars(given: dict[str, str]) -> None:

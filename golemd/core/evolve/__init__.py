@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core.evolve import attempts, gates, items, runs, work
@@ -25,6 +26,9 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     **gates.EFFECTS,
     **work.EFFECTS,
 }
+
+ELSEWHERE: Final[dict[type[Event], str]] = {ev.ItemAdded: "updated_at", ev.GateOpened: "opened_at"}
+"""Events that may tell of something that happened before it was recorded, and their field that says when."""
 
 
 def fold(state: State, record: Record) -> None:
@@ -41,11 +45,12 @@ def fold(state: State, record: Record) -> None:
     EFFECTS[type(record.data)](state, record, record.data)
     item = state.items.get(record.item)
     if item is not None:
-        _touch(state, item, record.ts)
+        said = ELSEWHERE.get(type(record.data))
+        _touch(state, item, (getattr(record.data, said) if said else "") or record.ts)
 
 
-def _touch(state: State, item: Item, ts: str) -> None:
-    state.items[item.id] = replace(item, updated_at=ts)
+def _touch(state: State, item: Item, moment: str) -> None:
+    state.items[item.id] = replace(item, updated_at=moment)
     if state.shrink and item.status in ENDED and not _unfinished(state, item):
         _shrink(state, state.items[item.id])
 

@@ -43,7 +43,8 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
         default=event.default,
         content=event.content,
         attempt=event.attempt,
-        opened_at=record.ts,
+        opened_at=event.opened_at or record.ts,
+        notified="sent" if event.opened_at else "",  # who brought it here knows of it
     )
     adopt_child(state, record.item, event.gate)
     item = state.items[record.item]

@@ -79,8 +79,17 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
         assessments=event.assessments,
         origin=event.origin,
         depth=event.depth,
-        created_at=record.ts,
+        brief=event.brief,
+        approved=event.approved,
+        begin=event.phase,
+        paused=Pause.HELD if event.paused else Pause.NONE,
+        resolution=event.resolution,
+        summary=event.summary,
+        created_at=event.created_at or record.ts,
         updated_at=record.ts,
+        source=event.source,
+        mark=event.mark,
+        extra=event.extra,
     )
     project = state.projects.get(record.project)
     if project is not None:
@@ -125,7 +134,7 @@ def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None
         kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
         state.items[record.item] = Item(**kept)
     afresh: dict[str, Any] = {"came_from": Status.NEW, "resolution": "", "run": "", "summary": "", "brief": event.brief}
-    afresh |= {"paused": Pause.NONE}
+    afresh |= {"paused": Pause.NONE, "begin": "", "extra": event.extra}
     set_item(state, record.item, status=event.status, description=event.description, vars=event.vars, **afresh)
 
 

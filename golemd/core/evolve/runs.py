@@ -47,7 +47,7 @@ def _run_created(state: State, record: Record, event: ev.RunCreated) -> None:
         created_at=record.ts,
     )
     adopt_child(state, record.item, event.run)
-    set_item(state, record.item, run=event.run, runs=event.number)
+    set_item(state, record.item, run=event.run, runs=event.number, begin="")
 
 
 def _run_bound(state: State, record: Record, event: ev.RunBound) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from golemd.api.model import Brief, Item, NoteKind, Phase
+from golemd.core.decide.triage import PIPELINE_KEY
 from golemd.core.guardrails import unassessed
+from golemd.core.state import State
 
 MAX_SUMMARY: Final = 2_000  # characters of a summary of something else
 MAX_NOTE: Final = 8_000  # characters of one note, such as a failure with its evidence
@@ -65,6 +67,16 @@ def _brief(brief: Brief) -> Iterator[str]:
         text = getattr(brief, name).strip()
         if text:
             yield f"\n{heading}: {text}"
+
+
+def answers(state: State, item: Item) -> Iterator[str]:
+    """What people answered when the item had no run yet: it belongs to no phase, so every prompt says it."""
+    gates = [state.gates[child] for child in state.children[item.id] if child in state.gates]
+    for gate in gates:
+        decision = gate.decision
+        if not gate.run and gate.key != PIPELINE_KEY and decision is not None and decision.option == "answer":
+            asked, answer = shortened(gate.question, MAX_NOTE), shortened(decision.text, MAX_NOTE)
+            yield f"## A human was asked\n\n{asked}\n\nThe answer: {answer}"
 
 
 def notes(phase: Phase) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from golemd.api.config import Pipeline
 from golemd.api.model import ENDED, Item, Run
-from golemd.core.prompt.sections import about_item, contract, notes
+from golemd.core.prompt.sections import about_item, answers, contract, notes
 from golemd.core.state import State
 
 MAX_BACKLOG: Final = 200  # titles of other items; the newest are shown
@@ -41,6 +41,7 @@ def triage_sections(state: State, item: Item, run: Run, number: int) -> list[str
         about_item(item),
         *_backlog(state, item),
         _pipelines(tuple(config.pipelines.values()), config.default_pipeline),
+        *answers(state, item),
         *notes(run.phase),
         _RUBRIC,
         _task(),

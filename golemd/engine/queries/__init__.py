@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from golemd.api import calls
-from golemd.engine.queries import daemon, items, records, reports
+from golemd.engine.queries import daemon, exports, items, records, reports
 
 QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[Any]]]] = {
     calls.Ping: daemon.ping,
@@ -20,7 +20,10 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.EventsRead: records.events,
     calls.LogsRead: records.log,
     calls.JournalVerify: records.verify,
+    calls.Export: exports.export,
     calls.ReportShow: reports.show,
 }
 AT_ONCE: Final = frozenset({calls.Ping, calls.Describe})  # they read nothing that may not be durable yet
-SLOW: Final = frozenset({calls.GateShow, calls.JournalVerify, calls.ReportShow})  # they ask git or read much
+SLOW: Final = frozenset(
+    {calls.Export, calls.GateShow, calls.JournalVerify, calls.ReportShow}
+)  # they read much, or ask git

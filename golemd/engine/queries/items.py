@@ -24,9 +24,10 @@ LAST_EVENTS: Final = 20
 def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     state, item, folder = engine.state, engine.state.known(call.id), str(reports.folder_of(engine))
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
+    before = past.before(engine, item)
     if isinstance(item, EndedItem):
         whole = past.history_of(engine, item.id)
-        return present.item_detail(whole, whole, whole.items[item.id], clock(engine), events, None, folder)
+        return present.item_detail(whole, whole, whole.items[item.id], clock(engine), events, None, folder, before)
     run = state.run_of(item)
     text = None
     if call.prompt:
@@ -35,7 +36,7 @@ def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
         text = prompt.prompt_for(state, run, max(1, run.phase.number + (not run.phase.live)))
     reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
     whole = past.history_of(engine, item.id) if reopened else state
-    return present.item_detail(state, whole, item, clock(engine), events, text, folder)
+    return present.item_detail(state, whole, item, clock(engine), events, text, folder, before)
 
 
 def _last_records(engine: Context, item: str) -> list[Record]:

@@ -1,0 +1,79 @@
+"""Backlogs from elsewhere and to elsewhere: import and export."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from golemctl.app import Ask
+from golemctl.parser import Commands
+from golemctl.render.others import imported_lines, problem_lines
+from golemd.api import calls
+
+IMPORT_SECONDS: Final = 600.0
+"""How long an import is waited for, unless --timeout says otherwise."""
+
+
+class Format(StrEnum):
+    """What can be imported: task-golem's stores and phase-golem's files, or what `export` wrote."""
+
+    TG = "tg"
+    JSONL = "jsonl"
+
+
+def register(app: Commands) -> None:
+    app.add("import", import_items, "Take in a backlog of task-golem, or an export.", _IMPORT)
+    app.add("export", export, "Print all items, one a line.", _EXPORT)
+
+
+_IMPORT: Final = (
+    "Import a backlog. tg: a repository with a task-golem store or a BACKLOG.yaml, or one of the files; jsonl: what "
+    "export wrote. All of it is imported or nothing; what was imported before is left as it is here."
+)
+_EXPORT: Final = "Print the project's items as JSON, one a line after a header; `golemctl import jsonl` reads it."
+
+
+def import_items(
+    context: typer.Context,
+    kind: Annotated[Format, typer.Argument(metavar="tg|jsonl", help="What it is.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Where it is.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    renumber: Annotated[bool, typer.Option("--renumber", help="Give all items new ids of this project.")] = False,
+    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out what cannot be read.")] = False,
+) -> None:
+    ask = Ask.of(context)
+    call = calls.Import(
+        project=ask.project,
+        format=kind,
+        path=str(Path(path).expanduser().absolute()),
+        renumber=renumber,
+        skip_broken=skip_broken,
+        dry_run=dry_run,
+    )
+    view = ask.call(call, seconds=IMPORT_SECONDS)
+    ask.out.aside(*problem_lines(view.warnings, ask.out.look()))
+    ask.out.reply(view, imported_lines)
+
+
+def export(context: typer.Context) -> None:
+    ask = Ask.of(context)
+    page = ask.call(calls.Export(project=ask.project))
+    header, lines = page.header, list(page.lines)
+    if not ask.out.json:
+        print(header)
+    while True:
+        if not ask.out.json:
+            print(*lines, sep="\n", end="\n" if lines else "")
+            lines = []
+        if not page.more:
+            break
+        page = ask.call(calls.Export(project=page.project, after=page.next))
+        lines += page.lines
+    if ask.out.json:
+        ask.out.document(
+            {"header": msgspec.Raw(header.encode()), "items": [msgspec.Raw(each.encode()) for each in lines]}
+        )

@@ -1,0 +1,34 @@
+"""Backlogs of other programs, and our own exports: bytes of files → entries, and everything that is wrong with them.
+
+Rules. One file a format; each takes the contents of the files that it names, by name, and returns a Backlog: whatever
+the bytes are, it raises nothing. Nothing is lost: a key that golemd has no place for is kept as it is, under `extra`.
+What a broken line says is not guessed. Which ids the entries get, and what becomes of their dependencies, is decided
+where the state is known: in `core.decide.imports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from golemd.core.imports import own, task_golem
+from golemd.core.imports.entries import Backlog
+from golemd.core.imports.entries import marked as marked
+
+FORMATS: Final = ("tg", "jsonl")
+BACKLOG_FILES: Final = ("BACKLOG.yaml", "BACKLOG_INBOX.yaml")
+"""Those that are read by `backlog_yaml`, which is imported only when they are met: it needs a YAML reader."""
+
+
+def read_export(data: bytes) -> Backlog:
+    """An export of golemd's own."""
+    return marked(own.read({own.FILE: data}))
+
+
+def read_store(files: Mapping[str, bytes]) -> Backlog:
+    """task-golem's store, or the BACKLOG.yaml that was before it: file name → contents."""
+    if not any(name in files for name in BACKLOG_FILES):
+        return marked(task_golem.read(files))
+    from golemd.core.imports import backlog_yaml
+
+    return marked(backlog_yaml.read(files))
