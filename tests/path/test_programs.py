@@ -133,3 +133,22 @@ def test_values_set_for_an_agent_reach_it_and_no_record(daemon: House) -> None:
     assert "very-secret" not in (daemon.state / "attempts" / f"{item}.1.build.1" / "spec.json").read_text(
         encoding="utf-8"
     )
+
+
+def test_the_change_folder_is_the_one_that_is_there_already(daemon: House) -> None:
+    mine = 'mkdir -p changes/"$GOLEM_ITEM"_mine && touch changes/"$GOLEM_ITEM"_mine/PLAN.md'
+    plan = f'echo "$GOLEM_CHANGES" > first.txt; {mine}; {RESULT}'
+    build = f'echo "$GOLEM_CHANGES" > second.txt; {RESULT}'
+    agents = {**daemon.agent("planner", plan), **daemon.agent("builder", build)}
+    project = daemon.project(
+        phases=[{"name": "plan", "agent": "planner"}, {"name": "build", "agent": "builder"}], agents=agents
+    )
+    item = project.work(title="Add a café!")
+    daemon.done(item)
+    tree = project.worktree(item)
+    assert project.file_of(item, "first.txt") == f"{tree}/changes/{item}_add-a-cafe"
+    assert project.file_of(item, "second.txt") == f"{tree}/changes/{item}_mine"
+    attempts = (daemon.state / "attempts" / f"{item}.1.{name}.1" for name in ("plan", "build"))
+    prompts = [(attempt / "prompt.md").read_text("utf-8") for attempt in attempts]
+    assert f"the folder changes/{item}_add-a-cafe," in prompts[0]
+    assert f"the folder changes/{item}_mine," in prompts[1]

@@ -12,7 +12,7 @@ from golemd.core.prompt.sections import MAX_SUMMARY, about_item, answers, contra
 from golemd.core.state import State
 
 
-def phase_sections(state: State, item: Item, run: Run, number: int) -> list[str]:
+def phase_sections(state: State, item: Item, run: Run, number: int, changes: str) -> list[str]:
     """The sections of the prompt, in their order."""
     phase = run.phase
     return [
@@ -23,7 +23,7 @@ def phase_sections(state: State, item: Item, run: Run, number: int) -> list[str]
         *answers(state, item),
         *_remarks(state, run),
         *notes(phase),
-        _task(definition_of(run, phase)),
+        _task(definition_of(run, phase), changes),
         contract(item, phase),
     ]
 
@@ -69,7 +69,7 @@ def _remarks(state: State, run: Run) -> Iterator[str]:
             yield f"## A human decided {decision.option!r} at {at} and says:\n\n{decision.text}"
 
 
-def _task(definition: PhaseDefinition) -> str:
+def _task(definition: PhaseDefinition, changes: str) -> str:
     lines = ["## Task", ""]
     if definition.workflows:
         lines.append("Read these files and follow them, in this order:")
@@ -80,5 +80,6 @@ def _task(definition: PhaseDefinition) -> str:
     if definition.verify:
         lines += ["", "When you are done, these commands are run on your tree and must succeed:"]
         lines += [f"- `{command}`" for command in definition.verify]
-    lines += ["", "Your changes are committed for you. Stay on this branch and inside this folder."]
+    lines += ["", f"What you write about this item belongs into the folder {changes}, which you make if it is missing."]
+    lines += ["Your changes are committed for you. Stay on this branch and inside this folder."]
     return "\n".join(lines)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from golemd.adapters.workspace import Workspace
 from golemd.api.config import ProjectConfig
 from golemd.api.model import Run
+from golemd.core.changes import FOLDER, folder_of
 from golemd.core.decide.triage import is_triage
 from golemd.engine.context import Context
 
@@ -32,6 +34,17 @@ def place_of(engine: Context, run: Run) -> Workspace:
     """Where the phase under way is worked on: triage reads the project's own folder."""
     place = workspace_of(engine, run)
     return Workspace(place.root, place.root) if is_triage(run) else place
+
+
+def changes_of(engine: Context, run: Run) -> str:
+    """The item's change folder where its phase under way is worked on: the one that is there, or the one to be made."""
+    item = engine.state.items[run.item]
+    try:
+        with os.scandir(place_of(engine, run).path / FOLDER) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        names = []
+    return folder_of(item.id, item.title, names)
 
 
 def branch_of(config: ProjectConfig, run: Run) -> str:

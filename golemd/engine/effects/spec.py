@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,9 +20,7 @@ from golemd.core.decide.common import definition_of
 from golemd.core.decide.triage import is_triage
 from golemd.engine import prepare
 from golemd.engine.context import Context
-from golemd.engine.effects.places import attempt_folder, config_of, place_of
-
-CHANGES_FOLDER: Final = "changes"
+from golemd.engine.effects.places import attempt_folder, changes_of, config_of, place_of
 
 
 class Job(Struct, frozen=True):
@@ -76,7 +73,7 @@ def _agent_launch(
     engine: Context, run: Run, item: Item, attempt: Attempt, place: Workspace, folder: Path
 ) -> agents.Launch:
     prompt_file = folder / "prompt.md"
-    files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number))
+    files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number, changes_of(engine, run)))
     request = agents.Request(
         agent=_permitted(run, agent_of(engine, run, attempt)),
         item=item.id,
@@ -128,7 +125,7 @@ def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder
         "GOLEM_RESULT": str(folder / "result.json"),
         "GOLEM_WORKSPACE": str(place.path),
         "GOLEM_PROJECT_ROOT": str(place.root),
-        "GOLEM_CHANGES": str(place.path / CHANGES_FOLDER / item.id),
+        "GOLEM_CHANGES": str(place.path / changes_of(engine, run)),
         "GOLEM_SOCKET": str(parts.socket_path),
         "GOLEM_INSTANCE": parts.instance,
     }

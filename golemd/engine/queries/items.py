@@ -16,6 +16,7 @@ from golemd.core import present, prompt
 from golemd.core.decide import gates
 from golemd.engine import past, reports
 from golemd.engine.context import Context
+from golemd.engine.effects.places import changes_of
 from golemd.engine.queries.common import clock, wanted
 
 LAST_EVENTS: Final = 20
@@ -33,7 +34,8 @@ def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     if call.prompt:
         if run is None:
             raise NotFound("no_prompt", f"{item.id} has no run yet, so there is no prompt.", "golemctl run")
-        text = prompt.prompt_for(state, run, max(1, run.phase.number + (not run.phase.live)))
+        number = max(1, run.phase.number + (not run.phase.live))
+        text = prompt.prompt_for(state, run, number, changes_of(engine, run))
     reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
     whole = past.history_of(engine, item.id) if reopened else state
     return present.item_detail(state, whole, item, clock(engine), events, text, folder, before)
