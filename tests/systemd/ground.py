@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import platformdirs
+
 import golemd
 from tests.path.ground import GUARD_SECONDS, Ended, carrying, ended, run_command
 from tests.path.repositories import RESULT, configuration
@@ -27,6 +29,7 @@ from tests.path.repositories import RESULT, configuration
 HERE: Final = Path(__file__).parent
 REPOSITORY: Final = HERE.parents[1]
 UID: Final = 65534
+PACKAGES: Final = ("golemd", "golemctl")
 DROP_IN: Final = """\
 [Service]
 ExecStartPost=/bin/sh -c 'echo up >%h/pipes/up'
@@ -73,7 +76,7 @@ class Machine:
         self.install()
         (self.packages / "others.pth").write_text("".join(f"{folder}\n" for folder in sorted(folders)))
         python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-        (programs / "python").symlink_to(python)
+        self.python.symlink_to(python)
         (self.home / "env/pyvenv.cfg").write_text(f"home = {python.parent}\n")
         for name in ("golemd", "golemctl"):
             program = programs / name
@@ -82,14 +85,32 @@ class Machine:
         self.own(self.home / "env")
 
     def install(self, version: str = golemd.__version__) -> None:
-        """Install golemd of a certain version over the one that is there, as a package manager does."""
-        for name in ("golemd", "golemctl"):
-            shutil.rmtree(self.packages / name, ignore_errors=True)
-            shutil.copytree(REPOSITORY / name, self.packages / name, ignore=shutil.ignore_patterns("__pycache__"))
+        """Install golemd of a certain version over the one that is there, as a package manager does.
+
+        Another version has another shim, and brings another release of a package that golemd needs.
+        """
+        self.remove()
+        sources = {name: REPOSITORY / name for name in PACKAGES}
+        if version != golemd.__version__:
+            sources["platformdirs"] = Path(platformdirs.__file__).parent
+        for name, source in sources.items():
+            shutil.copytree(source, self.packages / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(REPOSITORY / "systemd/golemd.service", self.packages / "golemctl")
         file = self.packages / "golemd/__init__.py"
         file.write_text(file.read_text().replace(f'"{golemd.__version__}"', f'"{version}"'))
+        for half in (self.packages / "golemd/adapters/processes").glob("shim*.py"):
+            half.write_text(f"{half.read_text()}\nRELEASE = {version!r}\n")
         self.own(self.packages)
+
+    def remove(self) -> None:
+        """Remove golemd and what another version of it brought, as half of an installation."""
+        for name in (*PACKAGES, "platformdirs"):
+            shutil.rmtree(self.packages / name, ignore_errors=True)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of the user's environment."""
+        return self.home / "env/bin/python"
 
     def own(self, folder: Path) -> None:
         """Give a folder and all in it to the user."""
@@ -113,10 +134,14 @@ class Machine:
         assert done.status == 0, f"{words}: {done.err}\n{self.said()}"
         return done.out.strip()
 
-    def said(self) -> str:
+    @property
+    def log(self) -> Path:
         """The daemon's log."""
-        log = self.home / "golemd.log"
-        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        return self.home / "golemd.log"
+
+    def said(self) -> str:
+        """What the daemon has said so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
 
 class Pipe:
@@ -183,8 +208,12 @@ class Service:
         return int(self.known("MainPID"))
 
     @property
+    def state(self) -> Path:
+        return self.machine.home / ".local/state/golemd"
+
+    @property
     def instance(self) -> str:
-        return (self.machine.home / ".local/state/golemd/instance").read_text().strip()
+        return (self.state / "instance").read_text().strip()
 
     def scopes(self) -> list[str]:
         """The scopes of attempts that there are."""
@@ -226,12 +255,21 @@ class Service:
 
         `then`: a line of shell that they run before they do their work.
         """
-        project = self._project(then)
+        self._make_project(then)
         for number in range(count):
-            self.golemctl("add", f"Item {number}", cwd=project)
-        self.golemctl("run", "--detach", cwd=project)
+            self.golemctl("add", f"Item {number}", cwd=self.project)
+        self.golemctl("run", "--detach", cwd=self.project)
         self.until("attempt.spawned", count)
+        return self.hear(count)
+
+    def hear(self, count: int) -> list[int]:
+        """The pids of the next agents that say they are there."""
         return sorted(int(self.here.line()) for _ in range(count))
+
+    @property
+    def project(self) -> Path:
+        """The repository that the agents work on."""
+        return self.machine.home / "demo"
 
     def until(self, kind: str, count: int = 1) -> dict[str, Any]:
         """Wait for the count-th record of a type; that record."""
@@ -247,9 +285,8 @@ class Service:
         record: dict[str, Any] = json.loads(lines[-1])
         return record
 
-    def _project(self, then: str) -> Path:
-        home = self.machine.home
-        project = home / "demo"
+    def _make_project(self, then: str) -> None:
+        home, project = self.machine.home, self.project
         project.mkdir()
         agent = home / "agent.sh"
         agent.write_text(AGENT.replace("PIPES", str(home / "pipes")).replace("THEN", then))
@@ -266,11 +303,10 @@ class Service:
         self.machine.must("git", "add", ".", cwd=project)
         self.machine.must(*git, "commit", "-q", "-m", "begin", cwd=project)
         self.golemctl("init", cwd=project)
-        return project
 
     def finish(self, count: int) -> None:
         """Let the agents go, and see every item to done."""
-        follow = self.machine.command("golemctl", "run", cwd=self.machine.home / "demo")
+        follow = self.machine.command("golemctl", "run", cwd=self.project)
         with subprocess.Popen([*map(str, follow)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
             for _ in range(count):
                 self.go.write("go")
@@ -311,7 +347,7 @@ class Service:
         home = self.machine.home
         self.machine.run("systemctl", "--user", "stop", "golemd")
         self.machine.run("golemctl", "service", "uninstall")
-        left = self.left() if (home / ".local/state/golemd/instance").exists() else []
+        left = self.left() if (self.state / "instance").exists() else []
         for pid in left:
             os.kill(pid, 9)
             ended(pid)

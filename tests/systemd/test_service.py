@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import golemd
 from tests.path.ground import ended, running, wait_for_line
-from tests.systemd.ground import Machine, Service
+from tests.systemd.ground import Service
 
 
 def test_install_starts_a_service_that_is_enabled_and_answers(service: Service) -> None:
@@ -127,6 +126,15 @@ def test_a_restart_keeps_three_agents_and_their_work_is_accepted(service: Servic
     assert service.types().count("attempt.spawned") == service.types().count("attempt.adopted") == 3
 
 
+def test_installing_again_restarts_it_and_keeps_the_agents(service: Service) -> None:
+    first = service.install()["pid"]
+    pids = service.start_agents(2)
+    again = service.install()
+    assert again["pid"] not in (None, first)
+    assert service.running() == pids
+    service.finish(2)
+
+
 def test_a_stop_ends_every_process(service: Service) -> None:
     first = service.install()["pid"]
     pids = service.start_agents(3)
@@ -174,19 +182,6 @@ def test_a_daemon_that_hangs_is_killed_by_the_watchdog_started_again_and_adopts_
     assert service.known("NRestarts") == "1"
     assert service.running() == pids
     service.finish(3)
-
-
-def test_an_upgrade_under_load_keeps_the_agents(service: Service, machine: Machine) -> None:
-    service.install()
-    pids = service.start_agents(3)
-    machine.install(f"{golemd.__version__}+upgraded")
-    try:
-        service.systemctl("restart", "golemd")
-        assert json.loads(service.golemctl("ping", "--json"))["version"] == f"{golemd.__version__}+upgraded"
-        assert service.running() == pids
-        service.finish(3)
-    finally:
-        machine.install()
 
 
 def test_a_second_unit_for_the_same_folder_fails_once_and_disturbs_nothing(service: Service) -> None:

@@ -77,7 +77,7 @@ def spawn_shim(
         file_actions=[
             (os.POSIX_SPAWN_DUP2, stdin, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, status, 2),  # why a shim never came to run, such as a Python that is gone
             (os.POSIX_SPAWN_DUP2, status, STATUS_FD),
             *more,
         ],

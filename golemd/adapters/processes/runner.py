@@ -11,6 +11,7 @@ import logging
 import marshal
 import math
 import os
+import re
 import signal
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -43,7 +44,8 @@ __all__ = ["AttemptSpec", "Exit", "Identity", "LocalRunner", "Lost", "Observatio
 
 ADOPT_SECONDS: Final = 5.0  # how long a held attempt may take to say who it is
 SWEEP_GRACE_SECONDS: Final = 5.0
-STATUS_BYTES: Final = 64
+STATUS_BYTES: Final = 4096  # that are remembered of what is said instead of a status line
+STATUS: Final = re.compile(rb"^(started|over|ended|failed ([a-z]+) (\d+))\n", re.MULTILINE)
 DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 _log = logging.getLogger(__name__)
@@ -128,7 +130,7 @@ class LocalRunner:
         _check(spec)
         attempt = spec.attempt
         async with self._locks.setdefault(attempt, trio.Lock()):
-            said = ""
+            said = b""
             if (known := self._outcome(attempt)) is None:
                 self._launching.add(attempt)
                 try:
@@ -146,31 +148,31 @@ class LocalRunner:
         seen = self.observe(attempt)
         return seen.exit or seen.identity
 
-    def _not_started(self, attempt: str, said: str) -> Conflict | Unavailable:
+    def _not_started(self, attempt: str, said: bytes) -> Conflict | Unavailable:
         if self._files.observe(attempt).started:
             return Conflict("attempt_started", f"attempt {attempt} has started, and what it says of it cannot be read")
-        stage, _, number = said.removeprefix("failed ").partition(" ")
-        code = int(number) if number.isdigit() else 0
-        why = f"{stage}: {os.strerror(code)}" if code else "its shim ended early"
-        return Unavailable("could_not_spawn", f"attempt {attempt}: {why}", "it may be tried again", errno=code)
+        status = STATUS.search(said)
+        if status is not None and status[2]:
+            return _could_not_spawn(f"{status[2].decode()}: {os.strerror(int(status[3]))}", int(status[3]))
+        return _could_not_spawn(_told(said) or "its shim ended without a word")
 
-    async def _start(self, spec: AttemptSpec) -> str:
-        """Launch a shim; the line that it says, "" when it ends without one."""
+    async def _start(self, spec: AttemptSpec) -> bytes:
+        """Launch a shim; the end of what was said until it ended, or told by a status line how far it came."""
         try:
             status, pid = await trio.to_thread.run_sync(self._prepare_and_launch, spec)
         except OSError as error:
-            why = f"attempt {spec.attempt}: {error.strerror}"
-            raise Unavailable("could_not_spawn", why, "it may be tried again", errno=error.errno) from error
+            raise _could_not_spawn(f"{error.strerror}", error.errno) from error
         self._children.add(pid)
-        line = b""
+        said = b""
         async with trio.lowlevel.FdStream(status) as stream:
-            while not line.endswith(b"\n") and (more := await stream.receive_some(STATUS_BYTES)):
-                line += more
+            while not STATUS.search(said) and (more := await stream.receive_some(STATUS_BYTES)):
+                said = (said + more)[-STATUS_BYTES:]
         row = proctable.look_up(pid)
-        if not line.startswith(b"started") and row is not None:
+        found = STATUS.search(said)
+        if (found is None or found[1] != b"started") and row is not None:
             await reaper.ended(pid, row.start)
         self._reap()
-        return line.decode("ascii", "replace").strip()
+        return said
 
     def _prepare_and_launch(self, spec: AttemptSpec) -> tuple[int, int]:
         folder = self._files.make(spec.attempt)
@@ -341,6 +343,18 @@ class LocalRunner:
                 gone = True
             if gone:
                 self._children.discard(pid)
+
+
+def _could_not_spawn(why: str, number: int | None = 0) -> Unavailable:
+    """A refusal of the moment: nothing has run, and nothing was lost but time."""
+    way_out = "If golemd or its Python was replaced or removed, restart golemd: systemctl --user restart golemd"
+    return Unavailable("could_not_spawn", f"It could not be started: {why}.", way_out, errno=number)
+
+
+def _told(said: bytes) -> str:
+    """The one line that says most: an error's, or else the last."""
+    lines = [line for each in said.decode("utf-8", "replace").split("\n") if (line := logs.clean(each))]
+    return next((line for line in lines if "rror: " in line), lines[-1] if lines else "").rstrip(".")
 
 
 def _check(spec: AttemptSpec) -> None:

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from golemd.adapters.processes import proctable
+from golemd.adapters.processes.launch import launch_plain
 from golemd.adapters.processes.records import Exit, Identity
 from golemd.api.faults import Conflict, Invalid, Unavailable
 from tests.adapters.processes.helpers import ChangedShim, Place, gone, hear, make_fifo, py, run, sh
@@ -196,9 +197,48 @@ async def test_a_shim_that_ends_without_a_word_may_be_tried_again(here: Place) -
     def silent(argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int) -> int:
         return os.posix_spawn("/bin/true", ["true"], env)
 
-    with pytest.raises(Unavailable, match="its shim ended early"):
+    with pytest.raises(Unavailable, match="its shim ended without a word"):
         await here.another(launch=silent).submit(sh("true"))
     assert (await run(here.runner, sh("exit 3"))).status == 3
+
+
+@pytest.mark.parametrize(
+    ("replaced", "words"),
+    [
+        ("/nowhere/python", "/nowhere/python: not found"),
+        ("/etc/passwd", "/etc/passwd: Permission denied"),
+    ],
+)
+async def test_a_shim_that_cannot_even_begin_says_why_and_may_be_tried_again(
+    here: Place, replaced: str, words: str
+) -> None:
+    def through_a_shell(argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int) -> int:
+        return launch_plain(["/bin/sh", "-c", 'exec "$@"', "sh", replaced, *argv[1:]], env, stdin, status)
+
+    with pytest.raises(Unavailable, match=words) as caught:
+        await here.another(launch=through_a_shell).submit(sh("true"))
+    assert caught.value.code == "could_not_spawn"
+    assert "systemctl --user restart golemd" in caught.value.hint
+    assert (await run(here.runner, sh("exit 3"))).status == 3
+
+
+async def test_of_what_a_broken_python_says_the_error_is_told(here: Place, tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text(
+        "#!/bin/sh\nyes 'no prefix' | head -c 100000 >&2\necho Fatal error: no codec >&2\necho x >&2\nexit 1\n"
+    )
+    broken.chmod(0o700)
+
+    def with_it(argv: list[str], env: dict[str, str], stdin: int, status: int, memory_bytes: int) -> int:
+        return launch_plain([str(broken), *argv[1:]], env, stdin, status)
+
+    with pytest.raises(Unavailable, match="Fatal error: no codec"):
+        await here.another(launch=with_it).submit(sh("true"))
+
+
+async def test_what_is_said_beside_the_status_is_passed_over(here: Place, tmp_path: Path) -> None:
+    chatty = ChangedShim(tmp_path, "import os; os.write(2, b'a warning\\nstarted late\\n')")
+    assert (await run(here.another(launch=chatty), sh("exit 3"))).status == 3
 
 
 async def test_an_attempt_whose_identity_is_unreadable_is_not_started_again(here: Place) -> None:
