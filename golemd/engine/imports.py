@@ -14,12 +14,14 @@ from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import Actor
 from golemd.core import commands as cmd
 from golemd.core import imports
+from golemd.core.imports import worklog
 from golemd.core.imports.entries import Backlog
 from golemd.core.imports.task_golem import FILES, TASKS
 from golemd.engine.context import Context
 
 MAX_IMPORT_BYTES: Final = 64 << 20  # of one file
 MAX_PROBLEMS: Final = 500  # that are told at once
+MAX_WORKLOGS: Final = 60  # one a month
 STORE_FOLDER: Final = ".task-golem"
 BACKLOG: Final = imports.BACKLOG_FILES[0]
 
@@ -76,9 +78,16 @@ def _store(path: Path) -> dict[str, Path]:
     if path.is_dir():
         for folder, names in ((path, FILES), (path / STORE_FOLDER, FILES), (path, imports.BACKLOG_FILES)):
             if any((folder / name).exists() for name in names):
-                return {name: folder / name for name in names}
+                return {name: folder / name for name in names} | _worklogs(folder)
         raise NotFound("nothing_to_import", f"There is no backlog of task-golem or phase-golem in {path}.", _HINT)
     for names in (FILES, imports.BACKLOG_FILES):
         if path.name in names:
-            return {name: path.with_name(name) for name in names}
+            return {name: path.with_name(name) for name in names} | _worklogs(path.parent)
     return {BACKLOG if path.suffix in (".yaml", ".yml") else TASKS: path}
+
+
+def _worklogs(folder: Path) -> dict[str, Path]:
+    """The newest worklogs of the repository that a store is in."""
+    root = folder.parent if folder.name == STORE_FOLDER else folder
+    files = sorted((root / worklog.FOLDER).glob("*.md"))[-MAX_WORKLOGS:]
+    return {f"{worklog.FOLDER}/{file.name}": file for file in files}

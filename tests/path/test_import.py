@@ -77,9 +77,16 @@ def test_the_store_is_found_by_its_repository_its_folder_and_its_file(daemon: Ho
     inner = store(demo.root / ".task-golem", {})
     for path in (demo.root, inner, inner / "tasks.jsonl"):
         assert sum(bring(daemon, path, dry_run=True).added.values()) == 1
+    log = demo.root / "_worklog" / "2026-02.md"
+    log.parent.mkdir()
+    log.write_text(
+        "## 2026-02-19T02:37:49+00:00 — tg-9k2mz (Add it)\n\n- **Phase:** prd\n- **Outcome:** Complete\n", "utf-8"
+    )
+    bring(daemon, inner)
+    assert [note.text for note in daemon.show("tg-9k2mz").history] == ["prd complete"]
     copy = inner.rename(daemon.root / "elsewhere") / "tasks.jsonl"
     backup = copy.rename(copy.with_name("tasks.jsonl.bak"))
-    assert bring(daemon, backup, dry_run=True).added == {"ready": 1}
+    assert bring(daemon, backup).unchanged == 1
     old = daemon.root / "old.yaml"
     old.write_text("items:\n- {id: a, title: b, status: ready, created: 2026-01-01, updated: 2026-01-01}\n", "utf-8")
     assert bring(daemon, old).added == {"ready": 1}

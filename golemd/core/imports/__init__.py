@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from golemd.core.imports import own, task_golem
-from golemd.core.imports.entries import Backlog
-from golemd.core.imports.entries import marked as marked
+from msgspec.structs import replace
+
+from golemd.core.imports import own, task_golem, worklog
+from golemd.core.imports.entries import Backlog, marked
+from golemd.core.imports.fields import fitted_history
 
 FORMATS: Final = ("tg", "jsonl")
 BACKLOG_FILES: Final = ("BACKLOG.yaml", "BACKLOG_INBOX.yaml")
@@ -26,9 +28,19 @@ def read_export(data: bytes) -> Backlog:
 
 
 def read_store(files: Mapping[str, bytes]) -> Backlog:
-    """task-golem's store, or the BACKLOG.yaml that was before it: file name → contents."""
+    """task-golem's store, or the BACKLOG.yaml that was before it, and worklogs: file name → contents."""
+    told = worklog.histories(data for name, data in files.items() if name.startswith(f"{worklog.FOLDER}/"))
+    backlog = _backlog(files)
+    entries = (
+        replace(entry, history=fitted_history([*entry.history, *told[entry.key]])) if entry.key in told else entry
+        for entry in backlog.entries
+    )
+    return marked(replace(backlog, entries=tuple(entries)))
+
+
+def _backlog(files: Mapping[str, bytes]) -> Backlog:
     if not any(name in files for name in BACKLOG_FILES):
-        return marked(task_golem.read(files))
+        return task_golem.read(files)
     from golemd.core.imports import backlog_yaml
 
-    return marked(backlog_yaml.read(files))
+    return backlog_yaml.read(files)
