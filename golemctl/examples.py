@@ -27,6 +27,11 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         'golemctl add "Build user authentication" --priority 5 --label auth',
         'golemctl add "Document it" --dep WRK-1 -d - < notes.md',
     ),
+    "import": (
+        "golemctl import tg . --dry-run",
+        "golemctl import jsonl backlog.jsonl",
+    ),
+    "export": ("golemctl export > backlog.jsonl",),
     "edit": ("golemctl edit WRK-42 --priority 9 --label auth --label api", 'golemctl edit WRK-42 --dep ""'),
     "pause": ("golemctl pause WRK-42 --after-phase", "golemctl pause --all"),
     "resume": ("golemctl resume WRK-42", "golemctl resume --all"),

@@ -179,6 +179,25 @@ def test_a_phase_that_the_configuration_has_lost_since_begins_anew() -> None:
     assert here.run("a").phase.name == "build"
 
 
+@pytest.mark.parametrize(("to", "phase"), [("", "check"), ("build", "build"), ("check", "check")])
+def test_an_item_is_advanced_from_the_phase_that_was_reached(to: str, phase: str) -> None:
+    here = World()
+    here.project(config(phases=("build", "ship", "check")))
+    here.held = {"build", "ship", "check"}
+    bring(here, entry("a", status=Status.IN_PROGRESS, phase="ship"))
+    assert here.ask(calls.ItemAdvance(id="a", to="ship")).note == "a is at ship already"
+    here.ask(calls.ItemAdvance(id="a", to=to))
+    here.go()
+    assert here.run("a").phase.name == phase
+
+
+def test_an_item_that_asks_is_advanced_and_asks_no_more() -> None:
+    here = world()
+    bring(here, entry("a", status=Status.BLOCKED, came_from=Status.IN_PROGRESS, phase="build", questions=("?",)))
+    here.ask(calls.ItemAdvance(id="a"))
+    assert (here.status("a"), here.run("a").phase.name) == ("in_progress", "ship")
+
+
 def test_a_reopened_item_begins_at_the_beginning_and_keeps_what_it_had() -> None:
     here = world()
     bring(here, entry("a", status=Status.DONE, resolution="completed", extra={"x": "1"}, brief=Brief("c")))

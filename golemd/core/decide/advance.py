@@ -14,7 +14,7 @@ from golemd.api.model import Actor, Item, NoteKind, PhaseState, Run, Status
 from golemd.core import commands as cmd
 from golemd.core.decide import dispatches
 from golemd.core.decide.common import Decided, about
-from golemd.core.decide.launching import new_run
+from golemd.core.decide.launching import came_to, new_run
 from golemd.core.decide.phases import completion
 from golemd.core.state import State
 
@@ -66,11 +66,12 @@ def _target(item: Item, pipeline: Pipeline, at: int, named: str) -> int:
 
 
 def _from_the_beginning(state: State, item: Item, named: str, actor: Actor) -> tuple[Event, ...]:
-    """A fresh run that begins at a later phase; nothing for the first."""
+    """A fresh run that begins at another phase; nothing for the one at which it would begin anyway."""
     created = new_run(state, item)
-    to = _target(item, created.pipeline, 0, named)
+    at = max(created.pipeline.promoted_at, came_to(item, created.pipeline))
+    to = _target(item, created.pipeline, at, named)
     moves = _forward(item, created.run, created.pipeline, 0, to, "", actor)
-    return (created, *moves) if to > created.pipeline.promoted_at else ()
+    return (created, *moves) if to != at else ()
 
 
 def _moves(item: Item, run: Run, to: int, actor: Actor) -> tuple[Event, ...]:

@@ -85,18 +85,18 @@ def _start(item: Item, run: str, pipeline: Pipeline, index: int, phases: dict[st
     """The start of the next phase, from an index on; an item in progress passes over what was to scope it."""
     definitions = pipeline.all_phases
     first = max(index, pipeline.promoted_at) if item.status is Status.IN_PROGRESS else index
-    came_to = _came_to(item, pipeline)
-    for passed in definitions[index : max(first, came_to)]:
-        why = "it was done before the item came here" if came_to > first else "the item needs no scoping"
+    reached = came_to(item, pipeline)
+    for passed in definitions[index : max(first, reached)]:
+        why = "it was done before the item came here" if reached > first else "the item needs no scoping"
         yield ev.PhaseSkipped(run=run, phase=passed.name, reason=why)
-    first = max(first, came_to)
+    first = max(first, reached)
     started = definitions[first]
     yield ev.PhaseStarted(run=run, phase=started.name, index=first)
     if started.name == TRIAGE:  # which has no workspace that would have to be entered first
         yield plan_attempt(run, started, phases.get(TRIAGE) or Phase(TRIAGE))
 
 
-def _came_to(item: Item, pipeline: Pipeline) -> int:
+def came_to(item: Item, pipeline: Pipeline) -> int:
     """The index of the phase that an item had come to elsewhere, if it is one of those that are ahead of it now."""
     names = [phase.name for phase in pipeline.all_phases]
     if item.begin not in names:
