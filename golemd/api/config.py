@@ -19,9 +19,6 @@ KINDS: Final = ("claude", "codex", "gemini", "opencode", "acp", "command", "scri
 AVAILABLE_KINDS: Final = ("claude", "command", "scripted")
 """The kinds that this release can start."""
 
-AVAILABLE_WORKSPACES: Final = ("worktree",)
-"""Where this release can let items be worked on."""
-
 
 class Guardrails(Struct, frozen=True):
     """The highest assessments that go on without a human."""

@@ -308,7 +308,8 @@ class PhaseSkipped(Event, frozen=True, kw_only=True):
 class PhaseReset(Event, frozen=True, kw_only=True):
     """The phase is pending again. `note` goes into the next prompt; `renew` gives all budgets again.
 
-    `back`: the run goes back to before this phase, which begins anew.
+    `back`: the run goes back to before this phase, which begins anew; `afresh`: on the tree that is there then, since
+    the history it had begun at is gone. `accept_stale`: a human lets it begin though earlier work is gone.
     """
 
     TYPE = "phase.reset"
@@ -320,6 +321,8 @@ class PhaseReset(Event, frozen=True, kw_only=True):
     renew: bool = False
     stage: Stage = Stage.ENTER
     back: bool = False
+    afresh: bool = False
+    accept_stale: bool = False
     actor: Actor = Actor()
 
 
@@ -347,6 +350,7 @@ class AttemptPlanned(Event, frozen=True, kw_only=True):
     start_head: str = ""
     start_tree: str = ""
     start_refs: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class AttemptSpawned(Event, frozen=True, kw_only=True):
@@ -494,7 +498,10 @@ class EvidenceRecorded(Event, frozen=True, kw_only=True):
 
 
 class CommitCreated(Event, frozen=True, kw_only=True):
-    """The phase's work is in git. `commit` is empty when there was nothing to commit."""
+    """The phase's work is in git, with that of phases that waited for it. `commit` is empty when there was nothing.
+
+    `deferred`: in a shared workspace it stays in the tree for now, to be committed with what follows.
+    """
 
     TYPE = "commit.created"
     run: str
@@ -507,6 +514,7 @@ class CommitCreated(Event, frozen=True, kw_only=True):
     files: int = 0
     insertions: int = 0
     deletions: int = 0
+    deferred: bool = False
 
 
 class WorkKept(Event, frozen=True, kw_only=True):

@@ -132,6 +132,7 @@ class GateKind(StrEnum):
     QUESTION = "question"
     GUARDRAIL = "guardrail"
     DUPLICATE = "duplicate"
+    STALENESS = "staleness"
     FAILURE = "failure"
 
 

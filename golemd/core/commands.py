@@ -72,6 +72,12 @@ class Unpark(Command, frozen=True, kw_only=True):
     provider: str
 
 
+class Defer(Command, frozen=True, kw_only=True):
+    """What the phase under way has done stays in the shared tree, and is committed with what follows."""
+
+    run: str
+
+
 class Halt(Command, frozen=True, kw_only=True):
     """End a dispatch for a reason that has come true."""
 
@@ -105,6 +111,7 @@ class ReportEntered(Command, frozen=True, kw_only=True):
     tree: str
     refs: str = ""
     environment: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # earlier phases whose commits are not in the history
 
 
 class ReportTrouble(Command, frozen=True, kw_only=True):
@@ -185,6 +192,7 @@ class ReportExamined(Command, frozen=True, kw_only=True):
     tree: str = ""
     trouble: str = ""
     lines: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()  # files that an attempt in a shared tree has changed
     said: Said = Said()
     error: str = ""  # what spawning said, where the program never ran
 
@@ -215,6 +223,18 @@ class ReportFiled(Command, frozen=True, kw_only=True):
     run: str
     through: int
     digests: dict[str, str]
+
+
+class ReportFlushed(Command, frozen=True, kw_only=True):
+    """What had waited in a shared tree is committed."""
+
+    run: str
+    head: str
+    commit: str = ""
+    message: str = ""
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
 
 
 class ReportKept(Command, frozen=True, kw_only=True):

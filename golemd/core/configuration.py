@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from golemd.api import config as api
 from golemd.core.golem_toml import FILE, AgentSection, Phases, Sections
-from golemd.core.keys import Place, Problem, closest, ordered, shown
+from golemd.core.keys import Place, Problem, closest, ordered
 from golemd.core.toml import SyntaxProblem, parse
 
 RESERVED_PHASES: Final = frozenset({api.TRIAGE})
@@ -172,16 +172,8 @@ def _check_general_model(place: Place, sections: Sections) -> None:
 
 
 def _check_workspace(place: Place, sections: Sections) -> None:
-    """Work is done where this release can do it; and a phase that blocks on staleness shares no tree with another."""
-    here, chosen = place.at("execution", "workspace"), sections.execution.workspace
-    if chosen not in api.AVAILABLE_WORKSPACES:
-        usable = " or ".join(map(shown, api.AVAILABLE_WORKSPACES))
-        way_out = (
-            f"remove it or set it to {usable}" if here.is_written else f"write workspace = {usable} under [execution]"
-        )
-        why = "" if here.is_written else f"is {shown(chosen)} where nothing is said, and that "
-        here.refuse(f"{why}is not available in this release; {way_out}")
-    if chosen == "shared" and sections.execution.max_wip > 1:
+    """A phase that blocks on staleness shares no tree with another item's work."""
+    if sections.execution.workspace == "shared" and sections.execution.max_wip > 1:
         for owner, phase in _phases(place, sections):
             if phase.staleness == "block":
                 message = "block needs max_wip = 1 in a shared workspace"

@@ -31,8 +31,19 @@ def next_phase(state: State, item: Item) -> PhaseDefinition:
 def shares(state: State, item: Item) -> bool:
     """Whether the item is worked on in the repository itself."""
     run = state.run_of(item)
-    config = state.configs[run.config_digest] if run is not None else state.config_of(item.project)
-    return config.execution.workspace == "shared"
+    if run is not None:
+        return is_shared(state, run)
+    return state.config_of(item.project).execution.workspace == "shared"
+
+
+def is_shared(state: State, run: Run) -> bool:
+    """Whether the run works in the repository itself."""
+    return state.configs[run.config_digest].execution.workspace == "shared"
+
+
+def keeps_leftovers(state: State, run: Run) -> bool:
+    """Whether what a failed attempt leaves stays where it is: a shared tree is never put back, and triage has none."""
+    return run.phase.name == TRIAGE or is_shared(state, run)
 
 
 class Shared:

@@ -206,7 +206,7 @@ PHASE: Final[Keys] = {
     "name": NAME,
     "workflows": listing(text(may_be_empty=False)),
     "is_destructive": flag,
-    "staleness": later(one_of("ignore", "warn", "block"), "ignore"),
+    "staleness": one_of("ignore", "warn", "block"),
     "role": later(OPTIONAL_NAME, None),
     "agent": OPTIONAL_NAME,
     "model": later(MODEL, None),

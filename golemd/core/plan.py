@@ -14,7 +14,8 @@ from msgspec import Struct
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
 from golemd.core import mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
-from golemd.core.commands import Command, Halt, Launch, PlanVerify, Unpark
+from golemd.core.commands import Command, Defer, Halt, Launch, PlanVerify, Unpark
+from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
 from golemd.core.slots import Limits, Tally, crowded_out, held_back, may_verify
 from golemd.core.state import State
@@ -79,6 +80,10 @@ class Commit(Effect, frozen=True):
     """Record the phase's work in git."""
 
 
+class Flush(Effect, frozen=True):
+    """Commit what has waited in a shared tree."""
+
+
 class Keep(Effect, frozen=True):
     """Keep a failed attempt's leftovers under a ref and put the tree back to the phase's start."""
 
@@ -122,7 +127,7 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     tripped = tuple(_trips(state, world))
     if tripped:  # what is chosen next is chosen without these dispatches
         return Plan(tripped, effects, None)
-    commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world, crowded)]
+    commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world, crowded), *_deferrals(state)]
     actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
     commands += [each for each in actions if not (short and isinstance(each, Launch))]
@@ -182,6 +187,9 @@ def _waits(state: State, world: World, run: Run, crowded: frozenset[str]) -> boo
 
 
 def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) -> Iterator[Effect]:
+    if deferring.is_due(state, run):
+        yield Flush(run.id)
+        return
     if is_over(run):
         if run.tidy and not _has_live_attempt(state, run) and not _at_work(world, run):
             yield Tidy(run.id)
@@ -195,9 +203,9 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
         yield Keep(to_put_back, run.id)
     elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
         if run.phase.stage is Stage.ENTER:
-            if run.id not in crowded and not _at_work(world, run):
+            if run.id not in crowded and not _at_work(world, run) and deferring.is_clear(state, run):
                 yield Enter(run.id)
-        elif run.phase.stage is Stage.COMMIT:
+        elif run.phase.stage is Stage.COMMIT and not deferring.may_wait(state, run):
             yield Commit(run.id)
 
 
@@ -226,6 +234,14 @@ def _verifications(state: State, world: World, crowded: frozenset[str]) -> Itera
         waiting = run.state is not RunState.AWAITING and may_verify(run.phase, world.now_us)
         if waiting and not _waits(state, world, run, crowded):
             yield PlanVerify(run=run.id)
+
+
+def _deferrals(state: State) -> Iterator[Command]:
+    for _, run in state.live_runs():
+        commits = run.phase.stage is Stage.COMMIT and run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING)
+        waits = run.state is RunState.AWAITING or run.leaving or held_back(state, run)
+        if commits and not waits and deferring.may_wait(state, run):
+            yield Defer(run=run.id)
 
 
 def _halts(state: State, world: World) -> Iterator[Command]:

@@ -52,7 +52,6 @@ def only(text: str) -> Problem:
 # --- what this release does not have -------------------------------------------------------------------------------
 
 NOT_BUILT = [
-    (HEAD + "workspace = 'shared'", "execution.workspace", 'remove it or set it to "worktree"'),
     (HEAD + "merge = 'squash'", "execution.merge", 'remove it or set it to "none"'),
     (HEAD + "hooks = true", "execution.hooks", "remove it or set it to false"),
     (HEAD + "sign = true", "execution.sign", "remove it or set it to false"),
@@ -62,7 +61,6 @@ NOT_BUILT = [
     (HEAD + "[budget]\nday_usd = 5", "budget.day_usd", "remove it or set it to 0"),
     (HEAD + "[budget]\nitem_tokens = 5", "budget.item_tokens", "remove it or set it to 0"),
     (HEAD + "[roles.builder]\nmodel = 'x'", "roles", "remove it or set it to {}"),
-    (PHASE + "staleness = 'block'", "pipelines.feature.phases[0].staleness", 'remove it or set it to "ignore"'),
     (PHASE + "role = 'builder'", "pipelines.feature.phases[0].role", "remove it"),
     (PHASE + "model = 'x'", "pipelines.feature.phases[0].model", "remove it"),
     (PHASE + "graph = 'x'", "pipelines.feature.phases[0].graph", "remove it"),

@@ -26,6 +26,7 @@ ENDS: Final = {
     GateKind.QUESTION: ASKS,
     GateKind.GUARDRAIL: End(),
     GateKind.DUPLICATE: End(result={"duplicates": ["DEMO-1"]}),
+    GateKind.STALENESS: End(),
     GateKind.FAILURE: FAILS_AT_ONCE,
 }
 
@@ -35,6 +36,9 @@ def blocked(kind: GateKind, *, phases: int = 1, cap: int | None = None) -> tuple
     world = World()
     gate = ("approval",) if kind is GateKind.APPROVAL else ()
     settings = config(phases=tuple(phase(f"p{n}", gate=gate) for n in range(1, phases + 1)))
+    if kind is GateKind.STALENESS:
+        settings = config(phases=("p0", phase("p1", staleness="block")))
+        world.missing = ("p0",)
     world.project(replace(settings, triage=Triage(enabled=kind is GateKind.DUPLICATE)))
     if kind is GateKind.DUPLICATE:
         world.add("The same")
@@ -61,6 +65,9 @@ TABLE: Final[dict[tuple[GateKind, str], tuple[str, str]]] = {
     (GateKind.GUARDRAIL, "reject"): ("cancelled", "rejected"),
     (GateKind.DUPLICATE, "merge"): ("cancelled", "duplicate of DEMO-1"),
     (GateKind.DUPLICATE, "keep"): ("ready", "completed"),
+    (GateKind.STALENESS, "proceed"): ("in_progress", "pending"),
+    (GateKind.STALENESS, "rerun_prior"): ("in_progress", "pending"),
+    (GateKind.STALENESS, "abort"): ("cancelled", "aborted"),
     (GateKind.FAILURE, "retry"): ("in_progress", "pending"),
     (GateKind.FAILURE, "skip"): ("done", "completed"),
     (GateKind.FAILURE, "abort"): ("cancelled", "aborted"),
@@ -96,6 +103,7 @@ def test_each_option_does_what_the_table_says(kind: GateKind, option: str) -> No
 def test_each_option_leads_out_of_the_gate_to_an_end(kind: GateKind, option: str) -> None:
     world, item, gate = blocked(kind, phases=2)
     world.decide(gate, option, "because")
+    world.missing = ()
     world.settle()
     while world.status(item) == "blocked":
         world.decide(item, "approve", content=world.content(item))

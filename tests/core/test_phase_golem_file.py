@@ -15,23 +15,15 @@ from golemd.api import config as api
 from golemd.core import golem_toml
 from golemd.core.configuration import DEFAULT_PIPELINE, Reading, digest, read_project
 from golemd.core.golem_toml_writer import equivalent, seen_from
-from golemd.core.keys import Reader, one_of
 
 TREES: Final = "[execution]\nworkspace = 'worktree'\n"
-BUILT: Final[dict[str, Reader]] = {"staleness": one_of("ignore", "warn", "block")}
 
 
 @contextmanager
 def all_built() -> Iterator[None]:
-    """As it is when everything that such a file can ask for exists."""
-    levels = one_of("low", "medium", "high")
-    guards = {"max_size": one_of("small", "medium", "large"), "max_complexity": levels, "max_risk": levels}
+    """As it is when every kind of agent that such a file can ask for exists."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "AVAILABLE_WORKSPACES", ("worktree", "shared"))
         patch.setattr(api, "AVAILABLE_KINDS", api.KINDS)
-        for keys, built in ((golem_toml.PHASE, BUILT), (golem_toml.GUARDRAILS, guards)):
-            for name, reader in built.items():
-                patch.setitem(keys, name, reader)
         yield
 
 
@@ -66,14 +58,8 @@ def test_an_empty_file_means_what_it_meant() -> None:
     assert config.pipelines == {"feature": DEFAULT_PIPELINE}
 
 
-def test_the_shared_workspace_is_refused_with_the_way_out() -> None:
-    assert bad("[execution]\nmax_wip = 1") == [
-        'phase-golem.toml:1: execution.workspace: is "shared" where nothing is said, and that is not available in this '
-        'release; write workspace = "worktree" under [execution]'
-    ]
-    assert bad("[execution]\nworkspace = 'shared'") == [
-        'phase-golem.toml:2: execution.workspace: is not available in this release; remove it or set it to "worktree"'
-    ]
+def test_the_shared_workspace_is_what_such_a_file_means() -> None:
+    assert good("").execution.workspace == "shared"
     assert good(TREES).execution.workspace == "worktree"
 
 

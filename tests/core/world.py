@@ -52,6 +52,7 @@ class End(Struct, frozen=True):
     error: str = ""
     problem: str = ""
     lost: bool = False
+    leftovers: tuple[str, ...] = ()
     not_spawned: str = ""
     usable: bool = True
     said: cmd.Said = cmd.Said()
@@ -136,6 +137,7 @@ class World:
         self.trees: dict[str, str] = {}
         self.heads: dict[str, str] = {}
         self.made = 0
+        self.missing: tuple[str, ...] = ()  # phases whose commits are gone from the history
         self.reports: dict[str, bytes] = {}
         self.talks = False  # whether agents are of a kind whose conversations can be gone on with
 
@@ -360,6 +362,7 @@ class World:
             head=head,
             tree=self.trees.setdefault(run.id, self._fresh("tree")),
             refs="refs",
+            missing=self.missing if run.index else (),
         )
         self.apply(report)
 
@@ -403,6 +406,7 @@ class World:
             tree=self.trees.get(attempt.run, ""),
             trouble=end.trouble,
             lines=end.lines,
+            leftovers=end.leftovers,
             said=end.said,
             error=end.error,
         )
@@ -417,6 +421,10 @@ class World:
             run=run.id, attempt=run.phase.accepted, head=head, tree=run.phase.tree, commit=head, message="m", files=1
         )
         self.apply(report)
+
+    def _flush(self, effect: planning.Flush) -> None:
+        head = self.heads[effect.id] = self._fresh("commit")
+        self.apply(cmd.ReportFlushed(run=effect.id, head=head, commit=head, message="m", files=1))
 
     def _keep(self, effect: planning.Keep) -> None:
         run = self.state.runs[effect.run]
@@ -447,6 +455,7 @@ _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Fence: World._fence,
     planning.Examine: World._examine,
     planning.Commit: World._commit,
+    planning.Flush: World._flush,
     planning.Keep: World._keep,
     planning.Tidy: World._tidy,
     planning.Prune: World._prune,

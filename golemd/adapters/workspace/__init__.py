@@ -13,6 +13,7 @@ from golemd.adapters.workspace.git import Git
 from golemd.adapters.workspace.kept import keep, put_back
 from golemd.adapters.workspace.leftovers import clear_dead_git
 from golemd.adapters.workspace.repository import ProjectLock, hold_project, inspect_repository, require_usable
+from golemd.adapters.workspace.shared import enter_shared, missing_commits
 from golemd.adapters.workspace.trees import current, diffstat, snapshot
 from golemd.adapters.workspace.types import (
     Cleared,
@@ -52,10 +53,12 @@ __all__ = [
     "commit_phase",
     "current",
     "diffstat",
+    "enter_shared",
     "examine",
     "hold_project",
     "inspect_repository",
     "keep",
+    "missing_commits",
     "prepare_worktree",
     "put_back",
     "refs_digest",

@@ -32,6 +32,7 @@ from golemd.adapters.workspace.repository import (
     move_ref,
     tree_of,
 )
+from golemd.adapters.workspace.shared import belongs_to
 from golemd.adapters.workspace.trees import (
     apply,
     changes,
@@ -152,12 +153,15 @@ async def commit_phase(
     trailers: Sequence[tuple[str, str]],
     *,
     only: Collection[str] | None = None,
+    others: Collection[str] | None = None,
     sign: bool = False,
 ) -> Committed:
     """Commit what a phase changed between two snapshots, on top of the branch; the files on disk stay as they are.
 
     `trailers` must hold `Golem-Attempt`, by which a repeated call finds the commit it made. `only` (paths as
-    os.fsdecode gives them) narrows what is committed. What was made after `tree` was taken stays uncommitted. Faults:
+    os.fsdecode gives them) narrows what is committed. `others`, in a shared tree: only paths that changed between the
+    snapshots are taken, but for those that begin with one of these, which other items are at work on. What was made
+    after `tree` was taken stays uncommitted. Faults:
     `branch_changed` (another branch is checked out), `branch_moved`, `object_missing`, `bad_trailer`, `git_locked`.
     """
     dirs = dirs_of(workspace)
@@ -172,7 +176,10 @@ async def commit_phase(
             if earlier == head:
                 await _show_in_index(git, dirs, await _parent(git, dirs, head), head)
             return await _committed(git, dirs, earlier, head, head_tree, repeated=True)
-        final = await _tree_to_commit(git, dirs, head_tree, start_commit, start_tree, tree, only)
+        if others is not None:
+            final = await _own_part(git, dirs, head_tree, start_tree, tree, others)
+        else:
+            final = await _tree_to_commit(git, dirs, head_tree, start_commit, start_tree, tree, only)
         if final == head_tree:
             return Committed(None, head, head_tree)
         commit = await make_commit(git, dirs, final, [head], text, sign=sign)
@@ -231,6 +238,12 @@ async def _tree_to_commit(
     touched = {change.path for change in await changes(git, dirs, start_tree, tree)}
     leftovers = {change.path for change in baseline} - touched
     return await _patched(git, dirs, tree, head_tree, leftovers)
+
+
+async def _own_part(git: Git, dirs: Dirs, head_tree: str, start_tree: str, tree: str, others: Collection[str]) -> str:
+    """HEAD's tree with what changed between two snapshots of a tree that others work in as well."""
+    touched = (change.path for change in await changes(git, dirs, start_tree, tree))
+    return await _patched(git, dirs, head_tree, tree, {path for path in touched if not belongs_to(path, others)})
 
 
 async def _patched(git: Git, dirs: Dirs, base: str, other: str, paths: Collection[bytes]) -> str:

@@ -42,6 +42,7 @@ from golemd.core.decide.follow_ups import follow_ups
 from golemd.core.decide.phases import next_round, verify_or_commit
 from golemd.core.decide.verdicts import BY_REASON, NOT_STARTED, decided, how_it_ended, not_started, reject
 from golemd.core.evolve.common import merged
+from golemd.core.exclusion import keeps_leftovers
 from golemd.core.results import Result, read_result
 from golemd.core.state import State
 
@@ -198,7 +199,12 @@ def _without_result(
         outcome, message = Outcome.OUT_OF_MEMORY, how_it_ended(attempt)
     else:
         outcome, message = Outcome.NO_RESULT, f"{how_it_ended(attempt)} and left no result file"
-    return reject(state, attempt, outcome, message + _last_words(command), now_us)
+    return reject(state, attempt, outcome, message + _last_words(command) + _leftovers(command), now_us)
+
+
+def _leftovers(command: cmd.ReportExamined) -> str:
+    """What the next attempt, and people, find changed in a shared tree."""
+    return f"\nIt left changed: {', '.join(command.leftovers)}" if command.leftovers else ""
 
 
 def _last_words(command: cmd.ReportExamined) -> str:
@@ -259,7 +265,7 @@ def _accept(
         attempt=attempt.id,
         result=result.code,
         summary=result.summary,
-        context=result.context,
+        context=result.context + (_leftovers(report) if failed else ""),
         question=question_of(result) if result.code is ResultCode.BLOCKED else result.question,
         question_kind=result.question_kind,
         commit_summary=result.commit_summary,
@@ -271,7 +277,7 @@ def _accept(
         tree=report.tree,
         spends=verdict.spends if failed and not verdict.exhausted else "",
         again_us=verdict.again_us if failed else 0,
-        put_back=failed and verdict.put_back and not triage.is_triage(run),
+        put_back=failed and verdict.put_back and not keeps_leftovers(state, run),
     )
     if failed and verdict.exhausted:
         after = fail(item, run, "failed", f"{result.summary or 'it failed'} (attempt {attempt.number})", attempt.id)

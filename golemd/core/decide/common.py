@@ -80,6 +80,11 @@ OPTIONS: Final[dict[GateKind, tuple[Option, ...]]] = {
         Option("merge", "cancel it as a duplicate"),
         Option("keep", "keep both"),
     ),
+    GateKind.STALENESS: (
+        Option("proceed", "go on with what is there"),
+        Option("rerun_prior", "run again the phase whose work is gone, and those after it"),
+        _ABORT,
+    ),
     GateKind.FAILURE: (
         Option("retry", "try the phase again with full budgets, and your note if you give one"),
         Option("skip", "leave the phase out and go on with the next"),

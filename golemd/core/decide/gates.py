@@ -26,7 +26,7 @@ from golemd.api.model import (
     Stage,
 )
 from golemd.core import commands as cmd
-from golemd.core.decide import dispatches, phases, triage
+from golemd.core.decide import dispatches, phases, staleness, triage
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, closing
 from golemd.core.limits import MAX_DESCRIPTION
 from golemd.core.state import State, no_item
@@ -217,6 +217,14 @@ def _keep(state: State, item: Item, run: Run, gate: Gate, text: str) -> Conseque
     return triage.keep_apart(state, item, run, gate)
 
 
+def _proceed(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
+    return (staleness.proceed(run),)
+
+
+def _rerun_prior(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
+    return staleness.rerun_prior(run, gate)
+
+
 def _retry(state: State, item: Item, run: Run, gate: Gate, text: str) -> Consequences:
     stage = Stage.COMMIT if run.phase.stage is Stage.COMMIT else Stage.ENTER
     return (_again(run, "retried", NoteKind.COMMENT, text, renew=True, stage=stage),)
@@ -258,6 +266,9 @@ _EFFECTS: Final[dict[tuple[GateKind, str], Effect]] = {
     (GateKind.GUARDRAIL, "reject"): _reject,
     (GateKind.DUPLICATE, "merge"): _merge,
     (GateKind.DUPLICATE, "keep"): _of_run(_keep),
+    (GateKind.STALENESS, "proceed"): _of_run(_proceed),
+    (GateKind.STALENESS, "rerun_prior"): _of_run(_rerun_prior),
+    (GateKind.STALENESS, "abort"): _abort,
     (GateKind.FAILURE, "retry"): _of_run(_retry),
     (GateKind.FAILURE, "skip"): _of_run(_skip),
     (GateKind.FAILURE, "abort"): _abort,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from golemd.api import events as ev
 from golemd.api.events import Event
 from golemd.api.model import (
@@ -18,7 +20,7 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core.configuration import digest
-from golemd.core.decide import triage
+from golemd.core.decide import staleness, triage
 from golemd.core.decide.common import (
     NOTHING,
     Decided,
@@ -48,9 +50,13 @@ def entered(state: State, command: cmd.ReportEntered, now_us: int) -> Decided:
     events: list[Event] = []
     if run.state is RunState.CREATED or run.base_commit != command.base_commit:
         events.append(_bind(state, item, run, command))
-    if not item.is_held:  # when it is resumed, it is entered again
+    asked = staleness.asked(item, run, command)
+    if asked is not None:
+        events.append(asked)
+    elif not item.is_held:  # when it is resumed, it is entered again
         start = (command.head, command.tree, command.refs)
-        events.append(plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start))
+        planned = plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start)
+        events.append(replace(planned, warnings=staleness.warning(run, command)))
     return Decided(about(item, *events, cause=cause_of(state, item.id)))
 
 
@@ -122,12 +128,16 @@ def committed(state: State, command: cmd.ReportCommitted, now_us: int) -> Decide
     )
     if not at_work:
         after: tuple[Event, ...] = ()  # it was left meanwhile
-    elif phase.more_rounds:
-        after = next_round(state, item, run, phase.summary)
     else:
-        content = Content(commit=command.head, tree=command.tree)
-        after = next_approval(state, item, run, content=content)
+        after = after_commit(state, item, run, command.head, command.tree)
     return Decided(about(item, created, *after, cause=cause_of(state, item.id)))
+
+
+def after_commit(state: State, item: Item, run: Run, head: str, tree: str) -> tuple[Event, ...]:
+    """What follows when the work of the phase under way is safe: another round, an approval, or its end."""
+    if run.phase.more_rounds:
+        return next_round(state, item, run, run.phase.summary)
+    return next_approval(state, item, run, content=Content(commit=head, tree=tree))
 
 
 def next_round(state: State, item: Item, run: Run, summary: str) -> tuple[Event, ...]:

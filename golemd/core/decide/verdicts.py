@@ -9,8 +9,8 @@ from golemd.api.events import Draft, Event
 from golemd.api.model import Attempt, Item, Outcome
 from golemd.core import commands as cmd
 from golemd.core import outcomes
-from golemd.core.decide import triage
 from golemd.core.decide.common import Decided, about, cause_of, config_of, definition_of, fail, is_over
+from golemd.core.exclusion import keeps_leftovers
 from golemd.core.state import State
 
 BY_REASON: Final = {
@@ -68,7 +68,7 @@ def reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_u
         message=message,
         spends="" if verdict.exhausted else verdict.spends,
         again_us=verdict.again_us,
-        put_back=verdict.put_back and not triage.is_triage(run),
+        put_back=verdict.put_back and not keeps_leftovers(state, run),
     )
     events: list[Event] = [rejected]
     if verdict.exhausted:

@@ -57,7 +57,7 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
         # What an earlier attempt of the phase left uncommitted is the phase's own work: its next commit holds it too.
         base = phase_of(state, event.run, event.phase).base_tree or event.start_tree
         changes |= {"start_head": event.start_head, "start_tree": event.start_tree, "base_tree": base}
-        changes |= {"start_refs": event.start_refs}
+        changes |= {"start_refs": event.start_refs, "warnings": event.warnings}
         set_run(state, event.run, head=event.start_head)  # whoever made it, also a human between two phases
     set_phase(state, event.run, event.phase, **changes)
 
@@ -132,7 +132,7 @@ def _attempt_accepted(state: State, record: Record, event: ev.AttemptAccepted) -
         "accepted": event.attempt,
         "summary": event.summary,
         "commit_summary": event.commit_summary,
-        "warnings": event.warnings,
+        "warnings": (*phase.warnings, *event.warnings),
         "findings": event.findings,
         "tree": event.tree,
         "stage": Stage.BODY if failed else Stage.COMMIT,

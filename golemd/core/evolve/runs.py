@@ -165,7 +165,7 @@ def _go_back(state: State, event: ev.PhaseReset) -> None:
     old, left = phase_of(state, event.run, event.phase), run.phase
     kept = ("number", "verified", "live", "put_back", "start_head", "start_tree", "start_refs")
     fresh = {each.name: each.default for each in fields(Phase) if not each.required and each.name not in kept}
-    base_tree = left.base_tree or old.base_tree
+    base_tree = "" if event.afresh else left.base_tree or old.base_tree
     set_phase(state, event.run, event.phase, **{**fresh, "base_tree": base_tree})
     names = [phase.name for phase in run.phases]
     set_run(state, event.run, index=names.index(event.phase))
@@ -187,6 +187,8 @@ def _phase_reset(state: State, record: Record, event: ev.PhaseReset) -> None:
     }
     if event.renew:
         changes |= _FULL_BUDGETS
+    if event.accept_stale:
+        changes["stale_accepted"] = True
     set_phase(state, event.run, event.phase, **changes)
 
 

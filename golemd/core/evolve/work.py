@@ -62,10 +62,22 @@ def _take_verdict(state: State, event: ev.EvidenceRecorded) -> None:
 
 
 def _commit_created(state: State, record: Record, event: ev.CommitCreated) -> None:
-    set_phase(
-        state, event.run, event.phase, commit=event.commit, tree=event.tree, base_tree=event.tree, stage=Stage.GATE
-    )
-    set_run(state, event.run, head=event.head)
+    if event.deferred:
+        _leave_in_tree(state, event)
+        return
+    run = state.runs[event.run]
+    for name in {event.phase, *run.uncommitted}:
+        set_phase(state, event.run, name, commit=event.commit)
+    set_phase(state, event.run, event.phase, tree=event.tree, base_tree=event.tree, stage=Stage.GATE)
+    set_run(state, event.run, head=event.head, uncommitted=(), since_head="", since_tree="")
+
+
+def _leave_in_tree(state: State, event: ev.CommitCreated) -> None:
+    """The work waits in the shared tree; where the first such phase began is where the commit will begin."""
+    run, phase = state.runs[event.run], phase_of(state, event.run, event.phase)
+    since = {"since_head": run.since_head or phase.start_head, "since_tree": run.since_tree or phase.base_tree}
+    set_run(state, event.run, uncommitted=(*run.uncommitted, event.phase), **since)
+    set_phase(state, event.run, event.phase, tree=event.tree, base_tree=event.tree, stage=Stage.GATE)
 
 
 def _work_kept(state: State, record: Record, event: ev.WorkKept) -> None:

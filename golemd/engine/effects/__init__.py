@@ -16,7 +16,7 @@ from golemd.api.faults import Fault
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
-from golemd.engine.effects import attempts, examine, notices, prune, reports, worktrees
+from golemd.engine.effects import attempts, examine, notices, prune, reports, shared_trees, worktrees
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ _EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] 
     plan.Examine: examine.examine,
     plan.Enter: worktrees.enter,
     plan.Commit: worktrees.commit,
+    plan.Flush: shared_trees.flush,
     plan.Keep: worktrees.keep,
     plan.Tidy: worktrees.tidy,
     plan.Notify: notices.notify,

@@ -14,6 +14,7 @@ from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.core.decide.triage import is_triage
+from golemd.core.exclusion import is_shared
 from golemd.core.results import MAX_RESULT_BYTES
 from golemd.engine import prepare
 from golemd.engine.context import Context
@@ -22,6 +23,7 @@ from golemd.engine.effects.spec import agent_of, passed_on
 from golemd.engine.logs import LOG_PIECE, STREAMS
 
 EVIDENCE_LINES: Final = 20
+MAX_LEFTOVERS: Final = 50  # files that are named
 MAX_MESSAGE: Final = 2000  # characters of an agent's last words
 
 
@@ -64,7 +66,9 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
         own_prefix=f"{config_of(engine, run).branch_prefix}/",
         busy=_moving_branches(engine, run),
     )
-    return replace(report, head=looked.head or "", tree=looked.tree, trouble=_history_trouble(looked, run))
+    left = looked.files[:MAX_LEFTOVERS] if is_shared(engine.state, run) else ()
+    trouble = _history_trouble(looked, run)
+    return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left)
 
 
 async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) -> cmd.Said:

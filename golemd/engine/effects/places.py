@@ -10,6 +10,7 @@ from golemd.api.config import ProjectConfig
 from golemd.api.model import Run
 from golemd.core.changes import FOLDER, folder_of
 from golemd.core.decide.triage import is_triage
+from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
 
 
@@ -26,7 +27,9 @@ def worktree_root(engine: Context) -> Path:
 
 def workspace_of(engine: Context, run: Run) -> Workspace:
     """The run's working tree."""
-    path = run.workspace or str(worktree_root(engine) / run.project / run.item)
+    root = engine.state.projects[run.project].root
+    own = root if is_shared(engine.state, run) else str(worktree_root(engine) / run.project / run.item)
+    path = run.workspace or own
     return Workspace(Path(engine.state.projects[run.project].root), Path(path))
 
 

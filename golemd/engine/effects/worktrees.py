@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from golemd.adapters import workspace
-from golemd.api.model import AttemptState, Item, Phase, Run, RunState
+from golemd.api.model import AttemptState, Run, RunState
 from golemd.core import commands as cmd
 from golemd.core import plan
+from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
+from golemd.engine.effects import shared_trees
+from golemd.engine.effects.common import environment_names, message_of, missing_phases
 from golemd.engine.effects.places import branch_of, config_of, workspace_of, worktree_root
 
 log = logging.getLogger(__name__)
-
-SUBJECT_LENGTH: Final = 72
 
 
 async def enter(engine: Context, effect: plan.Enter) -> None:
     """Make the workspace ready: a new worktree for a new run, the one that stands for a run that has one."""
     run = engine.state.runs[effect.id]
+    if is_shared(engine.state, run):
+        await shared_trees.enter(engine, run)
+        return
     item = engine.state.items[run.item]
     config, place, git = config_of(engine, run), workspace_of(engine, run), engine.parts.git
     root = worktree_root(engine)
@@ -45,7 +48,8 @@ async def enter(engine: Context, effect: plan.Enter) -> None:
         head=head,
         tree=tree,
         refs=refs,
-        environment=_environment_names(engine),
+        environment=environment_names(engine),
+        missing=await missing_phases(engine, run),
     )
     await engine.report(report)
 
@@ -56,15 +60,13 @@ def _may_rebase(run: Run) -> bool:
     return promoted and run.phase.number == 0 and run.head == run.base_commit
 
 
-def _environment_names(engine: Context) -> tuple[str, ...]:
-    general = engine.parts.settings.environment
-    return tuple(sorted({*general.pass_env, *general.variables}))
-
-
 async def commit(engine: Context, effect: plan.Commit) -> None:
     run = engine.state.runs[effect.id]
+    if is_shared(engine.state, run):
+        await shared_trees.commit(engine, run)
+        return
     item, phase, place = engine.state.items[run.item], run.phase, workspace_of(engine, run)
-    message = _message(item, phase)
+    message = message_of(item, phase)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", phase.accepted), ("Golem-Tree", phase.tree))
     done = await workspace.commit_phase(
         engine.parts.git, place, run.branch, phase.start_head, phase.base_tree, phase.tree, message, trailers
@@ -84,17 +86,6 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
     await engine.report(report)
 
 
-def _message(item: Item, phase: Phase) -> str:
-    """`[WRK-42][build] summary`: the subject on one line, the whole summary below when it says more."""
-    prefix = f"[{item.id}][{phase.name}] "
-    text = (phase.commit_summary or phase.summary).removeprefix(prefix).strip() or item.title
-    first = " ".join(text.splitlines()[0].split())
-    room = max(20, SUBJECT_LENGTH - len(prefix))
-    subject = prefix + (first if len(first) <= room else first[: room - 1].rstrip() + "…")
-    whole = phase.summary.strip()
-    return f"{subject}\n\n{whole}" if whole and whole != first else subject
-
-
 async def keep(engine: Context, effect: plan.Keep) -> None:
     run = engine.state.runs[effect.run]
     attempt = engine.state.attempts[effect.id]
@@ -108,6 +99,9 @@ async def keep(engine: Context, effect: plan.Keep) -> None:
 
 async def tidy(engine: Context, effect: plan.Tidy) -> None:
     run = engine.state.runs[effect.id]
+    if is_shared(engine.state, run):
+        await engine.report(cmd.ReportKept(run=run.id, then="removed"))  # there is nothing of its own to remove
+        return
     place = workspace_of(engine, run)
     kept = await workspace.remove_worktree(engine.parts.git, place, worktree_root=worktree_root(engine), keep_as=run.id)
     await engine.report(_kept_report(run.id, "removed", "", kept))

@@ -1,0 +1,109 @@
+"""A shared tree: enter it, and commit in it what one run has done, alone or together with phases that waited."""
+
+from __future__ import annotations
+
+from golemd.adapters import workspace
+from golemd.api.model import Phase, Run
+from golemd.core import commands as cmd
+from golemd.core import plan
+from golemd.core.decide import deferring
+from golemd.core.exclusion import is_shared
+from golemd.engine.context import Context
+from golemd.engine.effects.common import environment_names, message_of, missing_phases
+from golemd.engine.effects.places import workspace_of
+
+CHANGES_FOLDER = "changes"
+
+
+async def enter(engine: Context, run: Run) -> None:
+    """Look whether the phase may begin: the branch is the run's, and nothing lies there that nobody accounts for."""
+    place = workspace_of(engine, run)
+    branch, ready = await workspace.enter_shared(engine.parts.git, place, run.branch, clean=_must_be_clean(engine, run))
+    refs = await workspace.refs_digest(engine.parts.git, place.root)
+    report = cmd.ReportEntered(
+        run=run.id,
+        base_branch=run.base_branch or branch,
+        base_commit=run.base_commit or ready.base_commit,
+        branch=branch,
+        workspace=str(place.path),
+        head=ready.head,
+        tree=ready.tree,
+        refs=refs,
+        environment=environment_names(engine),
+        missing=await missing_phases(engine, run),
+    )
+    await engine.report(report)
+
+
+def _must_be_clean(engine: Context, run: Run) -> bool:
+    """Whether changes would be nobody's: the phase begins afresh, and no other work is in the tree."""
+    others = (each for _, each in engine.state.live_runs() if each.project == run.project and each.id != run.id)
+    mine = run.phase.number > 0 or run.uncommitted
+    return not mine and not any(is_shared(engine.state, each) and _leaves_work(each) for each in others)
+
+
+def _leaves_work(run: Run) -> bool:
+    """Whether a run's uncommitted work may be in the tree."""
+    return bool(run.uncommitted) or (bool(run.phase.started_at) and run.phase.number > 0 and not run.phase.commit)
+
+
+async def commit(engine: Context, run: Run) -> None:
+    """Commit the phase under way, with what waited."""
+    phase = run.phase
+    done, message = await _commit(engine, run, (*deferring.waiting(run), phase))
+    report = cmd.ReportCommitted(
+        run=run.id,
+        attempt=phase.accepted,
+        head=done.head,
+        tree=phase.tree,
+        commit=done.commit or "",
+        message=message,
+        files=done.files,
+        insertions=done.insertions,
+        deletions=done.deletions,
+    )
+    await engine.report(report)
+
+
+async def flush(engine: Context, effect: plan.Flush) -> None:
+    """Commit what waited."""
+    run = engine.state.runs[effect.id]
+    done, message = await _commit(engine, run, deferring.waiting(run))
+    report = cmd.ReportFlushed(
+        run=run.id,
+        head=done.head,
+        commit=done.commit or "",
+        message=message,
+        files=done.files,
+        insertions=done.insertions,
+        deletions=done.deletions,
+    )
+    await engine.report(report)
+
+
+async def _commit(engine: Context, run: Run, phases: tuple[Phase, ...]) -> tuple[workspace.Committed, str]:
+    """One commit of what these phases, the last ones of the run, have done; and the first line of its message."""
+    last, place = phases[-1], workspace_of(engine, run)
+    message = _message(engine, run, phases)
+    trailers = (("Golem-Run", run.id), ("Golem-Attempt", last.accepted), ("Golem-Tree", last.tree))
+    head, tree = (run.since_head, run.since_tree) if run.uncommitted else (last.start_head, last.base_tree)
+    others = _folders_of_others(engine, run)
+    git = engine.parts.git
+    done = await workspace.commit_phase(git, place, run.branch, head, tree, last.tree, message, trailers, others=others)
+    return done, message.splitlines()[0]
+
+
+def _message(engine: Context, run: Run, phases: tuple[Phase, ...]) -> str:
+    """`[WRK-1][plan][WRK-1][check] one | other` for several, the whole summaries below."""
+    item = engine.state.items[run.item]
+    if len(phases) == 1:
+        return message_of(item, phases[0])
+    marks = "".join(f"[{item.id}][{phase.name}]" for phase in phases)
+    summaries = [f"{phase.name}: {(phase.commit_summary or phase.summary).strip()}" for phase in phases]
+    return f"{marks} Phase outputs\n\n" + "\n".join(summaries)
+
+
+def _folders_of_others(engine: Context, run: Run) -> tuple[str, ...]:
+    """The change folders of other live items of the project, in which they alone are at work."""
+    items = (each.id for each in engine.state.items_of(run.project) if each.id != run.item)
+    return tuple(f"{CHANGES_FOLDER}/{item}_" for item in items)

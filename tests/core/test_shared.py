@@ -1,0 +1,116 @@
+"""A shared workspace: what waits to be committed, when it is committed, and that nothing there is put back."""
+
+from __future__ import annotations
+
+import pytest
+
+from golemd.api import calls
+from golemd.api import events as ev
+from golemd.core import commands as cmd
+from golemd.core.decide import decide
+from golemd.core.prompt import prompt_for
+from tests.core.world import FAILS, End, World, config, phase, picture
+
+BUILD = phase("build", is_destructive=True)
+
+
+def world_with(*phases: object) -> tuple[World, str]:
+    world = World()
+    world.project(config(phases=phases or ("plan", "check", BUILD, "review"), workspace="shared"))  # type: ignore[arg-type]
+    return world, world.add()
+
+
+def commits(world: World) -> list[tuple[str, bool]]:
+    """Each record of a commit: the phase, and whether it was put off."""
+    found = (record.data for record in world.records)
+    return [(each.phase, each.deferred) for each in found if isinstance(each, ev.CommitCreated)]
+
+
+def test_what_destroys_nothing_waits_for_the_next_that_does_and_for_the_end() -> None:
+    world, item = world_with()
+    world.go()
+    assert world.status(item) == "done"
+    assert commits(world) == [("plan", True), ("check", True), ("check", False), ("build", False), ("review", False)]
+    assert picture(world.replay()) == picture(world.state)
+
+
+def test_all_phases_of_one_commit_know_it() -> None:
+    world, item = world_with()
+    world.held = {"build"}
+    world.go()
+    plan, check, *_ = world.run(item).phases
+    assert plan.commit == check.commit != ""
+    assert world.run(item).uncommitted == ()
+
+
+@pytest.mark.parametrize("definition", [phase("plan", gate=("approval",)), BUILD])
+def test_what_a_human_approves_or_what_destroys_is_committed_at_once(definition: object) -> None:
+    world, _ = world_with(definition, "last")
+    world.held = {"last"}
+    world.go()
+    assert commits(world)[0][1] is False
+
+
+def test_rounds_are_committed_one_by_one() -> None:
+    world, _ = world_with("plan", "last")
+    world.script["plan"] = [End(result={"result": "subphase_complete"})]
+    world.held = {"last"}
+    world.go()
+    assert commits(world) == [("plan", False), ("plan", True)]
+
+
+def test_what_waits_is_committed_when_the_item_is_blocked_or_cancelled() -> None:
+    world, _ = world_with("plan", "check", "last")
+    world.script["check"] = [End(result={"result": "blocked", "question": "?"})]
+    world.go()
+    assert commits(world) == [("plan", True), ("plan", False)]
+    other = world.add()
+    world.script["check"] = [End()]
+    world.held = {"last"}
+    world.go()
+    world.ask(calls.ItemCancel(id=other))
+    world.settle()
+    assert commits(world)[-1] == ("check", False)
+    assert world.state.known(other).status == "cancelled"
+
+
+def test_a_destructive_phase_of_another_item_waits_until_all_is_committed() -> None:
+    world, first = world_with("plan", "last")
+    world.held = {"last"}
+    world.go()
+    assert world.run(first).uncommitted == ("plan",)
+    world.configure(config(phases=(BUILD,), workspace="shared"))
+    second = world.add()
+    world.end(f"{first}.1.last.1", FAILS)
+    world.held = {"last", "build"}
+    world.settle(wait=False)
+    assert world.run(first).uncommitted == ("plan",)
+    world.ask(calls.ItemCancel(id=first))
+    world.settle()
+    assert commits(world)[-1] == ("plan", False)
+    assert world.running()[0].item == second
+
+
+def test_leftovers_of_a_failed_attempt_stay_and_are_named() -> None:
+    world, item = world_with(BUILD)
+    world.script["build"] = [End(result=None, leftovers=("a.txt",)), End(result={"result": "failed"}, leftovers=("b",))]
+    world.held = set()
+    world.start()
+    for _ in range(2):
+        world.settle(wait=False)
+        world.now_us = world.plan().wake_at_us or world.now_us
+    world.held = {"build"}
+    world.settle()
+    text = prompt_for(world.state, world.run(item), 3)
+    assert "It left changed: a.txt" in text
+    assert "It left changed: b" in text
+    assert "work.kept" not in world.types(item)
+
+
+def test_reports_and_wishes_that_no_longer_fit_decide_nothing() -> None:
+    world, item = world_with()
+    world.held = {"plan"}
+    world.go()
+    run = world.run(item).id
+    for command in (cmd.Defer(run=run), cmd.Defer(run="NONE.1"), cmd.ReportFlushed(run=run, head="h")):
+        assert not decide(world.state, command, world.now_us).drafts
