@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from golemd.adapters import workspace
 from golemd.api.model import Phase, Run
+from golemd.core import changes, plan
 from golemd.core import commands as cmd
-from golemd.core import plan
 from golemd.core.decide import deferring
 from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
 from golemd.engine.effects.common import environment_names, message_of, missing_phases
 from golemd.engine.effects.places import workspace_of
-
-CHANGES_FOLDER = "changes"
 
 
 async def enter(engine: Context, run: Run) -> None:
@@ -106,4 +104,4 @@ def _message(engine: Context, run: Run, phases: tuple[Phase, ...]) -> str:
 def _folders_of_others(engine: Context, run: Run) -> tuple[str, ...]:
     """The change folders of other live items of the project, in which they alone are at work."""
     items = (each.id for each in engine.state.items_of(run.project) if each.id != run.item)
-    return tuple(f"{CHANGES_FOLDER}/{item}_" for item in items)
+    return tuple(f"{changes.FOLDER}/{item}_" for item in items)
