@@ -70,7 +70,7 @@ def test_no_example_is_left_of_a_command_that_is_gone() -> None:
 
 @pytest.mark.parametrize("example", [example for examples in EXAMPLES.values() for example in examples])
 def test_every_example_is_taken_by_the_parser(example: str) -> None:
-    match = re.search(r"golemctl ([^|<)]*(?<! ))", example)
+    match = re.search(r"golemctl ([^|<>)]*(?<! ))", example)
     assert match is not None
     words = shlex.split(match[1])
     context: Any = ROOT.make_context("golemctl", words)
