@@ -30,7 +30,7 @@ def unit_file() -> Path:
 
 def start_hint() -> str:
     """How a person starts golemd where the unit is installed; empty where it is not."""
-    return "Start it: systemctl --user start golemd or, in another terminal: golemd" if unit_file().exists() else ""
+    return "Start it: systemctl --user start golemd, or in a terminal: golemd" if unit_file().exists() else ""
 
 
 def require() -> None:
@@ -44,13 +44,15 @@ def require() -> None:
         raise Unavailable("no_user_manager", message, _WITHOUT)
 
 
-def manage(*arguments: str, must: bool = True) -> None:
-    """Have something done. Raises Conflict `systemctl_failed` when it fails, if it `must` succeed."""
+def manage(*arguments: str, must: bool = True) -> bool:
+    """Have something done; whether it succeeded. Raises Conflict `systemctl_failed` if it `must` and did not."""
     done = _run(["systemctl", "--user", *arguments], MANAGE_SECONDS)
-    if must and (done is None or done.returncode):
+    good = done is not None and done.returncode == 0
+    if must and not good:
         said = _said(done) if done is not None else "no answer"
-        hint = "See: systemctl --user status golemd; journalctl --user --unit golemd"
+        hint = "See: systemctl --user status golemd"
         raise Conflict("systemctl_failed", f"systemctl --user {' '.join(arguments)}: {said}.", hint)
+    return good
 
 
 def properties(*names: str) -> dict[str, str]:

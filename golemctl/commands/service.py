@@ -25,11 +25,28 @@ from golemd.api.faults import Conflict, NotFound, Unavailable
 TEMPLATE: Final = "golemd.service"
 _EXEC: Final = "ExecStart="
 _PLACES: Final = {"--state-dir": "GOLEMD_STATE_DIR", "--socket": "GOLEMD_SOCKET", "--config": "GOLEMD_CONFIG"}
-_LINGER_HINT: Final = "Without lingering it ends with your last session. To let it run on: loginctl enable-linger"
+_LINGER_HINT: Final = (
+    "Without lingering it ends with your last session.",
+    "To let it run on: loginctl enable-linger",
+)
+_LOG_HINT: Final = "See what it said: journalctl --user --unit golemd --lines 20"
+_STATUSES: Final = {
+    "2": "wrong usage",
+    "65": "the journal is damaged",
+    "70": "an internal error",
+    "74": "the journal could not be written",
+    "75": "another daemon holds the lock",
+    "76": "the journal was written by a newer golemd",
+    "78": "configuration or places are unusable",
+    "203": "its program is not there",
+}
+"""What golemd's exit status means, and systemd's own for a program that it could not execute."""
 
 
 class ServiceView(Struct, frozen=True, kw_only=True):
-    """How the service stands. `active`, `enabled` are systemd's words; `linger` is None where nobody knows."""
+    """How the service stands. `active`, `enabled` are systemd's words; `linger` is None where nobody knows. `failure`:
+    how golemd has ended, when that was bad.
+    """
 
     unit: str
     installed: bool
@@ -37,6 +54,7 @@ class ServiceView(Struct, frozen=True, kw_only=True):
     active: str
     pid: int | None
     linger: bool | None
+    failure: str | None = None
 
 
 def register(app: Commands) -> None:
@@ -71,8 +89,19 @@ def install(
     systemd.manage("enable", UNIT)
     if not no_start:
         systemd.manage("reset-failed", UNIT, must=False)
-        systemd.manage("restart", UNIT)
+        _start()
     _show(ask)
+
+
+def _start() -> None:
+    """Start it, or start it again. Raises Conflict `service_failed` with how it has ended."""
+    if systemd.manage("restart", UNIT, must=False):
+        return
+    failure = _look().failure
+    if failure is None:
+        systemd.manage("start", UNIT)  # which says what hinders it
+        return
+    raise Conflict("service_failed", f"The unit is written, but golemd has not started: {failure}.", _LOG_HINT)
 
 
 def uninstall(context: typer.Context) -> None:
@@ -97,14 +126,16 @@ def status(context: typer.Context) -> int:
 def _show(ask: Ask) -> ServiceView:
     view = _look()
     ask.out.reply(view, _lines)
+    if view.failure:
+        ask.out.aside(_LOG_HINT)
     if view.installed and view.linger is False:
-        ask.out.aside(_LINGER_HINT)
+        ask.out.aside(*_LINGER_HINT)
     return view
 
 
 def _look() -> ServiceView:
     unit = systemd.unit_file()
-    found = systemd.properties("ActiveState", "UnitFileState", "MainPID")
+    found = systemd.properties("ActiveState", "UnitFileState", "MainPID", "Result", "ExecMainStatus")
     return ServiceView(
         unit=str(unit),
         installed=unit.exists(),
@@ -112,11 +143,22 @@ def _look() -> ServiceView:
         active=found.get("ActiveState") or "unknown",
         pid=int(found.get("MainPID") or 0) or None,
         linger=systemd.linger(),
+        failure=_failure(found.get("Result", ""), found.get("ExecMainStatus", "")),
     )
+
+
+def _failure(result: str, status: str) -> str | None:
+    """How it has ended, in words; None when that was well, or has not happened yet."""
+    if result in ("", "success"):
+        return None
+    if result != "exit-code":
+        return result.replace("-", " ")
+    return f"exit status {status}" + (f", {_STATUSES[status]}" if status in _STATUSES else "")
 
 
 def _lines(view: ServiceView, look: Look) -> list[str]:
     running = f"{view.active}, pid {view.pid}" if view.pid else view.active
+    running += f" ({view.failure})" if view.failure else ""
     words = {True: "yes", False: "no", None: "unknown"}
     return [
         f"installed  {view.unit if view.installed else 'no'}",
@@ -165,5 +207,5 @@ def _quoted(word: str) -> str:
 def _require_ours(unit: Path) -> None:
     """Raises Conflict for a unit that somebody made by hand, or linked."""
     if unit.is_symlink() or (unit.exists() and "`golemctl service install` writes" not in unit.read_text("utf-8")):
-        hint = f"Put it elsewhere first, say: mv {unit} {unit}.mine"
+        hint = "Stop it and put it elsewhere first: systemctl --user disable --now golemd"
         raise Conflict("service_foreign", f"{unit} was not written by golemctl.", hint)

@@ -34,8 +34,36 @@ def test_the_hint_of_an_unreachable_daemon_names_the_service_only_where_it_is_in
     assert (view["enabled"], view["active"], view["pid"]) == ("enabled", "inactive", None)
     after = service.machine.run("golemctl", "ping")
     assert after.status == 69
-    assert "Start it: systemctl --user start golemd or, in another terminal: golemd" in after.err
+    assert "Start it: systemctl --user start golemd, or in a terminal: golemd" in after.err
     assert service.machine.run("golemctl", "service", "status").status == 1
+
+
+def test_a_service_that_does_not_start_says_how_it_ended_and_where_it_says_why(service: Service) -> None:
+    with service.settings("max_agents = 0\n"):
+        refused = service.machine.run("golemctl", "service", "install")
+        assert refused.status == 1
+        assert (
+            "golemd has not started: exit status 78, configuration or places are unusable. (service_fai" in refused.err
+        )
+        assert "journalctl --user --unit golemd" in refused.err
+        shown = service.machine.run("golemctl", "service", "status")
+        assert (shown.status, "failed (exit status 78, configuration" in shown.out) == (1, True)
+        assert "journalctl --user --unit golemd" in shown.err
+    assert "max_agents" in service.machine.said()
+    assert service.install()["failure"] is None
+
+
+def test_a_service_whose_program_is_gone_says_so(service: Service) -> None:
+    service.install()
+    service.systemctl("stop", "golemd")
+    program = service.machine.home / "env/bin/golemd"
+    away = program.rename(program.with_name("away"))
+    try:
+        assert service.machine.run("systemctl", "--user", "start", "golemd").status != 0
+        shown = service.machine.run("golemctl", "service", "status").out
+        assert "(exit status 203, its program is not there)" in shown
+    finally:
+        away.rename(program)
 
 
 def test_uninstall_stops_it_and_leaves_no_unit(service: Service) -> None:
