@@ -45,12 +45,6 @@ def is_stuck(state: State, item: Item) -> bool:
     return item.status is Status.BLOCKED or item.is_held or bool(state.unmet(item))
 
 
-def is_through(state: State, project: Project) -> bool:
-    """Whether none of the dispatch's targets is to be worked on any more, and nothing else is meant."""
-    dispatch = project.dispatch
-    return bool(dispatch.targets) and not dispatch.then_rest and current_target(state, dispatch) is None
-
-
 def halt_reason(state: State, project: Project) -> HaltReason:
     """Why a dispatch that can start nothing more is over."""
     dispatch = project.dispatch

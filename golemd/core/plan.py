@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
+from golemd.api.model import Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
 from golemd.core import mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
 from golemd.core.commands import Command, Defer, Halt, Launch, PlanVerify, Unpark
 from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
-from golemd.core.slots import Limits, Tally, crowded_out, held_back, may_verify
+from golemd.core.slots import Limits, crowded_out, held_back, may_verify
 from golemd.core.state import State
 
 
@@ -147,14 +147,13 @@ def _wake_at(state: State, world: World, short: str) -> int | None:
 
 
 def _effects(state: State, world: World, crowded: frozenset[str]) -> Iterator[Effect]:
-    for attempt in state.attempts.values():
-        if attempt.state not in ATTEMPT_OVER:
-            yield from _attempt_effects(state, world, attempt, crowded)
+    for name in state.index.attempts:
+        yield from _attempt_effects(state, world, state.attempts[name], crowded)
     if world.stopping:
         return
     if world.prune_at_us is not None and world.prune_at_us <= world.now_us:
         yield Prune("logs")
-    for run in state.runs.values():
+    for run in map(state.runs.__getitem__, state.index.runs):
         if run.project not in world.foreign:
             yield from _run_effects(state, world, run, crowded)
     if world.notifies and not world.full:  # what could not be recorded would be told again
@@ -210,7 +209,7 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
 
 
 def _has_live_attempt(state: State, run: Run) -> bool:
-    return any(each.run == run.id and each.state not in ATTEMPT_OVER for each in state.attempts.values())
+    return any(state.attempts[each].run == run.id for each in state.index.attempts)
 
 
 def _at_work(world: World, run: Run) -> bool:
@@ -250,10 +249,9 @@ def _halts(state: State, world: World) -> Iterator[Command]:
         dispatch = project.dispatch
         if not dispatch.on or project.name in world.foreign or scheduler.under_way(state, project.name, world.now_us):
             continue
-        waiting = list(scheduler.candidates(state, project.name, set(), world.now_us))
-        if any(not scheduler.starts_phase(state, item) for item in waiting):
+        if scheduler.continues(state, project.name, world.now_us):
             continue  # another attempt, which the cap does not count, waits for a slot
-        could_go_on = bool(waiting) or _could_promote(state, project.name)
+        could_go_on = _could_start(state, project.name, world.now_us) or _could_promote(state, project.name)
         if could_go_on and dispatch.used >= dispatch.cap:
             yield Halt(project=project.name, reason=HaltReason.CAP_REACHED)
         elif not could_go_on and not dispatch.continuous:
@@ -268,6 +266,10 @@ def _trips(state: State, world: World) -> Iterator[Command]:
             yield Halt(project=project.name, reason=HaltReason.CIRCUIT_BREAKER)
 
 
+def _could_start(state: State, project: str, now_us: int) -> bool:
+    return any(True for _ in scheduler.candidates(state, project, (), now_us))
+
+
 def _could_promote(state: State, project: str) -> bool:
-    wip = Tally.of(state).wip.get(project, 0)
+    wip = state.index.wip.get(project, 0)
     return wip < state.config_of(project).execution.max_wip and any(scheduler.could_promote(state, project))

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from golemd.api import views
 from golemd.api.model import (
-    ATTEMPT_OVER,
     ENDED,
     RUN_OVER,
     Attempt,
@@ -25,6 +24,7 @@ from golemd.api.model import (
     Phase,
     Project,
     Run,
+    Status,
 )
 from golemd.core import scheduler, slots, times
 from golemd.core.decide.phases import content_digest
@@ -158,7 +158,7 @@ def gate_detail(state: State, gate: Gate) -> views.GateDetail:
     """One gate with what a person needs to decide it, but for the changes, which git tells."""
     item, run = state.items[gate.item], state.runs.get(gate.run)
     phase = next((each for each in run.phases if each.name == gate.phase), None) if run is not None else None
-    waiting = (other.id for other in state.items.values() if item.id in other.dependencies)
+    waiting = state.index.dependants.get(item.id, ())
     return views.GateDetail(
         **_gate_fields(gate),
         project=item.project,
@@ -288,18 +288,14 @@ def dispatch_view(dispatch: Dispatch) -> views.DispatchView:
 
 def project_view(state: State, project: Project) -> views.ProjectView:
     """A registered repository with its counts by status."""
-    counts: dict[str, int] = {}
-    statuses = [item.status for item in state.items_of(project.name)]
-    statuses += [item.status for item in state.ended.values() if item.project == project.name]
-    for status in statuses:
-        counts[str(status)] = counts.get(str(status), 0) + 1
+    counts = state.index.counts.get(project.name, {})
     config = state.config_of(project.name)
     return views.ProjectView(
         name=project.name,
         root=project.root,
         prefix=project.prefix,
         dispatch=dispatch_view(project.dispatch),
-        counts=counts,
+        counts={str(status): counts[status] for status in Status if counts.get(status)},
         config_digest=project.config_digest,
         max_wip=config.execution.max_wip,
         max_concurrent=config.execution.max_concurrent,
@@ -311,8 +307,8 @@ def running_attempts(state: State, project: str = "") -> list[Attempt]:
     """Attempts that are planned, running or unjudged, oldest first; of one project, or of all."""
     return [
         attempt
-        for attempt in state.attempts.values()
-        if attempt.state not in ATTEMPT_OVER and (not project or state.runs[attempt.run].project == project)
+        for attempt in map(state.attempts.__getitem__, state.index.attempts)
+        if not project or state.runs[attempt.run].project == project
     ]
 
 
@@ -358,7 +354,7 @@ def _is_meant(item: Item | EndedItem, projects: Container[str], only: Filter) ->
 def _providers(state: State, now_us: int) -> tuple[views.ProviderView, ...]:
     """The accounts in use or parked."""
     used: dict[str, int] = {}
-    for attempt in state.attempts.values():
+    for attempt in running_attempts(state):
         if attempt.state is AttemptState.SPAWNED and attempt.agent:
             used[attempt.agent] = used.get(attempt.agent, 0) + 1
     parked = {each.name: each.until_us for each in state.providers.values() if each.until_us > now_us}

@@ -6,8 +6,8 @@ free slots with those that are furthest. Nothing here knows what a process is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from heapq import merge
 
 from msgspec import Struct
 
@@ -16,10 +16,9 @@ from golemd.core import mandate, times
 from golemd.core.commands import Launch, Promote
 from golemd.core.exclusion import Shared, next_phase
 from golemd.core.guardrails import exceeded
-from golemd.core.slots import LAUNCHED, Limits, Tally, busy, crowded_out, has_process, holds_slot, launch_order
+from golemd.core.index import LAUNCHED, launch_order
+from golemd.core.slots import Limits, Tally, busy, crowded_out, has_process, holds_slot
 from golemd.core.state import State
-
-_LEVELS: Final = {"high": 0, "medium": 1, "low": 2, "": 3}
 
 
 class Usage(Struct):
@@ -39,10 +38,10 @@ def select_actions(
     queues = []
     for project in sorted(state.projects.values(), key=lambda project: state.turns.get(project.name, 0)):
         if project.dispatch.on and project.name not in foreign:
-            asking, ready = _ready(state, project.name)
-            promoted = list(_promotions(state, project, ready, limits, usage, tally))
+            asking = _asking(state, project)
+            promoted = list(_promotions(state, project, asking, limits, usage, tally))
             actions += [Promote(item=item.id) for item in (*asking, *promoted)]
-            queues.append(_launches(state, project, {item.id for item in promoted}, tally, now_us))
+            queues.append(_launches(state, project, promoted, tally, now_us))
     while queues and usage.agents < limits.max_agents:
         for queue in list(queues):
             item = next(queue, None)
@@ -55,64 +54,71 @@ def select_actions(
 
 
 def _promotions(
-    state: State, project: Project, ready: list[Item], limits: Limits, usage: Usage, tally: Tally
+    state: State, project: Project, asking: list[Item], limits: Limits, usage: Usage, tally: Tally
 ) -> Iterator[Item]:
     wip = tally.wip.get(project.name, 0)
     bound = state.config_of(project.name).execution.max_wip
-    for item in sorted(ready, key=_promotion_order):
-        if wip >= bound or usage.runs >= limits.max_concurrent_runs:
+    above = {item.id for item in asking}
+    ready = could_promote(state, project.name)
+    while wip < bound and usage.runs < limits.max_concurrent_runs:
+        item = next(ready, None)
+        if item is None:
             return
-        wip += 1
-        usage.runs += 1
-        yield item
+        if item.id not in above:
+            wip += 1
+            usage.runs += 1
+            yield item
 
 
 def could_promote(state: State, project: str) -> Iterator[Item]:
-    """Ready items that the dispatch means, and that only a lack of room keeps from going in progress."""
+    """Ready items that the dispatch means, in their order; only a lack of room keeps them from going in progress."""
     found = state.projects[project]
-    ready = (item for item in state.items_of(project) if item.status is Status.READY and not item.is_held)
-    return (item for item in ready if not state.unmet(item) and mandate.admits(state, found, item))
+    ready = (state.items[item] for _, item in state.index.ready.get(project, ()))
+    return (item for item in ready if mandate.admits(state, found, item))
 
 
-def _ready(state: State, project: str) -> tuple[list[Item], list[Item]]:
-    """Items that could be promoted: those above the guardrails, whose promotion asks a human, and the others."""
-    limits = state.config_of(project).guardrails
-    asking: list[Item] = []
-    ready: list[Item] = []
-    for item in could_promote(state, project):
-        (asking if exceeded(limits, item.assessments, item.approved) else ready).append(item)
-    return asking, ready
+def _asking(state: State, project: Project) -> list[Item]:
+    """Items that could be promoted but are above the guardrails, so that their promotion asks a human."""
+    limits = state.config_of(project.name).guardrails
+    kinds = state.index.kinds.get(project.name, {})
+    above = [state.items[item] for kind, items in kinds.items() if exceeded(limits, *kind) for item in items]
+    return sorted((item for item in above if mandate.admits(state, project, item)), key=lambda item: item.order)
 
 
-def _promotion_order(item: Item) -> tuple[int, int, int]:
-    return -item.priority, _LEVELS.get(item.assessments.impact, 3), item.order
-
-
-def _launches(state: State, project: Project, promoted: set[str], tally: Tally, now_us: int) -> Iterator[Item]:
+def _launches(state: State, project: Project, promoted: list[Item], tally: Tally, now_us: int) -> Iterator[Item]:
     """The project's next items to launch, as many as its own limits leave room for."""
     execution = state.config_of(project.name).execution
     free = execution.max_concurrent - tally.slots.get(project.name, 0)
+    if free <= 0:
+        return
     starts_left = project.dispatch.cap - project.dispatch.used
     shared = Shared(state, project.name)
-    for item in sorted(candidates(state, project.name, promoted, now_us), key=lambda item: launch_order(state, item)):
-        if free <= 0:
-            return
+    for item in candidates(state, project.name, promoted, now_us):
         if starts_phase(state, item):
             if starts_left <= 0 or not shared.take(item):
                 continue
             starts_left -= 1
-        free -= 1
         yield item
+        free -= 1
+        if free <= 0:
+            return
 
 
-def candidates(state: State, project: str, promoted: set[str], now_us: int) -> Iterator[Item]:
-    """Items of a project that could be launched at this moment."""
+def candidates(state: State, project: str, promoted: Iterable[Item], now_us: int) -> Iterator[Item]:
+    """Items of a project that could be launched at this moment, in their order; those just promoted among them."""
     found = state.projects[project]
-    for item in state.items_of(project):
-        ready = item.status in LAUNCHED or item.id in promoted
-        meant = ready and (not starts_phase(state, item) or mandate.admits(state, found, item))
+    fresh = sorted((launch_order(item, state.run_of(item)), item.id) for item in promoted)
+    for _, name in merge(state.index.launchable.get(project, ()), fresh):
+        item = state.items[name]
+        meant = not starts_phase(state, item) or mandate.admits(state, found, item)
         if meant and waits_for(state, item, now_us) is None:
             yield item
+
+
+def continues(state: State, project: str, now_us: int) -> bool:
+    """Whether another attempt of a phase that has begun could be launched at this moment."""
+    begun = (item for item, _ in state.live_runs() if item.project == project and not starts_phase(state, item))
+    return any(item.status in LAUNCHED and waits_for(state, item, now_us) is None for item in begun)
 
 
 def waits_for(state: State, item: Item, now_us: int) -> str | None:
@@ -165,23 +171,26 @@ def starts_phase(state: State, item: Item) -> bool:
 
 def under_way(state: State, project: str, now_us: int) -> bool:
     """Whether anything of the project goes on by itself: a busy run, or one that only waits for time to pass."""
-    for item in state.items_of(project):
-        run = state.run_of(item)
-        if (run is not None and holds_slot(state, run)) or _rests(state, item, run, now_us):
-            return True
-    return any(
-        attempt.state is AttemptState.SPAWNED and state.runs[attempt.run].project == project
-        for attempt in state.attempts.values()
+    runs = (run for run in map(state.runs.__getitem__, state.index.runs) if run.project == project)
+    attempts = map(state.attempts.__getitem__, state.index.attempts)
+    parked = {provider.name for provider in state.providers.values() if provider.until_us > now_us}
+    launchable = state.index.launchable.get(project, ()) if parked else ()
+    return (
+        any(holds_slot(state, run) or _rests(state, run, now_us) for run in runs if _is_current(state, run))
+        or any(each.state is AttemptState.SPAWNED and state.runs[each.run].project == project for each in attempts)
+        or any(next_agent(state, state.items[item]) in parked for _, item in launchable)
     )
 
 
-def _rests(state: State, item: Item, run: Run | None, now_us: int) -> bool:
-    """Whether its next attempt waits for nothing but time."""
-    if item.status not in LAUNCHED or item.is_held or state.unmet(item):
-        return False
-    provider = state.providers.get(next_agent(state, item))
-    parked = provider is not None and provider.until_us > now_us
-    return parked or (run is not None and run.phase.state is PhaseState.RUNNING and run.phase.again_us > now_us)
+def _is_current(state: State, run: Run) -> bool:
+    return state.items[run.item].run == run.id
+
+
+def _rests(state: State, run: Run, now_us: int) -> bool:
+    """Whether its next attempt waits for nothing but a back-off."""
+    item = state.items[run.item]
+    free = item.status in LAUNCHED and not item.is_held and not state.unmet(item)
+    return free and run.phase.state is PhaseState.RUNNING and run.phase.again_us > now_us
 
 
 def _unmet_in_words(state: State, dependency: str) -> str:

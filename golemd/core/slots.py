@@ -6,15 +6,11 @@ its next process waits for one: it is crowded out.
 
 from __future__ import annotations
 
-from typing import Final
-
 from msgspec import Struct
 
-from golemd.api.model import RUN_OVER, AttemptState, Item, Phase, PhaseState, Run, RunState, Stage, Status
+from golemd.api.model import RUN_OVER, AttemptState, Phase, PhaseState, Run, RunState, Stage
+from golemd.core.index import launch_order
 from golemd.core.state import State
-
-LAUNCHED: Final = (Status.IN_PROGRESS, Status.SCOPING, Status.NEW)
-"""Items of which something can be launched, in the order in which they get slots."""
 
 
 class Limits(Struct, frozen=True):
@@ -35,13 +31,10 @@ class Tally(Struct, frozen=True):
     @classmethod
     def of(cls, state: State) -> Tally:
         """Count once for many questions."""
-        wip: dict[str, int] = {}
-        for item in state.items.values():
-            wip[item.project] = wip.get(item.project, 0) + counts_as_wip(item)
         slots = _endings(state)
         for _, run in state.live_runs():
             slots[run.project] = slots.get(run.project, 0) + holds_slot(state, run)
-        return cls(wip, slots)
+        return cls(state.index.wip, slots)
 
     def without(self, run: Run) -> Tally:
         """What others take: all but this run, which holds a slot."""
@@ -51,16 +44,11 @@ class Tally(Struct, frozen=True):
 def _endings(state: State) -> dict[str, int]:
     """Processes that are still ending after their run, by project."""
     found: dict[str, int] = {}
-    for attempt in state.attempts.values():
+    for attempt in map(state.attempts.__getitem__, state.index.attempts):
         run = state.runs[attempt.run]
         if attempt.state is AttemptState.SPAWNED and run.state in RUN_OVER:
             found[run.project] = found.get(run.project, 0) + 1
     return found
-
-
-def counts_as_wip(item: Item) -> bool:
-    """Only items in progress count; blocked and paused ones hold no place."""
-    return item.status is Status.IN_PROGRESS and not item.is_held
 
 
 def busy(run: Run) -> bool:
@@ -110,7 +98,7 @@ def crowded_out(state: State, limits: Limits, in_flight: frozenset[str] = frozen
         if holds_slot(state, run) and has_process(state, run, in_flight):
             slots[run.project] = slots.get(run.project, 0) + 1
         elif holds_slot(state, run):
-            waiting.append((launch_order(state, item), run))
+            waiting.append((launch_order(item, run), run))
     crowded = set()
     for _, run in sorted(waiting, key=lambda each: each[0]):
         taken, bound = slots.get(run.project, 0), state.config_of(run.project).execution.max_concurrent
@@ -119,10 +107,3 @@ def crowded_out(state: State, limits: Limits, in_flight: frozenset[str] = frozen
         else:
             slots[run.project] = taken + 1
     return frozenset(crowded)
-
-
-def launch_order(state: State, item: Item) -> tuple[int, int, int, int]:
-    """In progress before scoping before triage; furthest first; then priority; then age."""
-    run = state.run_of(item)
-    position = run.index if run is not None else 0
-    return LAUNCHED.index(item.status) if item.status in LAUNCHED else 0, -position, -item.priority, item.order

@@ -16,6 +16,7 @@ from msgspec import Struct
 from golemd.api.config import ProjectConfig
 from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, Attempt, EndedItem, Gate, Item, Project, Provider, Run
+from golemd.core.index import Index
 
 TOKENS_KEPT: Final = 100_000
 TOKEN_DAYS: Final = 7
@@ -50,6 +51,7 @@ class State:
         self.trail: dict[str, array[int]] = {}
         self.children: dict[str, list[str]] = {}  # item → its runs, attempts and gates, as they were made
         self.turns: dict[str, int] = {}  # project → the record that last started something there
+        self.index = Index()
         self.shrink = shrink
 
     # --- look-ups that refuse ------------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ class State:
 
     def all_open_gates(self) -> list[Gate]:
         """Every open gate, oldest first."""
-        return [gate for gate in self.gates.values() if gate.is_open]
+        return [self.gates[gate] for gate in self.index.gates]
 
     def is_done(self, item: str) -> bool:
         """A dependency is met when that item is done; missing and cancelled ones are not."""
@@ -139,10 +141,9 @@ class State:
 
     def live_runs(self) -> Iterator[tuple[Item, Run]]:
         """Every item that is not ended, with its current run."""
-        for item in self.items.values():
-            run = self.runs.get(item.run)
-            if run is not None and item.status not in ENDED:
-                yield item, run
+        for name in self.index.with_run:
+            item = self.items[name]
+            yield item, self.runs[item.run]
 
 
 def no_item(item: str) -> NotFound:

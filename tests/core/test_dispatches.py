@@ -189,6 +189,17 @@ def test_a_filter_and_a_triage_are_told_in_words() -> None:
 # --- triage alone --------------------------------------------------------------------------------------------------
 
 
+def test_only_new_items_are_triaged() -> None:
+    world = World()
+    world.project(config(pre=("scope",), triage=Triage()))
+    item = world.add()
+    world.ask(calls.Triage(ids=(item,)))
+    world.settle()
+    with pytest.raises(Fault, match=f"{item} is scoping") as refused:
+        world.ask(calls.Triage(ids=(item,)))
+    assert refused.value.code == "not_new"
+
+
 def test_triage_starts_nothing_but_triage() -> None:
     world = World()
     world.project(config(pre=("scope",), triage=Triage()))
@@ -277,6 +288,16 @@ def test_a_destructive_phase_has_a_shared_workspace_to_itself() -> None:
     world.held = set()
     world.settle()
     assert {world.status(item) for item in (first, second, third)} == {"done"}
+
+
+def test_who_waits_for_a_slot_only_is_not_said_to_wait_for_the_shared_workspace() -> None:
+    world = World()
+    world.project(config(workspace="shared", max_concurrent=1))
+    _, second = world.add(), world.add()
+    world.held = {"build"}
+    world.start()
+    world.settle()
+    assert "1 of 1 slots are taken" in reason(world, second)
 
 
 def test_another_attempt_of_what_is_under_way_does_not_wait_behind_a_destructive_phase() -> None:

@@ -22,8 +22,9 @@ from golemd.core import commands as cmd
 from golemd.core.admission import Room
 from golemd.core.decide import decide
 from golemd.core.imports.entries import Backlog, Entry
-from golemd.core.scheduler import why
+from golemd.core.scheduler import select_actions, why
 from golemd.core.slots import Limits, Tally, busy
+from tests.core import full_scan
 from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
 
 LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4, min_free_gb=1.0)
@@ -342,6 +343,18 @@ class Daemon(RuleBasedStateMachine):
         return agents_full or sum(tally.wip.values()) >= LIMITS.max_concurrent_runs
 
     # --- what is promised ----------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_index_is_what_a_full_scan_finds(self) -> None:
+        state = self.world.state
+        assert full_scan.kept_index(state) == full_scan.index_of(state)
+
+    @invariant()
+    def what_is_chosen_by_the_index_is_what_a_full_scan_chooses(self) -> None:
+        world = self.world
+        for limits in (LIMITS, Limits(max_agents=50, max_concurrent_runs=50)):
+            asked = (world.state, limits, world.now_us, world.foreign)
+            assert select_actions(*asked) == full_scan.select_actions(*asked)
 
     @invariant()
     def blocked_means_exactly_that_a_gate_is_open(self) -> None:

@@ -13,7 +13,7 @@ from golemd.core import commands as cmd
 from golemd.core import scheduler
 from golemd.core.decide import triage
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, definition_of
-from golemd.core.slots import LAUNCHED
+from golemd.core.index import LAUNCHED
 from golemd.core.state import State
 
 

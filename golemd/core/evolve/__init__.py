@@ -36,7 +36,10 @@ def fold(state: State, record: Record) -> None:
     state.seq = record.seq
     state.ts = record.ts
     if record.item:
-        state.trail.setdefault(record.item, array("Q")).append(record.seq)
+        trail = state.trail.get(record.item)
+        if trail is None:
+            trail = state.trail[record.item] = array("Q")
+        trail.append(record.seq)
     if record.body:
         state.tokens[record.cause] = TokenUse(record.body, record.seq, record.ts, record.project, record.item)
         state.tokens.move_to_end(record.cause)
@@ -67,4 +70,6 @@ def _shrink(state: State, item: Item) -> None:
         state.runs.pop(child, None)
         state.attempts.pop(child, None)
         state.gates.pop(child, None)
+        state.index.drop(child)
     del state.items[item.id]
+    state.index.drop_item(item)

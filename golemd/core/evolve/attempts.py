@@ -23,6 +23,7 @@ from golemd.core.evolve.common import (
     merged,
     noted,
     phase_of,
+    put_attempt,
     set_attempt,
     set_item,
     set_phase,
@@ -34,7 +35,7 @@ FOLLOW_UPS_KEPT: Final = 200  # of a run; the oldest go first
 
 
 def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> None:
-    state.attempts[event.attempt] = Attempt(
+    attempt = Attempt(
         id=event.attempt,
         item=record.item,
         run=event.run,
@@ -46,6 +47,7 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
         state=AttemptState.PLANNED,
         planned_at=record.ts,
     )
+    put_attempt(state, attempt)
     adopt_child(state, record.item, event.attempt)
     changes: dict[str, Any] = {"live": event.attempt}
     if event.kind is AttemptKind.VERIFY:

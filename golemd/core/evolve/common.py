@@ -6,22 +6,78 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from golemd.api.model import Assessments, Note, NoteKind, Pause, Phase
+from golemd.api.model import (
+    Assessments,
+    Attempt,
+    EndedItem,
+    Gate,
+    Item,
+    Note,
+    NoteKind,
+    Pause,
+    Phase,
+    Run,
+    Status,
+)
+from golemd.core.index import INDEXED_OF_ITEMS, INDEXED_OF_RUNS
 from golemd.core.state import State
 
 NOTES_KEPT: Final = 40  # per phase; the oldest go first
 
 
+def put_item(state: State, item: Item, before: Item | EndedItem | None = None) -> None:
+    """An item is new, or is not any more what it was `before`."""
+    state.items[item.id] = item
+    was = before.status if before is not None else None
+    if was is not item.status:
+        state.index.count(item.project, was, item.status)
+    _index(state, item)
+    if (was is Status.DONE) is not (item.status is Status.DONE):
+        for dependant in tuple(state.index.dependants.get(item.id, ())):
+            _index(state, state.items[dependant])
+
+
+def _index(state: State, item: Item) -> None:
+    state.index.take_item(item, state.runs.get(item.run), met=not state.unmet(item))
+
+
+def put_run(state: State, run: Run) -> None:
+    state.runs[run.id] = run
+    state.index.take_run(run)
+    item = state.items.get(run.item)
+    if item is not None and item.run == run.id:
+        _index(state, item)
+
+
+def put_attempt(state: State, attempt: Attempt) -> None:
+    state.attempts[attempt.id] = attempt
+    state.index.take_attempt(attempt)
+
+
+def put_gate(state: State, gate: Gate) -> None:
+    state.gates[gate.id] = gate
+    state.index.take_gate(gate)
+
+
 def set_item(state: State, item: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Item
-    state.items[item] = replace(state.items[item], **changes)
+    before = state.items[item]
+    after = replace(before, **changes)
+    if INDEXED_OF_ITEMS.isdisjoint(changes):
+        state.items[item] = after
+    else:
+        put_item(state, after, before)
 
 
 def set_run(state: State, run: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Run
-    state.runs[run] = replace(state.runs[run], **changes)
+    after = replace(state.runs[run], **changes)
+    if INDEXED_OF_RUNS.isdisjoint(changes):
+        state.runs[run] = after
+    else:
+        put_run(state, after)
 
 
 def set_attempt(state: State, attempt: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Attempt
-    state.attempts[attempt] = replace(state.attempts[attempt], **changes)
+    put_attempt(state, replace(state.attempts[attempt], **changes))
 
 
 def phase_of(state: State, run: str, phase: str) -> Phase:

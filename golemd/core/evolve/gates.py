@@ -23,6 +23,7 @@ from golemd.core.evolve.common import (
     hold_if_asked,
     merged,
     phase_of,
+    put_gate,
     set_item,
     set_phase,
     set_run,
@@ -31,7 +32,7 @@ from golemd.core.state import State
 
 
 def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
-    state.gates[event.gate] = Gate(
+    gate = Gate(
         id=event.gate,
         item=record.item,
         run=event.run,
@@ -46,6 +47,7 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
         opened_at=event.opened_at or record.ts,
         notified="sent" if event.opened_at else "",  # who brought it here knows of it
     )
+    put_gate(state, gate)
     adopt_child(state, record.item, event.gate)
     item = state.items[record.item]
     came_from = item.came_from if item.status is Status.BLOCKED else item.status
@@ -75,7 +77,7 @@ def _unblock_if_free(state: State, item: str, run: str) -> None:
 def _gate_decided(state: State, record: Record, event: ev.GateDecided) -> None:
     gate = state.gates[event.gate]
     decision = Decision(event.option, event.text, event.actor, event.token, record.ts)
-    state.gates[event.gate] = replace(gate, decision=decision)
+    put_gate(state, replace(gate, decision=decision))
     if gate.kind is GateKind.APPROVAL and event.option == "approve":
         phase = phase_of(state, gate.run, gate.phase)
         approvals = (*phase.approvals, (gate.key, gate.content.tree))
@@ -88,13 +90,13 @@ def _gate_decided(state: State, record: Record, event: ev.GateDecided) -> None:
 
 def _gate_superseded(state: State, record: Record, event: ev.GateSuperseded) -> None:
     gate = state.gates[event.gate]
-    state.gates[event.gate] = replace(gate, superseded=True)
+    put_gate(state, replace(gate, superseded=True))
     _unblock_if_free(state, record.item, gate.run)
 
 
 def _gate_notified(state: State, record: Record, event: ev.GateNotified) -> None:
     gate = state.gates[event.gate]
-    state.gates[event.gate] = replace(gate, notified="failed" if event.message else "sent")
+    put_gate(state, replace(gate, notified="failed" if event.message else "sent"))
 
 
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {

@@ -22,6 +22,7 @@ from golemd.api.model import (
 from golemd.core.evolve.common import (
     count_failures,
     merged,
+    put_item,
     set_dispatch,
     set_item,
 )
@@ -63,7 +64,7 @@ def _breaker_reset(state: State, record: Record, event: ev.BreakerReset) -> None
 
 
 def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
-    state.items[record.item] = Item(
+    item = Item(
         id=record.item,
         project=record.project,
         title=event.title,
@@ -91,15 +92,18 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
         mark=event.mark,
         extra=event.extra,
     )
+    put_item(state, item)
     project = state.projects.get(record.project)
     if project is not None:
         number = max(project.next_number, event.number + 1)
         state.projects[record.project] = replace(project, next_number=number)
 
 
+_EDITABLE: Final = ("title", "description", "priority", "labels", "dependencies", "pipeline", "base", "assessments")
+
+
 def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
-    names = ("title", "description", "priority", "labels", "dependencies", "pipeline", "base", "assessments")
-    changes = {name: getattr(event, name) for name in names if getattr(event, name) is not None}
+    changes = {name: value for name in _EDITABLE if (value := getattr(event, name)) is not None}
     set_item(state, record.item, **changes)
 
 
@@ -132,7 +136,7 @@ def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None
     row = state.ended.pop(record.item, None)
     if row is not None:
         kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
-        state.items[record.item] = Item(**kept)
+        put_item(state, Item(**kept), row)
     afresh: dict[str, Any] = {"came_from": Status.NEW, "resolution": "", "run": "", "summary": "", "brief": event.brief}
     afresh |= {"paused": Pause.NONE, "begin": "", "extra": event.extra}
     set_item(state, record.item, status=event.status, description=event.description, vars=event.vars, **afresh)

@@ -26,6 +26,7 @@ from golemd.core.evolve.common import (
     hold_if_asked,
     noted,
     phase_of,
+    put_run,
     set_dispatch,
     set_item,
     set_phase,
@@ -35,7 +36,7 @@ from golemd.core.state import State
 
 
 def _run_created(state: State, record: Record, event: ev.RunCreated) -> None:
-    state.runs[event.run] = Run(
+    run = Run(
         id=event.run,
         item=record.item,
         project=record.project,
@@ -46,6 +47,7 @@ def _run_created(state: State, record: Record, event: ev.RunCreated) -> None:
         phases=tuple(Phase(definition.name) for definition in event.pipeline.all_phases),
         created_at=record.ts,
     )
+    put_run(state, run)
     adopt_child(state, record.item, event.run)
     set_item(state, record.item, run=event.run, runs=event.number, begin="")
 
