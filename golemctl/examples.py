@@ -19,6 +19,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
         "golemctl events --follow --type gate",
         "golemctl events --since 2026-11-20T09:00:00Z --json",
     ),
+    "worklog": ("golemctl worklog", "golemctl worklog --month 2026-11 > worklog.md"),
     "diff": ("golemctl diff WRK-42 --stat", "golemctl diff WRK-42 | less"),
     "path": ('cd "$(golemctl path WRK-42)"',),
     # add and steer

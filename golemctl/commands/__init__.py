@@ -23,7 +23,7 @@ MOVING: Final = _HERE + "moving"
 SECTIONS: Final = {
     "Look": {
         **dict.fromkeys(("status", "show", "why", "gates", "projects", "report"), LOOKING),
-        **dict.fromkeys(("logs", "events"), RECORDS),
+        **dict.fromkeys(("logs", "events", "worklog"), RECORDS),
         **dict.fromkeys(("diff", "path"), LOOKING),
     },
     "Add and steer": {

@@ -32,6 +32,7 @@ VERIFY_SECONDS: Final = 3600.0
 def register(app: Commands) -> None:
     app.add("events", events, "What has happened, record by record.", _EVENTS)
     app.add("logs", logs, "What an agent wrote.", _LOGS)
+    app.add("worklog", worklog, "What was done, phase by phase.", _WORKLOG)
     journal = Commands("The journal itself: verify, path.")
     journal.add("verify", verify, "Check every line of it.", _VERIFY)
     journal.add("path", path, "Print its file.")
@@ -40,6 +41,7 @@ def register(app: Commands) -> None:
 
 _VERIFY: Final = "Check every line of the journal."
 _EVENTS: Final = f"Read the journal: the newest {NEWEST} records, or those that are chosen."
+_WORKLOG: Final = "Print what was done to the project's items in a month, as Markdown; rendered from the journal."
 _LOGS: Final = "Print an attempt's output. An item or run stands for its newest attempt."
 
 
@@ -145,6 +147,24 @@ def _print_text(ask: Ask, text: str) -> None:
         text = "\n".join(paragraphs(text)) + end
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+def worklog(
+    context: typer.Context,
+    month: Annotated[str, typer.Option(metavar="YYYY-MM", help="Which month, in UTC; else this one.")] = "",
+) -> None:
+    ask = Ask.of(context)
+    call = calls.Worklog(project=ask.project, month=month)
+    pieces = [ask.call(call)]
+    while pieces[-1].more:
+        pieces.append(ask.call(msgspec.structs.replace(call, month=pieces[-1].month, since=pieces[-1].next)))
+    whole = msgspec.structs.replace(pieces[-1], text="".join(piece.text for piece in pieces))
+    if ask.out.json:
+        ask.out.document(whole)
+    elif whole.text:
+        _print_text(ask, whole.text)
+    else:
+        ask.out.aside(f"Nothing was done in {whole.project} in {whole.month}.")
 
 
 def verify(

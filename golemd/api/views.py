@@ -335,6 +335,16 @@ class LogView(Struct, frozen=True, kw_only=True):
     ended: bool
 
 
+class WorklogView(Struct, frozen=True, kw_only=True):
+    """A piece of a month's worklog, as Markdown. `next`: read on from here; `more`: there is more already."""
+
+    project: str
+    month: str
+    text: str
+    next: int
+    more: bool = False
+
+
 class VerifyView(Struct, frozen=True, kw_only=True):
     """The journal is whole. With `deep`, both digests of the state, live and replayed, which must be equal."""
 

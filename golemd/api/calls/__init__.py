@@ -52,6 +52,7 @@ from golemd.api.calls.looking import Ping as Ping
 from golemd.api.calls.looking import ProjectList as ProjectList
 from golemd.api.calls.looking import ReportShow as ReportShow
 from golemd.api.calls.looking import Status as Status
+from golemd.api.calls.looking import Worklog as Worklog
 from golemd.api.faults import CLASSES, Invalid
 
 

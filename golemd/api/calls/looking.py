@@ -84,6 +84,15 @@ class EventsFollow(Call[views.FollowStarted], frozen=True, kw_only=True):
     type: str = ""
 
 
+class Worklog(Call[views.WorklogView], frozen=True, kw_only=True):
+    """Render what was done to a project's items in a month (`YYYY-MM`, else this one), from record `since` on."""
+
+    METHOD = "worklog"
+    project: str = ""
+    month: str = ""
+    since: int = 1
+
+
 class LogsRead(Call[views.LogView], frozen=True, kw_only=True):
     """Read an attempt's output from a byte offset on. An item or run stands for its newest attempt."""
 

@@ -19,6 +19,7 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.GateShow: items.gate_show,
     calls.EventsRead: records.events,
     calls.LogsRead: records.log,
+    calls.Worklog: records.worklog,
     calls.JournalVerify: records.verify,
     calls.Export: exports.export,
     calls.ReportShow: reports.show,

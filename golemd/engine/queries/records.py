@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,8 @@ from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState
+from golemd.core import times
+from golemd.core import worklog as worklogs
 from golemd.core.configuration import digest
 from golemd.core.evolve import fold
 from golemd.core.state import State
@@ -19,6 +22,7 @@ from golemd.engine.logs import LOG_PIECE, STREAMS
 
 MAX_RECORDS: Final = 1000  # of one answer
 MAX_ANSWER_BYTES: Final = 512 * 1024
+_MONTH: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
 
 
 def wanted(record: Record, item: str, kind: str) -> bool:
@@ -40,6 +44,29 @@ def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
                 return views.RecordsView(records=tuple(found), next=record.seq, more=True)
             found.append(line)
     return views.RecordsView(records=tuple(found), next=journal.durable_seq + 1)
+
+
+def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
+    """What was done to a project's items in a month."""
+    state, journal = engine.state, engine.parts.journal
+    project = state.project(call.project).name
+    month = call.month or times.stamp(engine.now_us())[:7]
+    if not _MONTH.fullmatch(month):
+        raise Invalid("invalid_month", f"{month[:20]!r} is no month.", "Such as 2026-11.")
+    parts: list[str] = []
+    size = 0
+    first = max(call.since, past.first_since(engine, f"{month}-01T00:00:00Z"))
+    for record in journal.scan(first - 1, journal.durable_seq):
+        if record.ts[:7] > month:
+            break
+        entry = worklogs.entry_of(record) if record.project == project else None
+        if entry is not None:
+            text = worklogs.markdown(record, entry, state.known(record.item).title)
+            size += len(text)
+            if parts and size > MAX_ANSWER_BYTES // 4:
+                return views.WorklogView(project=project, month=month, text="".join(parts), next=record.seq, more=True)
+            parts.append(f"{text}\n")
+    return views.WorklogView(project=project, month=month, text="".join(parts), next=journal.durable_seq + 1)
 
 
 def attempt_for(engine: Context, named: str) -> Attempt:
