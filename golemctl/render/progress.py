@@ -220,6 +220,20 @@ def _reset(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | 
     return Told("pending", data["reason"], phase=data["phase"]) if data.get("back") else None
 
 
+def _worktree_made(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    warnings = data.get("warnings") or ()
+    return Told("warning", "; ".join(warnings), phase=data["phase"]) if warnings else None
+
+
+def _worktree_prepared(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    _over(progress, data)
+    return Told("setup", f"{data['command']}  passed", phase=data["phase"])
+
+
+def _worktree_gone(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
+    return Told("worktree", "is gone; it is made again")
+
+
 def _phase_started(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
     progress.used += 1
 
@@ -303,6 +317,9 @@ _TELLERS: Final[dict[str, Teller]] = {
     "run.resumed": _resumed,
     "phase.skipped": _skipped,
     "phase.reset": _reset,
+    "worktree.made": _worktree_made,
+    "worktree.prepared": _worktree_prepared,
+    "worktree.gone": _worktree_gone,
     "phase.started": _phase_started,
     "phase.completed": _phase_completed,
     "commit.created": _commit,

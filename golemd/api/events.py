@@ -497,6 +497,35 @@ class EvidenceRecorded(Event, frozen=True, kw_only=True):
     spends: str = ""
 
 
+class WorktreeMade(Event, frozen=True, kw_only=True):
+    """A worktree is new: files were copied into it, and its setup commands come before anything else there."""
+
+    TYPE = "worktree.made"
+    run: str
+    phase: str
+    commands: int
+    copied: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class WorktreePrepared(Event, frozen=True, kw_only=True):
+    """A setup command has succeeded; `left` are still to run."""
+
+    TYPE = "worktree.prepared"
+    run: str
+    phase: str
+    attempt: str
+    command: str
+    left: int
+
+
+class WorktreeGone(Event, frozen=True, kw_only=True):
+    """A worktree that was ready is not there any more: it is made again, and set up again."""
+
+    TYPE = "worktree.gone"
+    run: str
+
+
 class CommitCreated(Event, frozen=True, kw_only=True):
     """The phase's work is in git, with that of phases that waited for it. `commit` is empty when there was nothing.
 

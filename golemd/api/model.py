@@ -27,6 +27,7 @@ from golemd.api.states import ResultCode as ResultCode
 from golemd.api.states import RunState as RunState
 from golemd.api.states import Stage as Stage
 from golemd.api.states import Status as Status
+from golemd.api.states import WorktreeState as WorktreeState
 
 
 class Assessments(Struct, frozen=True, omit_defaults=True):
@@ -205,6 +206,7 @@ class Phase(Struct, frozen=True):
     stage: Stage = Stage.ENTER
     number: int = 0  # agent attempts planned so far; goes on rising over resets
     verified: int = 0  # verify attempts planned so far
+    set_up: int = 0  # setup attempts planned so far
     retries: int = 0
     fixes: int = 0
     rounds: int = 0
@@ -231,6 +233,7 @@ class Phase(Struct, frozen=True):
     approvals: tuple[tuple[str, str], ...] = ()  # (gate key, tree that was approved)
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
+    uncopied: tuple[str, ...] = ()  # what its worktree could not be given, in sentences
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     started_at: str = ""
@@ -254,6 +257,8 @@ class Run(Struct, frozen=True):
     base_commit: str = ""
     branch: str = ""
     workspace: str = ""
+    worktree: WorktreeState = WorktreeState.UNKNOWN
+    setup: int = 0  # index of the next setup command, while the worktree is new
     head: str = ""
     follow_ups: tuple[FollowUp, ...] = ()  # the newest that its agents named; `follow_ups_added` became items
     follow_ups_added: int = 0
@@ -268,6 +273,12 @@ class Run(Struct, frozen=True):
     @property
     def phase(self) -> Phase:
         return self.phases[min(self.index, len(self.phases) - 1)]
+
+    @property
+    def takes_base_afresh(self) -> bool:
+        """Whether the item was promoted and nothing is committed yet: then it begins at today's base."""
+        promoted = self.index == self.pipeline.promoted_at > 0
+        return promoted and self.phase.number == 0 and self.head == self.base_commit
 
     @property
     def live(self) -> str:

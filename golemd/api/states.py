@@ -78,6 +78,14 @@ class Stage(StrEnum):
     GATE = "gate"  # a human decides
 
 
+class WorktreeState(StrEnum):
+    """What is known of a run's worktree, where something has to be done to it before its phase goes on."""
+
+    UNKNOWN = ""  # nothing: it is made, or taken as it stands, when a phase enters it
+    MADE = "made"  # it is new, and its setup commands come first
+    READY = "ready"  # it stands, and is set up
+
+
 class AttemptState(StrEnum):
     """One child process, from intent to judgement."""
 
@@ -97,6 +105,7 @@ class AttemptKind(StrEnum):
 
     AGENT = "agent"
     VERIFY = "verify"
+    SETUP = "setup"
 
 
 class Outcome(StrEnum):
@@ -113,6 +122,7 @@ class Outcome(StrEnum):
     UNUSABLE = "unusable"
     IDENTITY = "identity"
     HISTORY = "history"
+    SETUP = "setup"
     CANCELLED = "cancelled"
 
 

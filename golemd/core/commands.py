@@ -66,6 +66,12 @@ class PlanVerify(Command, frozen=True, kw_only=True):
     run: str
 
 
+class PlanSetup(Command, frozen=True, kw_only=True):
+    """Start the next setup command of a new worktree."""
+
+    run: str
+
+
 class Unpark(Command, frozen=True, kw_only=True):
     """A provider's limit has passed."""
 
@@ -112,6 +118,14 @@ class ReportEntered(Command, frozen=True, kw_only=True):
     refs: str = ""
     environment: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()  # earlier phases whose commits are not in the history
+    copied: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class ReportGone(Command, frozen=True, kw_only=True):
+    """The worktree of a run, which had been made ready, is not there any more."""
+
+    run: str
 
 
 class ReportTrouble(Command, frozen=True, kw_only=True):

@@ -170,8 +170,8 @@ EXECUTION: Final[Keys] = {
     "max_concurrent": AT_LEAST_ONE,
 }
 WORKSPACE: Final[Keys] = {
-    "setup": later(COMMANDS, ()),
-    "copy": later(listing(INSIDE), ()),
+    "setup": COMMANDS,
+    "copy": listing(INSIDE),
 }
 BUDGET: Final[Keys] = {
     "item_usd": later(DOLLARS, 0),

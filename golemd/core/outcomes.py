@@ -49,6 +49,7 @@ ROWS: Final[dict[str, Row]] = {
     Outcome.UNUSABLE: Row(""),
     Outcome.IDENTITY: Row(""),
     Outcome.HISTORY: Row(""),
+    Outcome.SETUP: Row(""),
     "lost": Row("lost", pause=False),
     "verify": Row("fix", pause=False),
 }

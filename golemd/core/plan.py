@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from golemd.api.model import Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage
+from golemd.api.model import Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, WorktreeState
 from golemd.core import mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
-from golemd.core.commands import Command, Defer, Halt, Launch, PlanVerify, Unpark
+from golemd.core.commands import Command, Defer, Halt, Launch, PlanSetup, PlanVerify, Unpark
 from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
-from golemd.core.slots import Limits, crowded_out, held_back, may_verify
+from golemd.core.slots import Limits, crowded_out, held_back, may_set_up, may_verify
 from golemd.core.state import State
 
 
@@ -127,7 +127,7 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     tripped = tuple(_trips(state, world))
     if tripped:  # what is chosen next is chosen without these dispatches
         return Plan(tripped, effects, None)
-    commands: list[Command] = [*_recoveries(state, world), *_verifications(state, world, crowded), *_deferrals(state)]
+    commands: list[Command] = [*_recoveries(state, world), *_own_commands(state, world, crowded), *_deferrals(state)]
     actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
     commands += [each for each in actions if not (short and isinstance(each, Launch))]
@@ -202,7 +202,8 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
         yield Keep(to_put_back, run.id)
     elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
         if run.phase.stage is Stage.ENTER:
-            if run.id not in crowded and not _at_work(world, run) and deferring.is_clear(state, run):
+            is_free = run.id not in crowded and not _at_work(world, run) and deferring.is_clear(state, run)
+            if is_free and run.worktree is not WorktreeState.MADE:
                 yield Enter(run.id)
         elif run.phase.stage is Stage.COMMIT and not deferring.may_wait(state, run):
             yield Commit(run.id)
@@ -228,10 +229,14 @@ def _recoveries(state: State, world: World) -> Iterator[Command]:
             yield Unpark(provider=provider.name)
 
 
-def _verifications(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
+def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
+    """The commands that golemd runs itself: they set a new worktree up, and check an agent's work."""
     for _, run in state.live_runs():
-        waiting = run.state is not RunState.AWAITING and may_verify(run.phase, world.now_us)
-        if waiting and not _waits(state, world, run, crowded):
+        if _waits(state, world, run, crowded):
+            continue
+        if may_set_up(run, world.now_us):
+            yield PlanSetup(run=run.id)
+        elif may_verify(run, world.now_us):
             yield PlanVerify(run=run.id)
 
 

@@ -210,7 +210,7 @@ def phase_view(phase: Phase, run: str) -> views.PhaseView:
         attempts=phase.number,
         started_at=phase.started_at or None,
         ended_at=phase.ended_at or None,
-        warnings=phase.warnings,
+        warnings=(*phase.uncopied, *phase.warnings),
         findings=phase.findings,
         evidence=phase.evidence,
     )

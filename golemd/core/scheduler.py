@@ -158,7 +158,7 @@ def wake_at(state: State, now_us: int) -> int | None:
         if item.status in LAUNCHED
         and not item.is_held
         and run.phase.again_us > now_us
-        and (state.projects[run.project].dispatch.on or run.phase.state is PhaseState.VERIFYING)
+        and (state.projects[run.project].dispatch.on or busy(run))
     ]
     return min(moments, default=None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from golemd.api.model import RUN_OVER, AttemptState, Phase, PhaseState, Run, RunState, Stage
+from golemd.api.model import RUN_OVER, AttemptState, PhaseState, Run, RunState, Stage, WorktreeState
 from golemd.core.index import launch_order
 from golemd.core.state import State
 
@@ -63,10 +63,21 @@ def busy(run: Run) -> bool:
     return bool(phase.live or phase.put_back) or phase.stage is not Stage.BODY
 
 
-def may_verify(phase: Phase, now_us: int) -> bool:
+def may_verify(run: Run, now_us: int) -> bool:
     """Whether the phase's next verify command can be started at this moment."""
-    waiting = phase.state is PhaseState.VERIFYING and phase.stage is Stage.VERIFY and not phase.live
-    return waiting and phase.again_us <= now_us
+    return _stands_at(run, now_us, Stage.VERIFY) and run.worktree is not WorktreeState.MADE
+
+
+def may_set_up(run: Run, now_us: int) -> bool:
+    """Whether the next setup command of its new worktree can be started at this moment."""
+    return _stands_at(run, now_us, Stage.ENTER, Stage.VERIFY) and run.worktree is WorktreeState.MADE
+
+
+def _stands_at(run: Run, now_us: int, *stages: Stage) -> bool:
+    """Whether its phase waits for nothing but the step of one of these stages."""
+    phase = run.phase
+    at_work = phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING) and run.state is not RunState.AWAITING
+    return at_work and phase.stage in stages and not phase.live and phase.again_us <= now_us
 
 
 def held_back(state: State, run: Run) -> bool:

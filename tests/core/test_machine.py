@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from golemd.api import calls
 from golemd.api import events as ev
-from golemd.api.config import Guardrails, Pipeline, Triage
+from golemd.api.config import Guardrails, Pipeline, Triage, Workspace
 from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
@@ -96,7 +96,16 @@ def the_projects() -> World:
     world.notifies = True
     gated = phase("build", verify=("make",), gate=("design", "safety"))
     bounds: dict[str, Any] = {"max_rounds": 2, "max_retries": 1, "max_fix_attempts": 1}
-    demo = config("demo", (gated, "ship"), ("scope",), max_wip=WIP["demo"], max_concurrent=CONCURRENT["demo"], **bounds)
+    bootstrap = Workspace(setup=("install", "link"), copy=(".env",))
+    demo = config(
+        "demo",
+        (gated, "ship"),
+        ("scope",),
+        bootstrap=bootstrap,
+        max_wip=WIP["demo"],
+        max_concurrent=CONCURRENT["demo"],
+        **bounds,
+    )
     world.project(demo)
     two = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], **bounds}
     world.project(config("two", ("one", "last"), ("look",), more=QUICK, triage=Triage(), **two))
@@ -277,6 +286,10 @@ class Daemon(RuleBasedStateMachine):
         busy_runs = [run.id for _, run in self.world.state.live_runs() if busy(run) and not run.phase.live]
         if busy_runs:
             self.world.apply(cmd.ReportTrouble(run=self.pick(number, busy_runs), doing=doing, message="no room"))
+
+    @rule(number=items)
+    def a_worktree_vanishes(self, number: int) -> None:
+        self.world.gone.add(self.pick(number, self.world.state.runs))
 
     @rule(number=items, usable=st.booleans())
     def not_spawned(self, number: int, usable: bool) -> None:

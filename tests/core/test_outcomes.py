@@ -30,7 +30,7 @@ TABLE: Final[dict[str, tuple[str, int, bool, bool]]] = {
 
 
 def test_the_table_is_whole() -> None:
-    at_once = {Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY}
+    at_once = {Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY, Outcome.SETUP}
     assert set(TABLE) | at_once == set(ROWS)
     assert set(Outcome) - set(ROWS) == {Outcome.CANCELLED, Outcome.LIMIT}, "they cost nothing"
     assert (MAX_TRANSIENT_IN_ROW, MAX_LOST_IN_ROW) == (10, 3)

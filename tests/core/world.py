@@ -14,9 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from golemd.api import calls
-from golemd.api.config import TRIAGE, Agent, Execution, Guardrails, Phase, Pipeline, ProjectConfig, Triage
+from golemd.api.config import TRIAGE, Agent, Execution, Guardrails, Phase, Pipeline, ProjectConfig, Triage, Workspace
 from golemd.api.events import Draft, Event, Record
-from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content, Gate, Item, Run
+from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content, Gate, Item, Run, WorktreeState
 from golemd.api.reports import Report
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
@@ -36,6 +36,7 @@ ALICE: Final = Actor(uid=1000, user="alice", host="box", client="test")
 MANY: Final = Limits(max_agents=100, max_concurrent_runs=100)
 UNTRIAGED: Final = Triage(enabled=False)
 USUAL_GUARDRAILS: Final = Guardrails()
+PLAIN_WORKSPACE: Final = Workspace()
 ROUNDS: Final = 5_000  # of planning, before a test calls it endless
 
 
@@ -74,6 +75,7 @@ def config(
     more: dict[str, Pipeline] | None = None,
     triage: Triage = UNTRIAGED,
     guardrails: Guardrails = USUAL_GUARDRAILS,
+    bootstrap: Workspace = PLAIN_WORKSPACE,
     **execution: Any,
 ) -> ProjectConfig:
     """A configuration with one pipeline, called feature; roomy where the test says nothing."""
@@ -86,6 +88,7 @@ def config(
         triage=triage,
         guardrails=guardrails,
         execution=Execution(**roomy),
+        workspace=bootstrap,
         agents={"robot": Agent(kind="scripted")},
         pipelines={"feature": pipeline, **(more or {})},
     )
@@ -132,6 +135,8 @@ class World:
         self.prune_at_us: int | None = None
         self.notifies = False
         self.script: dict[str, list[End]] = {}
+        self.gone: set[str] = set()  # runs whose worktrees somebody has removed
+        self.uncopied: tuple[str, ...] = ()
         self.held: set[str] = set()  # phases whose agents go on until the test ends them
         self.ends: dict[str, End] = {}
         self.trees: dict[str, str] = {}
@@ -352,7 +357,13 @@ class World:
 
     def _enter(self, effect: planning.Enter) -> None:
         run = self.state.runs[effect.id]
+        if run.worktree is WorktreeState.READY and run.id in self.gone:
+            self.gone.discard(run.id)
+            self.apply(cmd.ReportGone(run=run.id))
+            return
         head = self.heads.setdefault(run.id, self._fresh("base"))
+        is_ready = run.worktree is WorktreeState.READY
+        wanted = self.state.configs[run.config_digest].workspace.copy
         report = cmd.ReportEntered(
             run=run.id,
             base_branch="main",
@@ -363,6 +374,8 @@ class World:
             tree=self.trees.setdefault(run.id, self._fresh("tree")),
             refs="refs",
             missing=self.missing if run.index else (),
+            copied=0 if is_ready else len(wanted),
+            warnings=() if is_ready else self.uncopied,
         )
         self.apply(report)
 
@@ -400,7 +413,7 @@ class World:
             result = msgspec.json.encode({**good, **result})
         report = cmd.ReportExamined(
             attempt=attempt.id,
-            result=None if attempt.kind is AttemptKind.VERIFY else result,
+            result=result if attempt.kind is AttemptKind.AGENT else None,
             result_problem=end.problem,
             head=self.heads.get(attempt.run, ""),
             tree=self.trees.get(attempt.run, ""),

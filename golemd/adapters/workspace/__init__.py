@@ -2,14 +2,15 @@
 
 Reading order: `types` (what goes in and out), `git` (running the program), `repository` (finding, holding,
 naming), `trees` (snapshots of what is on disk), `kept` (nothing is lost), `worktree` (making and removing),
-`commit` (after an agent has run), `leftovers` (what a dead daemon left).
+`copies` (what git does not carry), `commit` (after an agent has run), `leftovers` (what a dead daemon left).
 
 Each function takes the daemon's one `Git` first. What changes a repository waits for its turn there; what only reads
 does not. All of them may be cancelled, and called again after a crash at any point.
 """
 
 from golemd.adapters.workspace.commit import commit_phase, examine, refs_digest
-from golemd.adapters.workspace.git import Git
+from golemd.adapters.workspace.copies import Copied, copy_files, ignoring
+from golemd.adapters.workspace.git import Git, excluding
 from golemd.adapters.workspace.kept import keep, put_back
 from golemd.adapters.workspace.leftovers import clear_dead_git
 from golemd.adapters.workspace.repository import ProjectLock, hold_project, inspect_repository, require_usable
@@ -31,11 +32,12 @@ from golemd.adapters.workspace.types import (
     Workspace,
     shown,
 )
-from golemd.adapters.workspace.worktree import prepare_worktree, remove_worktree, reopen_worktree
+from golemd.adapters.workspace.worktree import prepare_worktree, remove_worktree, reopen_worktree, worktree_stands
 
 __all__ = [
     "Cleared",
     "Committed",
+    "Copied",
     "Current",
     "DiffStat",
     "Examined",
@@ -51,11 +53,14 @@ __all__ = [
     "Workspace",
     "clear_dead_git",
     "commit_phase",
+    "copy_files",
     "current",
     "diffstat",
     "enter_shared",
     "examine",
+    "excluding",
     "hold_project",
+    "ignoring",
     "inspect_repository",
     "keep",
     "missing_commits",
@@ -67,4 +72,5 @@ __all__ = [
     "require_usable",
     "shown",
     "snapshot",
+    "worktree_stands",
 ]

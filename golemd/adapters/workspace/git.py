@@ -41,6 +41,9 @@ OUTPUT_BYTES: Final = 256 * 1024 * 1024
 ERROR_BYTES: Final = 64 * 1024
 """How much of stderr is looked at."""
 
+EXCLUDES: Final = "golemd-excludes"
+"""In a worktree's own git folder: what is ignored in it beside what the project and the user ignore."""
+
 IDENTITY: Final = ("golemd", "golemd@localhost")
 """Author and committer where the user has not configured any."""
 
@@ -180,7 +183,8 @@ class Git:
         `index` replaces the index file. A status outside `statuses` is a fault; None takes any.
         """
         folder = place if isinstance(place, Path) else place.work_tree
-        options = [f"{name}={value}" for name, value in (SETTINGS | dict(settings or {})).items()]
+        own = excluding(place) if isinstance(place, Dirs) else {}
+        options = [f"{name}={value}" for name, value in (SETTINGS | own | dict(settings or {})).items()]
         argv = [*self.program, *(word for option in options for word in ("-c", option)), "-C", folder, *args]
         env = self._environment(place, index) | dict(environment or {})
         output = await _capture(argv, env, stdin, self.seconds if seconds is None else seconds)
@@ -207,6 +211,12 @@ class Git:
             if known.status:
                 env |= {f"GIT_{who}_NAME": IDENTITY[0], f"GIT_{who}_EMAIL": IDENTITY[1]}
         return env
+
+
+def excluding(dirs: Dirs) -> dict[str, str]:
+    """The setting that lets git ignore what was copied into a worktree; none where nothing has to be ignored."""
+    file = dirs.git_dir / EXCLUDES
+    return {"core.excludesFile": str(file)} if file.exists() else {}
 
 
 def trouble(output: Output, command: str) -> Fault:

@@ -111,6 +111,12 @@ async def reopen_worktree(
         return Current(tip, await snapshot_of(git, dirs))
 
 
+async def worktree_stands(git: Git, workspace: Workspace, branch: str) -> bool:
+    """Whether a worktree is there as it should be: folder, branch and files checked out."""
+    dirs = find_dirs(workspace)
+    return dirs is not None and await _stands(git, dirs, branch)
+
+
 async def remove_worktree(git: Git, workspace: Workspace, *, worktree_root: Path, keep_as: str) -> Kept:
     """Remove a worktree after keeping what only it holds; the branch stays. Absent is fine. Fault: `path_escapes`."""
     contained(workspace.path, worktree_root)

@@ -24,8 +24,7 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core import outcomes
-from golemd.core.decide import triage
-from golemd.core.decide.checks import verified
+from golemd.core.decide import checks, triage
 from golemd.core.decide.common import (
     NOTHING,
     Decided,
@@ -162,8 +161,8 @@ def _judged(
         return decided(state, item, rejected)
     if run.leaving:
         return reject(state, attempt, Outcome.CANCELLED, "its phase was left", now_us)
-    if attempt.kind is AttemptKind.VERIFY:
-        return verified(state, item, run, phase, attempt, command, now_us)
+    if attempt.kind is not AttemptKind.AGENT:
+        return checks.judged(state, (item, run, phase, attempt), command, now_us)
     if command.trouble:
         return reject(state, attempt, Outcome.HISTORY, command.trouble, now_us)
     data = command.result

@@ -11,6 +11,8 @@ from golemd.core.decide.common import NOTHING, Decided, about, cause_of, config_
 from golemd.core.decide.verdicts import NOT_STARTED, decided, how_it_ended, not_started, reject
 from golemd.core.state import State
 
+Live = tuple[Item, Run, Phase, Attempt]
+
 
 def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
     """Run the phase's next verify command."""
@@ -18,7 +20,7 @@ def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
     if run is None or is_over(run):
         return NOTHING
     phase = run.phase
-    if slots.held_back(state, run) or not slots.may_verify(phase, now_us):
+    if slots.held_back(state, run) or not slots.may_verify(run, now_us):
         return NOTHING
     commands = definition_of(run, phase).verify or ()
     number = phase.verified + 1
@@ -34,17 +36,54 @@ def plan_verify(state: State, command: cmd.PlanVerify, now_us: int) -> Decided:
     return Decided(about(item, planned, cause=cause_of(state, item.id)))
 
 
-def verified(
-    state: State, item: Item, run: Run, phase: Phase, attempt: Attempt, report: cmd.ReportExamined, now_us: int
-) -> Decided:
-    """What a verify command showed. One that was interrupted, or could not be started, is run again."""
+def plan_setup(state: State, command: cmd.PlanSetup, now_us: int) -> Decided:
+    """Run the next setup command of a new worktree."""
+    run = state.runs.get(command.run)
+    if run is None or is_over(run) or slots.held_back(state, run) or not slots.may_set_up(run, now_us):
+        return NOTHING
+    phase, number = run.phase, run.phase.set_up + 1
+    planned = ev.AttemptPlanned(
+        attempt=f"{run.id}.{phase.name}.setup_{run.setup + 1}.{number}",
+        run=run.id,
+        phase=phase.name,
+        number=number,
+        kind=AttemptKind.SETUP,
+        command=config_of(state, run).workspace.setup[run.setup],
+    )
+    item = state.items[run.item]
+    return Decided(about(item, planned, cause=cause_of(state, item.id)))
+
+
+# --- how they ended ----------------------------------------------------------------------------------------------
+
+
+def judged(state: State, found: Live, report: cmd.ReportExamined, now_us: int) -> Decided:
+    """What a command showed. One that was interrupted, or could not be started, is run again."""
+    attempt = found[3]
     if attempt.reason in ("stopped", "never_started"):
         return reject(state, attempt, Outcome.CANCELLED, how_it_ended(attempt), now_us)
     if attempt.reason in NOT_STARTED:
         return not_started(state, attempt, report, now_us)
     passed = attempt.status == 0 and not attempt.reason
+    judge = _verified if attempt.kind is AttemptKind.VERIFY else _set_up
+    return judge(state, found, passed, report.lines, now_us)
+
+
+def _set_up(state: State, found: Live, passed: bool, lines: tuple[str, ...], now_us: int) -> Decided:
+    """A worktree that cannot be set up is a human's to mend: agents know nothing of it."""
+    item, run, phase, attempt = found
+    if not passed:
+        message = f"the setup command {attempt.command!r} failed: {how_it_ended(attempt)}"
+        return reject(state, attempt, Outcome.SETUP, message, now_us, lines)
+    left = len(config_of(state, run).workspace.setup) - run.setup - 1
+    prepared = ev.WorktreePrepared(run=run.id, phase=phase.name, attempt=attempt.id, command=attempt.command, left=left)
+    return decided(state, item, prepared)
+
+
+def _verified(state: State, found: Live, passed: bool, lines: tuple[str, ...], now_us: int) -> Decided:
+    """Evidence; a command that fails costs a fix attempt, or at the bound a gate opens."""
+    item, run, phase, attempt = found
     verdict = outcomes.judge("verify", phase, definition_of(run, phase), config_of(state, run).execution, now_us)
-    lines = report.lines if passed else (*report.lines, how_it_ended(attempt))
     evidence = ev.EvidenceRecorded(
         run=run.id,
         phase=phase.name,
@@ -54,7 +93,7 @@ def verified(
         tree=phase.tree,
         status=attempt.status,
         duration_s=attempt.duration_s,
-        lines=lines,
+        lines=lines if passed else (*lines, how_it_ended(attempt)),
         spends="" if passed or verdict.exhausted else verdict.spends,
     )
     events: list[Event] = [evidence]

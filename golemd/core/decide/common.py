@@ -123,10 +123,12 @@ def open_gate(
     )
 
 
-def fail(item: Item, run: Run, key: str, reason: str, attempt: str = "") -> tuple[Event, ...]:
-    """The phase cannot go on by itself: a failure gate asks."""
+def fail(
+    item: Item, run: Run, key: str, reason: str, attempt: str = "", lines: tuple[str, ...] = ()
+) -> tuple[Event, ...]:
+    """The phase cannot go on by itself: a failure gate asks. `lines` show beneath the question what was said."""
     phase = run.phase
-    question = f"{reason.rstrip('.')}. Try {phase.name} again, skip it, or abort?"
+    question = "\n".join((f"{reason.rstrip('.')}. Try {phase.name} again, skip it, or abort?", *lines))
     content = Content(commit=run.head, tree=phase.tree)
     failed = ev.PhaseFailed(run=run.id, phase=phase.name, reason=reason)
     return failed, open_gate(item, run, GateKind.FAILURE, key, question, content, attempt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from golemd.api import events as ev
+from golemd.api.config import Workspace
 from golemd.api.events import Event
 from golemd.api.model import (
     Content,
@@ -17,6 +18,7 @@ from golemd.api.model import (
     RunState,
     Stage,
     Status,
+    WorktreeState,
 )
 from golemd.core import commands as cmd
 from golemd.core.configuration import digest
@@ -50,19 +52,44 @@ def entered(state: State, command: cmd.ReportEntered, now_us: int) -> Decided:
     events: list[Event] = []
     if run.state is RunState.CREATED or run.base_commit != command.base_commit:
         events.append(_bind(state, item, run, command))
-    asked = staleness.asked(item, run, command)
-    if asked is not None:
-        events.append(asked)
-    elif not item.is_held:  # when it is resumed, it is entered again
-        start = (command.head, command.tree, command.refs)
-        planned = plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start)
-        events.append(replace(planned, warnings=staleness.warning(run, command)))
+    config = config_of(state, run)
+    wanted = config.workspace if config.execution.workspace == "worktree" else Workspace()
+    is_new = run.worktree is WorktreeState.UNKNOWN and wanted != Workspace()
+    if is_new:
+        events.append(_made(run, command, len(wanted.setup)))
+    if not (is_new and wanted.setup):  # when it is set up, it is entered again
+        events += _begun(item, run, command)
     return Decided(about(item, *events, cause=cause_of(state, item.id)))
+
+
+def _begun(item: Item, run: Run, report: cmd.ReportEntered) -> tuple[Event, ...]:
+    """The phase's attempt, or the question whether it may begin; a held item is entered again when it is resumed."""
+    asked = staleness.asked(item, run, report)
+    if asked is not None or item.is_held:
+        return () if asked is None else (asked,)
+    start = (report.head, report.tree, report.refs)
+    planned = plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start)
+    return (replace(planned, warnings=staleness.warning(run, report)),)
+
+
+def _made(run: Run, report: cmd.ReportEntered, commands: int) -> ev.WorktreeMade:
+    return ev.WorktreeMade(
+        run=run.id, phase=run.phase.name, commands=commands, copied=report.copied, warnings=report.warnings
+    )
+
+
+def gone(state: State, command: cmd.ReportGone, now_us: int) -> Decided:
+    """Somebody has removed a worktree that stood ready."""
+    run = state.runs.get(command.run)
+    if run is None or is_over(run) or run.worktree is not WorktreeState.READY:
+        return NOTHING
+    return Decided(about(state.items[run.item], ev.WorktreeGone(run=run.id), cause=cause_of(state, run.item)))
 
 
 def _is_entering(run: Run) -> bool:
     """Whether the run waits for its workspace; one whose item is blocked meanwhile is asked again later."""
     waits = run.phase.stage is Stage.ENTER and run.phase.state is PhaseState.RUNNING
+    waits = waits and run.worktree is not WorktreeState.MADE
     return waits and not is_over(run) and run.state is not RunState.AWAITING
 
 

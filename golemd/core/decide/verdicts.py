@@ -54,8 +54,10 @@ def not_started(state: State, attempt: Attempt, report: cmd.ReportExamined, now_
     return reject(state, attempt, outcome, report.error or message, now_us)
 
 
-def reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_us: int) -> Decided:
-    """The attempt does not count; its row of the table says what comes then."""
+def reject(
+    state: State, attempt: Attempt, outcome: Outcome, message: str, now_us: int, lines: tuple[str, ...] = ()
+) -> Decided:
+    """The attempt does not count; its row of the table says what comes then. `lines`: what a human is shown of it."""
     item, run = state.items[attempt.item], state.runs[attempt.run]
     phase = run.phase
     if outcome is Outcome.CANCELLED or is_over(run) or run.leaving:
@@ -74,5 +76,5 @@ def reject(state: State, attempt: Attempt, outcome: Outcome, message: str, now_u
     if verdict.exhausted:
         first = message.splitlines()[0]
         often = f" ({attempt.number} attempts so far)" if attempt.number > 1 else ""
-        events += fail(item, run, str(outcome), f"{first}{often}", attempt.id)
+        events += fail(item, run, str(outcome), f"{first}{often}", attempt.id, lines)
     return decided(state, item, *events)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import ENDED, EndedItem, Item
-from golemd.core.evolve import attempts, gates, items, runs, work
+from golemd.core.evolve import attempts, gates, items, runs, work, worktrees
 from golemd.core.state import TOKENS_KEPT, State, TokenUse
 
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
@@ -25,6 +25,7 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     **attempts.EFFECTS,
     **gates.EFFECTS,
     **work.EFFECTS,
+    **worktrees.EFFECTS,
 }
 
 ELSEWHERE: Final[dict[type[Event], str]] = {ev.ItemAdded: "updated_at", ev.GateOpened: "opened_at"}

@@ -34,6 +34,9 @@ from golemd.core.state import State
 FOLLOW_UPS_KEPT: Final = 200  # of a run; the oldest go first
 
 
+_NUMBERS: Final = {AttemptKind.VERIFY: "verified", AttemptKind.SETUP: "set_up"}
+
+
 def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> None:
     attempt = Attempt(
         id=event.attempt,
@@ -50,8 +53,8 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
     put_attempt(state, attempt)
     adopt_child(state, record.item, event.attempt)
     changes: dict[str, Any] = {"live": event.attempt}
-    if event.kind is AttemptKind.VERIFY:
-        changes |= {"verified": event.number}
+    if event.kind is not AttemptKind.AGENT:
+        changes |= {_NUMBERS[event.kind]: event.number}
     else:
         changes |= {"number": event.number, "state": PhaseState.RUNNING, "stage": Stage.BODY}
         state.turns[record.project] = record.seq

@@ -17,6 +17,7 @@ from golemd.api.model import (
     RunState,
     Stage,
     Status,
+    WorktreeState,
 )
 from golemd.core.evolve.common import (
     adopt_child,
@@ -55,6 +56,8 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
     if not event.run:
         return
     set_run(state, event.run, state=RunState.AWAITING)
+    if event.kind is GateKind.FAILURE and state.runs[event.run].worktree is WorktreeState.MADE:
+        set_run(state, event.run, worktree=WorktreeState.UNKNOWN)  # it is set up again from its first command on
     if event.kind is GateKind.GUARDRAIL:
         return  # it is about the item: the phase goes on where it is
     changes: dict[str, Any] = {"state": PhaseState.AWAITING_GATE}

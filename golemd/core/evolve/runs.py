@@ -19,6 +19,7 @@ from golemd.api.model import (
     Run,
     RunState,
     Stage,
+    WorktreeState,
 )
 from golemd.core.evolve.common import (
     adopt_child,
@@ -100,6 +101,8 @@ def _phase_started(state: State, record: Record, event: ev.PhaseStarted) -> None
     changes = {"state": PhaseState.RUNNING, "started_at": phase.started_at or record.ts, "ended_at": ""}
     set_phase(state, event.run, event.phase, **changes)
     set_run(state, event.run, index=event.index)
+    if state.runs[event.run].takes_base_afresh:
+        set_run(state, event.run, worktree=WorktreeState.UNKNOWN)
     state.turns[record.project] = record.seq
     project = state.projects.get(record.project)
     if project is not None:

@@ -37,7 +37,7 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
         return
     lines = _last_lines(engine, attempt, hidden)
     error = _spawn_error(engine, attempt)
-    if attempt.kind is AttemptKind.VERIFY:
+    if attempt.kind is not AttemptKind.AGENT:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
         return
     found = files.read_bounded(attempt_folder(engine, attempt.id) / "result.json", MAX_RESULT_BYTES)
@@ -73,8 +73,8 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
 
 async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) -> cmd.Said:
     """What the agent's program said in its output, read from the log files, so that it does not matter who watched."""
-    verify = attempt.kind is AttemptKind.VERIFY
-    reader = agents.Silent() if verify else agents.reader(agent_of(engine, run, attempt).kind)
+    of_golemd = attempt.kind is not AttemptKind.AGENT
+    reader = agents.Silent() if of_golemd else agents.reader(agent_of(engine, run, attempt).kind)
     if isinstance(reader, agents.Silent):
         return cmd.Said()
     for stream, feed in (("stdout", reader.feed), ("stderr", reader.feed_errors)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from golemd.adapters import agents, files
+from golemd.adapters import agents, files, workspace
 from golemd.adapters.agents.environment import child_environment
 from golemd.adapters.processes.runner import AttemptSpec
 from golemd.adapters.workspace import Workspace
@@ -40,7 +40,7 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     environ = _environment(engine, run, item, attempt, folder, path)
     launch, session = agents.Launch(("/bin/sh", "-c", attempt.command)), ""
-    if attempt.kind is not AttemptKind.VERIFY:
+    if attempt.kind is AttemptKind.AGENT:
         launch = _agent_launch(engine, run, item, attempt, place, folder)
         session = launch.session or run.phase.session
         environ = {**launch.env, **environ}
@@ -129,13 +129,14 @@ def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder
         "GOLEM_SOCKET": str(parts.socket_path),
         "GOLEM_INSTANCE": parts.instance,
     }
-    return child_environment(parts.environ, passed, values, path, golem)
+    environ = child_environment(parts.environ, passed, values, path, golem)
+    return environ | workspace.ignoring(place, environ)
 
 
 def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:
     """Names passed on from the daemon's environment, and values that are set, for this attempt."""
     general = engine.parts.settings.environment
-    if attempt.kind is AttemptKind.VERIFY:
+    if attempt.kind is not AttemptKind.AGENT:
         return general.pass_env, general.variables
     agent = agent_of(engine, run, attempt)
     own = prepare.agent_values(engine, run, attempt.agent) if agent.env_digests else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from golemd.adapters import workspace
-from golemd.api.model import AttemptState, Run, RunState
+from golemd.api.model import AttemptState, Run, RunState, WorktreeState
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.core.exclusion import is_shared
@@ -25,10 +25,13 @@ async def enter(engine: Context, effect: plan.Enter) -> None:
         return
     item = engine.state.items[run.item]
     config, place, git = config_of(engine, run), workspace_of(engine, run), engine.parts.git
-    root = worktree_root(engine)
+    root, is_ready = worktree_root(engine), run.worktree is WorktreeState.READY
     branch = run.branch or branch_of(config, run)
     base_branch = run.base_branch or item.base or config.base_branch or engine.state.projects[run.project].base_branch
-    if run.state is RunState.CREATED or _may_rebase(run):
+    if is_ready and not await workspace.worktree_stands(git, place, branch):
+        await engine.report(cmd.ReportGone(run=run.id))
+        return  # it is entered again, and made and set up before
+    if run.state is RunState.CREATED or (run.takes_base_afresh and not is_ready):
         dependencies = [(each, branch) for each in item.dependencies if (branch := engine.state.known(each).branch)]
         ready = await workspace.prepare_worktree(
             git, place, branch_of(config, run), base_branch, dependencies, worktree_root=root, keep_as=run.id
@@ -38,7 +41,7 @@ async def enter(engine: Context, effect: plan.Enter) -> None:
     else:
         there = await workspace.reopen_worktree(git, place, branch, worktree_root=root, keep_as=run.id)
         base, head, tree = run.base_commit, there.head, there.tree
-    refs = await workspace.refs_digest(git, place.root)
+    copied = workspace.Copied(0) if is_ready else await _copy(engine, run)
     report = cmd.ReportEntered(
         run=run.id,
         base_branch=base_branch,
@@ -47,17 +50,21 @@ async def enter(engine: Context, effect: plan.Enter) -> None:
         workspace=str(place.path),
         head=head,
         tree=tree,
-        refs=refs,
+        refs=await workspace.refs_digest(git, place.root),
         environment=environment_names(engine),
         missing=await missing_phases(engine, run),
+        copied=copied.files,
+        warnings=copied.warnings,
     )
     await engine.report(report)
 
 
-def _may_rebase(run: Run) -> bool:
-    """Whether the item was promoted and nothing is committed yet: then the base is taken afresh."""
-    promoted = run.index == run.pipeline.promoted_at > 0
-    return promoted and run.phase.number == 0 and run.head == run.base_commit
+async def _copy(engine: Context, run: Run) -> workspace.Copied:
+    """Give a new worktree what git does not carry. Nothing of it is in the worktree's tree."""
+    wanted = config_of(engine, run).workspace.copy
+    if not wanted:
+        return workspace.Copied(0)
+    return await workspace.copy_files(engine.parts.git, workspace_of(engine, run), wanted, [worktree_root(engine)])
 
 
 async def commit(engine: Context, effect: plan.Commit) -> None:

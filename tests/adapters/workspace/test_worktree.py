@@ -8,7 +8,7 @@ import shutil
 import pytest
 import trio
 
-from golemd.adapters.workspace import Workspace, prepare_worktree, remove_worktree, reopen_worktree
+from golemd.adapters.workspace import Workspace, prepare_worktree, remove_worktree, reopen_worktree, worktree_stands
 from golemd.adapters.workspace import worktree as worktree_module
 from golemd.api.faults import Conflict, Fault, Invalid, NotFound, Unavailable
 from tests.adapters.workspace.lab import Lab, on_disk
@@ -371,3 +371,13 @@ async def test_removal_follows_no_symbolic_link(lab: Lab) -> None:
     os.symlink(outside, lab.workspace().path / "link")
     await remove_worktree(lab.git, lab.workspace(), worktree_root=lab.worktrees, keep_as="WRK-1.1")
     assert (outside / "precious").exists()
+
+
+async def test_whether_a_worktree_stands_is_told_without_touching_it(lab: Lab) -> None:
+    place = lab.workspace()
+    assert not await worktree_stands(lab.git, place, "golem/WRK-1")
+    await lab.prepare()
+    assert await worktree_stands(lab.git, place, "golem/WRK-1")
+    assert not await worktree_stands(lab.git, place, "main")
+    shutil.rmtree(place.path)
+    assert not await worktree_stands(lab.git, place, "golem/WRK-1")
