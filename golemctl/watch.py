@@ -123,6 +123,7 @@ def _summary(
         "paused": paused,
         "phases": progress.phases,
         "duration_s": round(seconds, 3),
+        "spent_usd": round(progress.spent_usd, 6),
         "gates": gates,
     }
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, short_hash, width
+from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, money, short_hash, width
 from golemd.api.model import Evidence, Finding
 from golemd.api.views import GateDetail, GateView
 
@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "question": 'golemctl unblock {} --answer "…"',
     "guardrail": "golemctl approve {}",
     "failure": "golemctl unblock {}",
+    "budget": "golemctl decide {} raise -m AMOUNT",
 }
 _VERBS: Final = {"approval": "asks", "question": "asks", "failure": "needs help"}
 
@@ -24,7 +25,7 @@ _VERBS: Final = {"approval": "asks", "question": "asks", "failure": "needs help"
 def answer_command(gate: GateView, alone: bool) -> str:
     """What to type. `alone`: no other gate of its item is open, so the item's id is enough."""
     command = _COMMANDS.get(gate.kind)
-    if command is None or gate.default is None:
+    if command is None or (gate.default is None and gate.kind != "budget"):
         option = gate.options[0].id if gate.options else "OPTION"
         return f"golemctl decide {gate.id} {option}"
     return command.format(gate.item if alone else gate.id)
@@ -106,6 +107,8 @@ def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
     found = [line for each in gate.findings for line in block(finding_line(each), look)]
     lines += _section("The agent found:", found)
     lines += _section("Changes:", block(gate.diffstat or "\n".join(gate.files), look))
+    if gate.cost_usd:
+        lines += ["", f"{clean(gate.item)} has cost {money(gate.cost_usd)} so far."]
     if gate.holds_up:
         lines += ["", *block(f"Holds up: {', '.join(gate.holds_up)}", look, 0)]
     effects = [line for option in gate.options for line in block(f"{option.id}: {option.effect or option.label}", look)]

@@ -16,9 +16,11 @@ from golemctl.render.text import (
     first_line,
     folder,
     moment,
+    money,
     short_hash,
     since,
     span,
+    spent,
     table,
     words,
 )
@@ -94,6 +96,8 @@ def _facts(item: ItemDetail, look: Look) -> list[str]:
         " · ".join([status, *([item.phase] if item.phase else []), item.pipeline, f"priority {item.priority}"]),
         f"project {item.project}" + (f" · {' · '.join(assessed)}" if assessed else ""),
     ]
+    if costs := _costs(item):
+        facts.append(f"spent {costs}")
     if item.origin:
         facts.append(f"follows from {item.origin}")
     if item.labels:
@@ -103,6 +107,14 @@ def _facts(item: ItemDetail, look: Look) -> list[str]:
     if item.dependencies:
         facts.append(f"depends on {', '.join(item.dependencies)}")
     return [line for fact in facts for line in block(fact, look, 0)]
+
+
+def _costs(item: ItemFields) -> str:
+    """What was spent on it over all of its runs, and of how much."""
+    tokens = f"{item.spent_tokens:,}" if item.spent_tokens or item.budget_tokens else ""
+    of = f" of {item.budget_tokens:,}" if item.budget_tokens else ""
+    parts = (spent(item.spent_usd, item.budget_usd), f"{tokens}{of} tokens" if tokens else "")
+    return " · ".join(part for part in parts if part)
 
 
 def _assessments(item: ItemFields) -> tuple[tuple[str, str | None], ...]:
@@ -151,7 +163,8 @@ def _follow_up(follow_up: FollowUp) -> str:
 
 def _phase(phase: PhaseView) -> tuple[str, ...]:
     attempts = count(phase.attempts, "attempt") if phase.attempts else ""
-    return phase.name, words(phase.state), attempts, short_hash(phase.commit), first_line(phase.summary)
+    costs = spent(phase.spent_usd, phase.budget_usd)
+    return phase.name, words(phase.state), attempts, costs, short_hash(phase.commit), first_line(phase.summary)
 
 
 def _attempts(attempts: Sequence[AttemptView], look: Look) -> list[str]:
@@ -172,4 +185,5 @@ def _attempt(attempt: AttemptView, look: Look) -> tuple[str, ...]:
     elif attempt.status:
         ended += f", status {attempt.status}"
     said = first_line(attempt.message) or next((first_line(line) for line in reversed(attempt.tail)), "")
-    return attempt.id, attempt.command or attempt.agent or "", duration, ended, said
+    costs = money(attempt.cost_usd) if attempt.cost_usd else ""
+    return attempt.id, attempt.command or attempt.agent or "", duration, costs, ended, said

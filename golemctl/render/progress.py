@@ -22,6 +22,7 @@ from golemctl.render.text import (
     epoch,
     first_line,
     lasted,
+    money,
     pad,
     short_hash,
     span,
@@ -65,6 +66,7 @@ class Progress:
         self.halted: str | None = None
         self.done = 0
         self.phases = 0
+        self.spent_usd = 0.0
         self.cap = dispatch.cap
         self.used = dispatch.used
         self.running = {attempt.id: _seen_running(attempt) for attempt in attempts}
@@ -100,9 +102,9 @@ class Progress:
         return f"{cut(running, max(1, look.width - len(cap) - 3))} · {cap}"
 
     def summary_line(self, blocked: int, seconds: float, look: Look, *, paused: int = 0) -> str:
-        """`halted  all done or blocked   4 done · 1 blocked · 11 phases · 38 min`."""
+        """`halted  all done or blocked   4 done · 1 blocked · 11 phases · 38 min · $2.87`."""
         counts = [f"{self.done} done", f"{blocked} blocked", *([f"{paused} paused"] if paused else [])]
-        counts += [count(self.phases, "phase"), lasted(seconds)]
+        counts += [count(self.phases, "phase"), lasted(seconds), *([money(self.spent_usd)] if self.spent_usd else [])]
         return cut(f"  halted  {words(self.halted)}   {' · '.join(counts)}", look.width)
 
 
@@ -161,7 +163,7 @@ def _accepted(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told
     return Told("warning", "; ".join(warnings), phase=phase) if warnings else None
 
 
-_NO_FAILURES: Final = {"cancelled": "ended", "limit": "limited"}
+_NO_FAILURES: Final = {"cancelled": "ended", "limit": "limited", "budget": "limited"}
 
 
 def _rejected(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
@@ -254,6 +256,10 @@ def _kept(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | N
     return Told("kept", data["ref"]) if data.get("ref") else None
 
 
+def _spent(progress: Progress, data: Data, record: Mapping[str, Any]) -> None:
+    progress.spent_usd += data.get("cost_usd", 0.0)
+
+
 def _gate_opened(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     return Told("asks", f"{data['kind']}: {first_line(data['question'])}", asks=True, phase=data.get("phase", ""))
 
@@ -324,6 +330,7 @@ _TELLERS: Final[dict[str, Teller]] = {
     "phase.completed": _phase_completed,
     "commit.created": _commit,
     "work.kept": _kept,
+    "budget.spent": _spent,
     "gate.opened": _gate_opened,
     "gate.decided": _gate_decided,
     "gate.notified": _gate_notified,

@@ -23,6 +23,7 @@ from golemctl.render.text import (
     moment,
     pad,
     since,
+    spent,
     width,
     words,
 )
@@ -115,6 +116,8 @@ def _header(project: ProjectView, running: Sequence[AttemptView], look: Look) ->
     state = f"{dispatch_words(project.dispatch)} · {slots}" if running else dispatch_words(project.dispatch)
     if project.dispatch.state == "running":
         state += f" · {project.dispatch.used} of {count(project.dispatch.cap, 'phase')}"
+    today = spent(project.today_usd, project.day_usd)
+    state += f" · {today} today" if today else ""
     name, root = clean(project.name), folder(project.root, look)
     room = look.width - width(name) - width(state) - 5
     shown = _tail(root, room)

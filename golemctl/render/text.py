@@ -166,6 +166,18 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def money(usd: float) -> str:
+    """Dollars: $3.21."""
+    return f"${usd:.2f}"
+
+
+def spent(usd: float, limit: float | None = None) -> str:
+    """What was spent, and of how much: $3.21, or $3.21 of $5.00; nothing when there is neither."""
+    if limit:
+        return f"{money(usd)} of {money(limit)}"
+    return money(usd) if usd else ""
+
+
 def short_hash(digest: str | None) -> str:
     return clean(digest or "")[:HASH_CHARACTERS]
 

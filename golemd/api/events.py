@@ -569,6 +569,19 @@ class BudgetSpent(Event, frozen=True, kw_only=True):
     output_tokens: int = 0
 
 
+class BudgetRaised(Event, frozen=True, kw_only=True):
+    """A human raised what may be spent, by `usd` or `tokens`, to `limit`. `scope` is the budget's key in golem.toml."""
+
+    TYPE = "budget.raised"
+    gate: str
+    scope: str
+    limit: float
+    run: str = ""
+    phase: str = ""
+    usd: float = 0.0
+    tokens: int = 0
+
+
 class ProviderParked(Event, frozen=True, kw_only=True):
     """The account behind an agent is used up for now: its attempts wait until then, others go on."""
 

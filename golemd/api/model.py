@@ -238,6 +238,8 @@ class Phase(Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
     started_at: str = ""
     ended_at: str = ""
+    spent_usd: float = 0.0
+    raised_usd: float = 0.0  # by a human, above its budget
 
 
 class Run(Struct, frozen=True):
@@ -326,6 +328,10 @@ class Item(Struct, frozen=True):
     mark: str = ""  # a digest of what it was there
     extra: dict[str, str] = {}  # what golemd has no place for, from there: JSON texts by key
     paused: Pause = Pause.NONE
+    spent_usd: float = 0.0  # over all of its runs, as what follows
+    spent_tokens: int = 0
+    raised_usd: float = 0.0  # by a human, above its budget
+    raised_tokens: int = 0
 
     @property
     def is_held(self) -> bool:
@@ -360,6 +366,10 @@ class EndedItem(Struct, frozen=True, array_like=True):
     summary: str = ""
     source: str = ""
     mark: str = ""
+    spent_usd: float = 0.0
+    spent_tokens: int = 0
+    raised_usd: float = 0.0
+    raised_tokens: int = 0
 
 
 class Dispatch(Struct, frozen=True):

@@ -119,6 +119,7 @@ class Outcome(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     TRANSIENT = "transient"
     LIMIT = "limit"
+    BUDGET = "budget"
     UNUSABLE = "unusable"
     IDENTITY = "identity"
     HISTORY = "history"
@@ -144,6 +145,7 @@ class GateKind(StrEnum):
     DUPLICATE = "duplicate"
     STALENESS = "staleness"
     FAILURE = "failure"
+    BUDGET = "budget"
 
 
 class HaltReason(StrEnum):

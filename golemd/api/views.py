@@ -14,7 +14,7 @@ from golemd.api.model import Actor, Brief, Content, Evidence, Finding, FollowUp,
 
 class ItemFields(Struct, frozen=True, kw_only=True):
     """What every view of an item says. `why`: one sentence on why it does not run; `gate`: the oldest open one;
-    `pauses_after`: the phase that is let finish before it is paused.
+    `pauses_after`: the phase that is let finish before it is paused. Money and tokens count over all of its runs.
     """
 
     id: str
@@ -41,6 +41,10 @@ class ItemFields(Struct, frozen=True, kw_only=True):
     description: str = ""
     paused: bool = False
     pauses_after: str | None = None
+    spent_usd: float = 0.0
+    spent_tokens: int = 0
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
     origin: str | None = None
 
 
@@ -112,7 +116,7 @@ class AttemptView(Struct, frozen=True, kw_only=True):
 
 
 class PhaseView(Struct, frozen=True, kw_only=True):
-    """One phase of a run."""
+    """One phase of a run. `budget_usd`: what it may spend in this run, with what a human added."""
 
     id: str
     run: str
@@ -126,6 +130,8 @@ class PhaseView(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+    spent_usd: float = 0.0
+    budget_usd: float | None = None
 
 
 class RunView(Struct, frozen=True, kw_only=True):
@@ -172,7 +178,7 @@ class ItemDetail(ItemFields, frozen=True, kw_only=True):
 
 
 class GateDetail(GateView, frozen=True, kw_only=True):
-    """A gate with what a person needs to decide it. A notification is this, as JSON."""
+    """A gate with what a person needs to decide it; `cost_usd`: of its item so far. A notification is this, as JSON."""
 
     project: str = ""
     title: str = ""
@@ -182,6 +188,7 @@ class GateDetail(GateView, frozen=True, kw_only=True):
     diffstat: str | None = None
     evidence: tuple[Evidence, ...] = ()
     findings: tuple[Finding, ...] = ()
+    cost_usd: float = 0.0
 
 
 class DispatchView(Struct, frozen=True, kw_only=True):
@@ -220,7 +227,10 @@ class RunStopped(Struct, frozen=True, kw_only=True):
 
 
 class ProjectView(Struct, frozen=True, kw_only=True):
-    """A registered repository. `pipelines`: those that its configuration in force has."""
+    """A registered repository. `pipelines`: those that its configuration in force has.
+
+    `today_usd`: spent on this day (UTC); `day_usd`: what may be spent on one.
+    """
 
     name: str
     root: str
@@ -231,6 +241,8 @@ class ProjectView(Struct, frozen=True, kw_only=True):
     max_wip: int = 1
     max_concurrent: int = 1
     pipelines: tuple[str, ...] = ()
+    today_usd: float = 0.0
+    day_usd: float = 0.0
 
 
 class ProjectReady(Struct, frozen=True, kw_only=True):
@@ -273,7 +285,7 @@ class ProviderView(Struct, frozen=True, kw_only=True):
 
 
 class SpendView(Struct, frozen=True, kw_only=True):
-    """Money."""
+    """Money of the projects that are shown: spent on this day (UTC), and what they may spend on one, in sum."""
 
     today_usd: float = 0.0
     day_usd: float = 0.0

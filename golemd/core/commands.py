@@ -72,6 +72,12 @@ class PlanSetup(Command, frozen=True, kw_only=True):
     run: str
 
 
+class AskBudget(Command, frozen=True, kw_only=True):
+    """A budget is spent that the item's next agent would need: a human is asked."""
+
+    item: str
+
+
 class Unpark(Command, frozen=True, kw_only=True):
     """A provider's limit has passed."""
 
@@ -187,7 +193,7 @@ class Said(Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     answer: bytes | None = None
     success: bool = False
-    trouble: str = ""  # transient | limit | agent | fatal
+    trouble: str = ""  # transient | limit | budget | agent | fatal
     message: str = ""
     reset_us: int = 0
     cannot_resume: bool = False

@@ -174,9 +174,9 @@ WORKSPACE: Final[Keys] = {
     "copy": listing(INSIDE),
 }
 BUDGET: Final[Keys] = {
-    "item_usd": later(DOLLARS, 0),
-    "day_usd": later(DOLLARS, 0),
-    "item_tokens": later(whole(0, MOST_TOKENS), 0),
+    "item_usd": DOLLARS,
+    "day_usd": DOLLARS,
+    "item_tokens": whole(0, MOST_TOKENS),
 }
 TRIAGE: Final[Keys] = {
     "enabled": flag,
@@ -215,7 +215,7 @@ PHASE: Final[Keys] = {
     "graph": later(optional(text()), None),
     "timeout_minutes": MINUTES,
     "max_retries": COUNT,
-    "budget_usd": later(DOLLARS, 0),
+    "budget_usd": DOLLARS,
     "artifacts": later(listing(table(api.Artifact, ARTIFACT, required=frozenset({"path", "schema"}))), ()),
     "vars": later(mapping(NAME, text()), {}),
 }

@@ -166,6 +166,10 @@ max_concurrent = 1           # agents running at once
 phase_timeout_minutes = 30
 max_retries = 2
 
+# [budget]                   # what may be spent, as far as agents say what they cost; 0 is no limit
+# item_usd = 5.0             # on one item; when it is spent, you are asked
+# day_usd = 50.0             # in this project on one day (UTC); what is left waits until the next
+
 [triage]
 enabled = false              # true: an agent assesses new items first, chooses their pipeline, and finds duplicates
 

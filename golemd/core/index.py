@@ -30,7 +30,10 @@ LAUNCHED: Final = (Status.IN_PROGRESS, Status.SCOPING, Status.NEW)
 _LEVELS: Final = {"high": 0, "medium": 1, "low": 2, "": 3}
 
 INDEXED_OF_ITEMS: Final = frozenset(
-    {"status", "priority", "dependencies", "assessments", "approved", "run", "paused", "order", "project"}
+    {
+        *("status", "priority", "dependencies", "assessments", "approved", "run", "paused", "order", "project"),
+        *("spent_usd", "spent_tokens"),
+    }
 )
 INDEXED_OF_RUNS: Final = frozenset({"state", "tidy", "reported", "index"})
 """Fields that the index depends on; a change of others does not touch it."""
@@ -63,6 +66,7 @@ class _Entry(Struct, frozen=True):
     promotion: Order | None = None
     kind: Kind | None = None
     launch: Order | None = None
+    is_paid_for: bool = False
     dependencies: tuple[str, ...] = ()
 
 
@@ -82,6 +86,7 @@ class Index:
         self.ready: dict[str, list[tuple[Order, str]]] = {}  # project → items that only wait for promotion, in order
         self.kinds: dict[str, dict[Kind, dict[str, None]]] = {}  # the same items by what they were assessed as
         self.launchable: dict[str, list[tuple[Order, str]]] = {}  # project → items of which the next step can come
+        self.paid_for: dict[str, None] = {}  # items of those on which something was spent
         self.dependants: dict[str, dict[str, None]] = {}  # item, known or not → live items that depend on it
         self._entries: dict[str, _Entry] = {}
 
@@ -125,6 +130,7 @@ class Index:
         if new == old:
             return
         _keep(self.with_run, item, new.has_run)
+        _keep(self.paid_for, item, new.is_paid_for)
         self.wip[project] = self.wip.get(project, 0) + new.is_wip - old.is_wip
         _move(self.ready.setdefault(project, []), item, old.promotion, new.promotion)
         _move(self.launchable.setdefault(project, []), item, old.launch, new.launch)
@@ -148,13 +154,15 @@ def _entry(item: Item, run: Run | None, *, met: bool) -> _Entry:
     if item.status in ENDED:
         return _Entry(dependencies=item.dependencies)
     free = met and not item.is_held
+    launchable = free and item.status in LAUNCHED
     promoted_next = free and item.status is Status.READY
     return _Entry(
         has_run=run is not None,
         is_wip=counts_as_wip(item),
         promotion=promotion_order(item) if promoted_next else None,
         kind=(item.assessments, item.approved) if promoted_next else None,
-        launch=launch_order(item, run) if free and item.status in LAUNCHED else None,
+        launch=launch_order(item, run) if launchable else None,
+        is_paid_for=launchable and bool(item.spent_usd or item.spent_tokens),
         dependencies=item.dependencies,
     )
 

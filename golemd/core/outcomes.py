@@ -46,6 +46,7 @@ ROWS: Final[dict[str, Row]] = {
     Outcome.OUTPUT_LIMIT: _RETRY,
     Outcome.OUT_OF_MEMORY: _RETRY,
     Outcome.TRANSIENT: Row("transient"),
+    Outcome.BUDGET: Row(""),
     Outcome.UNUSABLE: Row(""),
     Outcome.IDENTITY: Row(""),
     Outcome.HISTORY: Row(""),

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from golemd.api.model import Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, WorktreeState
-from golemd.core import mandate, scheduler
+from golemd.core import budgets, mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
-from golemd.core.commands import Command, Defer, Halt, Launch, PlanSetup, PlanVerify, Unpark
+from golemd.core.commands import AskBudget, Command, Defer, Halt, Launch, PlanSetup, PlanVerify, Unpark
 from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
 from golemd.core.slots import Limits, crowded_out, held_back, may_set_up, may_verify
@@ -128,6 +128,7 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     if tripped:  # what is chosen next is chosen without these dispatches
         return Plan(tripped, effects, None)
     commands: list[Command] = [*_recoveries(state, world), *_own_commands(state, world, crowded), *_deferrals(state)]
+    commands += _budgets(state, world)
     actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
     commands += [each for each in actions if not (short and isinstance(each, Launch))]
@@ -227,6 +228,12 @@ def _recoveries(state: State, world: World) -> Iterator[Command]:
     for provider in state.providers.values():
         if 0 < provider.until_us <= world.now_us:
             yield Unpark(provider=provider.name)
+
+
+def _budgets(state: State, world: World) -> Iterator[Command]:
+    for item in map(state.items.__getitem__, state.index.paid_for):
+        if item.project not in world.foreign and budgets.asks(state, item):
+            yield AskBudget(item=item.id)
 
 
 def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:

@@ -26,7 +26,8 @@ from golemd.api.model import (
     Run,
     Status,
 )
-from golemd.core import scheduler, slots, times
+from golemd.core import budgets, scheduler, slots, times
+from golemd.core.decide.common import definition_of
 from golemd.core.decide.phases import content_digest
 from golemd.core.filters import ALL, Filter
 from golemd.core.slots import Limits
@@ -49,6 +50,8 @@ _EFFECTS: Final = {
     (GateKind.FAILURE, "retry"): "the phase is tried again with full budgets",
     (GateKind.FAILURE, "skip"): "the phase is left out and the next one starts",
     (GateKind.FAILURE, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.BUDGET, "raise"): "the phase goes on with that much more to spend",
+    (GateKind.BUDGET, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
 }
 
 
@@ -104,8 +107,19 @@ def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str
         "description": item.description if isinstance(item, Item) else "",
         "paused": isinstance(item, Item) and item.is_held and item.status not in ENDED,
         "pauses_after": _pauses_after(item, run),
+        **_money(state, item),
         "origin": item.origin or None,
     }
+
+
+def _money(state: State, item: Item | EndedItem) -> dict[str, Any]:
+    """What was spent on an item, and what may be."""
+    found: dict[str, Any] = {"spent_usd": round(item.spent_usd, 6), "spent_tokens": item.spent_tokens}
+    if isinstance(item, Item) and item.status not in ENDED:
+        limits = {each.scope: each.limit for each in budgets.of_item(state, item)}
+        found |= {"budget_usd": round(limits[budgets.ITEM_USD], 6)} if budgets.ITEM_USD in limits else {}
+        found |= {"budget_tokens": int(limits[budgets.ITEM_TOKENS])} if budgets.ITEM_TOKENS in limits else {}
+    return found
 
 
 def _pauses_after(item: Item | EndedItem, run: Run | None) -> str | None:
@@ -167,6 +181,7 @@ def gate_detail(state: State, gate: Gate) -> views.GateDetail:
         summary=(phase.summary or None) if phase is not None else None,
         evidence=phase.evidence if phase is not None else (),
         findings=phase.findings if phase is not None else (),
+        cost_usd=round(item.spent_usd, 6),
     )
 
 
@@ -198,11 +213,12 @@ def attempt_view(attempt: Attempt, seen: Seen | None = None) -> views.AttemptVie
     )
 
 
-def phase_view(phase: Phase, run: str) -> views.PhaseView:
+def phase_view(phase: Phase, run: Run) -> views.PhaseView:
     """One phase of a run."""
+    limit = next((round(each.limit, 6) for each in budgets.of_phase(definition_of(run, phase), phase)), None)
     return views.PhaseView(
-        id=f"{run}.{phase.name}",
-        run=run,
+        id=f"{run.id}.{phase.name}",
+        run=run.id,
         name=phase.name,
         state=str(phase.state),
         summary=phase.summary or None,
@@ -213,6 +229,8 @@ def phase_view(phase: Phase, run: str) -> views.PhaseView:
         warnings=(*phase.uncopied, *phase.warnings),
         findings=phase.findings,
         evidence=phase.evidence,
+        spent_usd=round(phase.spent_usd, 6),
+        budget_usd=limit,
     )
 
 
@@ -233,7 +251,7 @@ def run_view(state: State, run: Run, reports: str = "") -> views.RunView:
         created_at=run.created_at,
         ended_at=run.ended_at or None,
         report=f"{reports}/{run.id}.md" if run.reported else None,
-        phases=tuple(phase_view(phase, run.id) for phase in run.phases),
+        phases=tuple(phase_view(phase, run) for phase in run.phases),
         paused_in=str(run.state) if paused else None,
         follow_ups=run.follow_ups,
     )
@@ -261,7 +279,7 @@ def item_detail(
         base=item.base or (run.base_branch if run else "") or None,
         runs=tuple(run_view(state, each, reports) for each in runs),
         attempts=tuple(attempt_view(past.attempts[child]) for child in children if child in past.attempts),
-        phases=tuple(phase_view(phase, each.id) for each in runs for phase in each.phases),
+        phases=tuple(phase_view(phase, each) for each in runs for phase in each.phases),
         events=events,
         prompt=prompt,
         source=item.source or None,
@@ -286,7 +304,7 @@ def dispatch_view(dispatch: Dispatch) -> views.DispatchView:
     )
 
 
-def project_view(state: State, project: Project) -> views.ProjectView:
+def project_view(state: State, project: Project, now_us: int) -> views.ProjectView:
     """A registered repository with its counts by status."""
     counts = state.index.counts.get(project.name, {})
     config = state.config_of(project.name)
@@ -300,6 +318,8 @@ def project_view(state: State, project: Project) -> views.ProjectView:
         max_wip=config.execution.max_wip,
         max_concurrent=config.execution.max_concurrent,
         pipelines=tuple(config.pipelines),
+        today_usd=round(budgets.spent_on(state, project.name, now_us), 6),
+        day_usd=config.budget.day_usd,
     )
 
 
@@ -334,10 +354,13 @@ def status_view(
     running = (each for each in running_attempts(state) if each.state is AttemptState.SPAWNED)
     return views.StatusView(
         daemon=daemon,
-        projects=tuple(project_view(state, project) for project in shown),
+        projects=tuple(project_view(state, project, clock.now_us) for project in shown),
         items=tuple(item_view(state, item, clock) for item in sorted(meant, key=lambda item: item.order)),
         providers=_providers(state, clock.now_us),
-        spend=views.SpendView(today_usd=round(state.spent.get(times.stamp(clock.now_us)[:10], 0.0), 6)),
+        spend=views.SpendView(
+            today_usd=round(sum(budgets.spent_on(state, name, clock.now_us) for name in names), 6),
+            day_usd=sum(state.config_of(name).budget.day_usd for name in names),
+        ),
         gates=tuple(gate_view(gate) for gate in gates),
         attempts=tuple(
             attempt_view(attempt, seen=seen.get(attempt.id))

@@ -12,7 +12,7 @@ from heapq import merge
 from msgspec import Struct
 
 from golemd.api.model import ENDED, AttemptState, Item, PhaseState, Project, Run, Status
-from golemd.core import mandate, times
+from golemd.core import budgets, mandate, times
 from golemd.core.commands import Launch, Promote
 from golemd.core.exclusion import Shared, next_phase
 from golemd.core.guardrails import exceeded
@@ -106,13 +106,16 @@ def _launches(state: State, project: Project, promoted: list[Item], tally: Tally
 
 def candidates(state: State, project: str, promoted: Iterable[Item], now_us: int) -> Iterator[Item]:
     """Items of a project that could be launched at this moment, in their order; those just promoted among them."""
-    found = state.projects[project]
     fresh = sorted((launch_order(item, state.run_of(item)), item.id) for item in promoted)
     for _, name in merge(state.index.launchable.get(project, ()), fresh):
         item = state.items[name]
-        meant = not starts_phase(state, item) or mandate.admits(state, found, item)
-        if meant and waits_for(state, item, now_us) is None:
+        if _is_meant(state, item) and waits_for(state, item, now_us) is None:
             yield item
+
+
+def _is_meant(state: State, item: Item) -> bool:
+    """Whether what comes next of it is not the start of a phase, or one that the dispatch lets start."""
+    return not starts_phase(state, item) or mandate.admits(state, state.projects[item.project], item)
 
 
 def continues(state: State, project: str, now_us: int) -> bool:
@@ -133,6 +136,13 @@ def waits_for(state: State, item: Item, now_us: int) -> str | None:
         return f"its attempt {run.leaving} is still being ended"
     if run is not None and busy(run):
         return f"its phase {run.phase.name} is under way"
+    spent = budgets.spent_before_start(state, item)
+    if spent is not None:
+        return f"its budget is spent: {spent} ({spent.scope})"
+    spent = budgets.day_is_spent(state, item.project, now_us)
+    if spent is not None:
+        again = times.stamp(times.tomorrow(now_us))
+        return f"the budget of the day is spent until {again}: {spent} ({spent.scope})"
     provider = state.providers.get(next_agent(state, item))
     if provider is not None and provider.until_us > now_us:
         return f"{provider.name} is parked until {times.stamp(provider.until_us)}: {provider.reason.rstrip('.')}"
@@ -160,7 +170,16 @@ def wake_at(state: State, now_us: int) -> int | None:
         and run.phase.again_us > now_us
         and (state.projects[run.project].dispatch.on or busy(run))
     ]
+    if any(each.dispatch.on and _waits_for_tomorrow(state, each.name, now_us) for each in state.projects.values()):
+        moments.append(times.tomorrow(now_us))
     return min(moments, default=None)
+
+
+def _waits_for_tomorrow(state: State, project: str, now_us: int) -> bool:
+    """Whether items of the project could be worked on, but for the budget of its day."""
+    if budgets.day_is_spent(state, project, now_us) is None:
+        return False
+    return any(_is_meant(state, state.items[item]) for _, item in state.index.launchable.get(project, ()))
 
 
 def starts_phase(state: State, item: Item) -> bool:
@@ -179,6 +198,7 @@ def under_way(state: State, project: str, now_us: int) -> bool:
         any(holds_slot(state, run) or _rests(state, run, now_us) for run in runs if _is_current(state, run))
         or any(each.state is AttemptState.SPAWNED and state.runs[each.run].project == project for each in attempts)
         or any(next_agent(state, state.items[item]) in parked for _, item in launchable)
+        or _waits_for_tomorrow(state, project, now_us)
     )
 
 

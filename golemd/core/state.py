@@ -46,7 +46,7 @@ class State:
         self.attempts: dict[str, Attempt] = {}
         self.gates: dict[str, Gate] = {}
         self.providers: dict[str, Provider] = {}
-        self.spent: dict[str, float] = {}  # the newest day (UTC) on which money was spent → dollars
+        self.spent: dict[str, dict[str, float]] = {}  # the newest day (UTC) with expenses → project → dollars
         self.tokens: OrderedDict[str, TokenUse] = OrderedDict()
         self.trail: dict[str, array[int]] = {}
         self.children: dict[str, list[str]] = {}  # item → its runs, attempts and gates, as they were made

@@ -59,6 +59,11 @@ def stamp(moment_us: int) -> str:
     return f"{year:04}-{month:02}-{day:02}T{clock}Z"
 
 
+def tomorrow(moment_us: int) -> int:
+    """The beginning of the day (UTC) after a moment."""
+    return (moment_us // DAY_US + 1) * DAY_US
+
+
 def _date(days: int) -> tuple[int, int, int]:
     """Year, month and day of days since 1970-01-01; the opposite of `_days`."""
     era, of_era = divmod(days + 719_468, 146_097)

@@ -109,7 +109,7 @@ def _project_ready(
     names = (prepare.CONFIG_FILE, prepare.OLD_CONFIG_FILE)
     file = next((root / name for name in names if (root / name).exists()), root / names[0])
     return views.ProjectReady(
-        project=present.project_view(engine.state, found),
+        project=present.project_view(engine.state, found, engine.now_us()),
         config_file=str(file),
         written=note == "written",
         again=bool(note and note != "written") or repeated,

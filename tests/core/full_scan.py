@@ -29,6 +29,7 @@ def index_of(state: State) -> dict[str, Any]:
             each.id for each in state.runs.values() if each.state not in RUN_OVER or each.tidy or not each.reported
         ],
         "with_run": {each.id for each in state.items.values() if each.status not in ENDED and each.run in state.runs},
+        "paid_for": set(),
     }
     for name in ("counts", "wip", "ready", "kinds", "launchable", "dependants"):
         found[name] = {}
@@ -56,6 +57,8 @@ def _add(state: State, item: Item, found: dict[str, Any]) -> None:
     if item.status in LAUNCHED:
         order = launch_order(item, state.run_of(item))
         found["launchable"].setdefault(item.project, []).append((order, item.id))
+        if item.spent_usd or item.spent_tokens:
+            found["paid_for"].add(item.id)
 
 
 def kept_index(state: State) -> dict[str, Any]:
@@ -63,6 +66,7 @@ def kept_index(state: State) -> dict[str, Any]:
     index = state.index
     found: dict[str, Any] = {name: list(getattr(index, name)) for name in ("attempts", "gates", "runs")}
     found["with_run"] = set(index.with_run)
+    found["paid_for"] = set(index.paid_for)
     counts = {project: {s: n for s, n in each.items() if n} for project, each in index.counts.items()}
     kinds = {project: {k: set(ids) for k, ids in each.items()} for project, each in index.kinds.items()}
     found["counts"] = {project: each for project, each in counts.items() if each}

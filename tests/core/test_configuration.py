@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from golemd.api.config import Agent, Execution, Pipeline, ProjectConfig
+from golemd.api.config import Agent, Budget, Execution, Pipeline, ProjectConfig
 from golemd.core import golem_toml
 from golemd.core.configuration import (
     DEFAULT_PIPELINE,
@@ -53,6 +53,11 @@ default_phase_cap = 7
 max_wip = 3
 max_concurrent = 2
 
+[budget]
+item_usd = 5
+day_usd = 49.5
+item_tokens = 2_000_000
+
 [triage]
 enabled = false
 agent = "claude"
@@ -79,6 +84,7 @@ gate = "approval"
 verify = []
 timeout_minutes = 2.5
 max_retries = 0
+budget_usd = 1.25
 
 [[pipelines.fix.phases]]
 name = "ship"
@@ -124,6 +130,7 @@ def test_every_key_of_this_release_arrives_in_the_configuration() -> None:
         max_concurrent=2,
     )
     assert config.triage.enabled is False
+    assert config.budget == Budget(item_usd=5.0, day_usd=49.5, item_tokens=2_000_000)
     assert set(config.agents) == {"shell", "claude", "scripted"}
     assert config.agents["shell"].command == ("./agent.sh", "{prompt_file}")
     assert config.agents["shell"].pass_env == ("ANTHROPIC_*",)
@@ -136,6 +143,7 @@ def test_every_key_of_this_release_arrives_in_the_configuration() -> None:
     assert (build.gate, ship.gate, look.gate) == (("approval",), ("design", "safety"), ())
     assert (build.verify, ship.verify, build.workflows) == ((), None, ("docs/build.md",))
     assert (build.timeout_minutes, build.max_retries) == (2.5, 0)
+    assert (build.budget_usd, ship.budget_usd) == (1.25, None)
 
 
 def test_a_pinned_pipeline_has_the_defaults_of_the_project_filled_in() -> None:

@@ -93,6 +93,9 @@ ROWS: Final[dict[str, Row]] = {
         gate="unusable",
         note=NoteKind.FAILURE,
     ),
+    "a budget of its own": Row(
+        End(result=None, status=1, said=Said(trouble="budget")), "budget", gate="budget", note=NoteKind.INTERRUPTION
+    ),
     "a result file wins over trouble": Row(End(status=1, said=Said(trouble="limit")), "phase_complete"),
     "a time limit wins over trouble": retried(
         End(result=None, reason="timeout", status=None, said=Said(trouble="agent")), "timeout"

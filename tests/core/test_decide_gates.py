@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from golemd.api import calls
 from golemd.api import events as ev
-from golemd.api.config import Triage
+from golemd.api.config import Budget, Triage
 from golemd.api.faults import Fault
 from golemd.api.model import Content, GateKind, PhaseState, Stage
 from golemd.core import prompt
+from golemd.core.commands import Said
 from golemd.core.decide.common import DEFAULTS, OPTIONS
 from golemd.core.decide.gates import _EFFECTS
 from golemd.core.decide.phases import content_digest
@@ -28,6 +29,7 @@ ENDS: Final = {
     GateKind.DUPLICATE: End(result={"duplicates": ["DEMO-1"]}),
     GateKind.STALENESS: End(),
     GateKind.FAILURE: FAILS_AT_ONCE,
+    GateKind.BUDGET: End(result=None, said=Said(trouble="budget", cost_usd=5.0)),
 }
 
 
@@ -35,7 +37,9 @@ def blocked(kind: GateKind, *, phases: int = 1, cap: int | None = None) -> tuple
     """A world whose one item waits at a gate of that kind, the item, and the gate."""
     world = World()
     gate = ("approval",) if kind is GateKind.APPROVAL else ()
-    settings = config(phases=tuple(phase(f"p{n}", gate=gate) for n in range(1, phases + 1)))
+    settings = config(
+        phases=tuple(phase(f"p{n}", gate=gate) for n in range(1, phases + 1)), budget=Budget(item_usd=5.0)
+    )
     if kind is GateKind.STALENESS:
         settings = config(phases=("p0", phase("p1", staleness="block")))
         world.missing = ("p0",)
@@ -71,7 +75,10 @@ TABLE: Final[dict[tuple[GateKind, str], tuple[str, str]]] = {
     (GateKind.FAILURE, "retry"): ("in_progress", "pending"),
     (GateKind.FAILURE, "skip"): ("done", "completed"),
     (GateKind.FAILURE, "abort"): ("cancelled", "aborted"),
+    (GateKind.BUDGET, "raise"): ("in_progress", "pending"),
+    (GateKind.BUDGET, "abort"): ("cancelled", "aborted"),
 }
+TEXTS: Final = {"raise": "2.50"}
 
 
 def test_every_option_of_every_kind_has_an_effect_a_sentence_and_a_row_here() -> None:
@@ -84,7 +91,7 @@ def test_every_option_of_every_kind_has_an_effect_a_sentence_and_a_row_here() ->
 @pytest.mark.parametrize(("kind", "option"), TABLE)
 def test_each_option_does_what_the_table_says(kind: GateKind, option: str) -> None:
     world, item, gate = blocked(kind)
-    world.decide(gate, option, "because")
+    world.decide(gate, option, TEXTS.get(option, "because"))
     status, expected = TABLE[kind, option]
     assert world.status(item) == status
     if status == "in_progress":
@@ -102,7 +109,7 @@ def test_each_option_does_what_the_table_says(kind: GateKind, option: str) -> No
 @pytest.mark.parametrize(("kind", "option"), TABLE)
 def test_each_option_leads_out_of_the_gate_to_an_end(kind: GateKind, option: str) -> None:
     world, item, gate = blocked(kind, phases=2)
-    world.decide(gate, option, "because")
+    world.decide(gate, option, TEXTS.get(option, "because"))
     world.missing = ()
     world.settle()
     while world.status(item) == "blocked":

@@ -15,11 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from golemd.api import calls
 from golemd.api import events as ev
-from golemd.api.config import Guardrails, Pipeline, Triage, Workspace
+from golemd.api.config import Budget, Guardrails, Pipeline, Triage, Workspace
 from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
 from golemd.core.admission import Room
+from golemd.core.budgets import day_is_spent, spent_before_start
 from golemd.core.decide import decide
 from golemd.core.imports.entries import Backlog, Entry
 from golemd.core.scheduler import select_actions, why
@@ -55,6 +56,8 @@ AGENT_ENDS: Final = (
     End(result=None, said=cmd.Said(trouble="limit", session="s")),
     End(result=None, said=cmd.Said(trouble="limit", reset_us=NOON + 300 * SECOND)),
     End(result=None, said=cmd.Said(trouble="transient", cannot_resume=True, cost_usd=0.5)),
+    End(said=cmd.Said(cost_usd=0.6, output_tokens=400)),
+    End(result=None, said=cmd.Said(trouble="budget", session="s", cost_usd=0.7)),
 )
 VERIFY_ENDS: Final = (
     End(),
@@ -80,6 +83,9 @@ class Watched(World):
         done = super().step()
         assert not [each for each in self.records[before:] if each.item in paused and each.type in STARTS]
         fresh = [record for record in self.records[before:] if record.type in ("item.moved", "phase.started")]
+        for record in self.records[before:]:
+            if isinstance(record.data, ev.AttemptPlanned) and record.data.kind == "agent":
+                assert spent_before_start(self.state, self.state.items[record.item]) is None
         tally = Tally.of(self.state)
         for record in fresh:
             if isinstance(record.data, ev.PhaseStarted):
@@ -94,7 +100,7 @@ class Watched(World):
 def the_projects() -> World:
     world = Watched(LIMITS)
     world.notifies = True
-    gated = phase("build", verify=("make",), gate=("design", "safety"))
+    gated = phase("build", verify=("make",), gate=("design", "safety"), budget_usd=1.0)
     bounds: dict[str, Any] = {"max_rounds": 2, "max_retries": 1, "max_fix_attempts": 1}
     bootstrap = Workspace(setup=("install", "link"), copy=(".env",))
     demo = config(
@@ -104,10 +110,11 @@ def the_projects() -> World:
         bootstrap=bootstrap,
         max_wip=WIP["demo"],
         max_concurrent=CONCURRENT["demo"],
+        budget=Budget(2.0, 0.0, 1000),
         **bounds,
     )
     world.project(demo)
-    two = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], **bounds}
+    two = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], "budget": Budget(day_usd=1.5), **bounds}
     world.project(config("two", ("one", "last"), ("look",), more=QUICK, triage=Triage(), **two))
     return world
 
@@ -244,6 +251,8 @@ class Daemon(RuleBasedStateMachine):
             if changed == "tree":
                 self.world.trees[found.run] = f"by hand {self.world.state.seq}"
             content = self.world.content(found.item)
+        if found.kind is GateKind.BUDGET:
+            text = ("1", "1000", "a lot")[option % 3]
         shown = "stale" if changed == "shown" else ""
         self.ask(calls.GateDecide(gate=named, option=chosen, text=text, content=shown), content=content)
 
@@ -251,6 +260,7 @@ class Daemon(RuleBasedStateMachine):
     def configure(self, pre: bool, quick: bool, triage: bool, size: str) -> None:
         bounds: dict[str, Any] = {"max_wip": WIP["two"], "max_concurrent": CONCURRENT["two"], "max_retries": 1}
         bounds |= {"triage": Triage(enabled=triage), "guardrails": Guardrails(max_size=size)}
+        bounds |= {"budget": Budget(day_usd=1.5 if quick else 0.0)}
         more = QUICK if quick else None
         self.world.configure(config("two", ("one", "last"), ("scope",) if pre else (), more=more, **bounds))
 
@@ -346,6 +356,8 @@ class Daemon(RuleBasedStateMachine):
         state = self.world.state
         if any(each.until_us > self.world.now_us for each in state.providers.values()):
             return True
+        if day_is_spent(state, project, self.world.now_us) is not None:
+            return True
         mine = [(item, run) for item, run in state.live_runs() if run.project == project]
         if any(run.phase.again_us > self.world.now_us for _, run in mine):
             return True
@@ -381,7 +393,8 @@ class Daemon(RuleBasedStateMachine):
     @invariant()
     def every_open_gate_has_a_way_out(self) -> None:
         for gate in self.world.state.all_open_gates():
-            call = calls.GateDecide(gate=gate.id, option=gate.default or gate.options[0].id, text="feature")
+            text = "5000" if gate.kind is GateKind.BUDGET else "feature"
+            call = calls.GateDecide(gate=gate.id, option=gate.default or gate.options[0].id, text=text)
             decided = decide(self.world.state, cmd.Asked(call=call), self.world.now_us)
             assert decided.fault is None
             assert decided.drafts

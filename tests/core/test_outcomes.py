@@ -30,7 +30,7 @@ TABLE: Final[dict[str, tuple[str, int, bool, bool]]] = {
 
 
 def test_the_table_is_whole() -> None:
-    at_once = {Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY, Outcome.SETUP}
+    at_once = {Outcome.BUDGET, Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY, Outcome.SETUP}
     assert set(TABLE) | at_once == set(ROWS)
     assert set(Outcome) - set(ROWS) == {Outcome.CANCELLED, Outcome.LIMIT}, "they cost nothing"
     assert (MAX_TRANSIENT_IN_ROW, MAX_LOST_IN_ROW) == (10, 3)
@@ -47,7 +47,7 @@ def test_each_outcome_is_tried_again_until_its_bound(outcome: str, spent: int) -
     assert verdict.again_us == (NOW + pause if pauses and spent < bound else 0)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY])
+@pytest.mark.parametrize("outcome", [Outcome.BUDGET, Outcome.UNUSABLE, Outcome.IDENTITY, Outcome.HISTORY])
 def test_what_trying_again_cannot_help_asks_at_once(outcome: str) -> None:
     verdict = judge(outcome, Phase("build"), Definition("build"), EXECUTION, NOW)
     assert (verdict.spends, verdict.exhausted, verdict.again_us, verdict.put_back) == ("", True, 0, False)

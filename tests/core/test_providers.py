@@ -313,7 +313,7 @@ def test_what_an_attempt_cost_is_counted_once_and_for_its_day() -> None:
     attempt = world.state.attempts["DEMO-2.1.build.1"]
     assert (attempt.state, attempt.cost_usd, attempt.tokens) == (AttemptState.REJECTED, 0.25, 1050)
     assert present.attempt_view(attempt).cost_usd == 0.25
-    assert world.state.spent == {"2026-11-22": 0.25}
+    assert world.state.spent == {"2026-11-22": {"demo": 0.25}}
     assert picture(world.replay()) == picture(world.state)
 
 

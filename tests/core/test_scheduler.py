@@ -38,12 +38,8 @@ def put_at(world: World, item: str, index: int) -> None:
     """In progress, with a run whose first phases are over."""
     pipeline = world.state.config_of("demo").pinned("feature")
     world.happen(ev.ItemMoved(to=Status.IN_PROGRESS), item)
-    world.happen(
-        ev.RunCreated(
-            run=f"{item}.1", number=1, pipeline=pipeline, config_digest=world.state.projects["demo"].config_digest
-        ),
-        item,
-    )
+    digest = world.state.projects["demo"].config_digest
+    world.happen(ev.RunCreated(run=f"{item}.1", number=1, pipeline=pipeline, config_digest=digest), item)
     for each in pipeline.phases[:index]:
         world.happen(ev.PhaseSkipped(run=f"{item}.1", phase=each.name), item)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golemd.core.times import micros, span, stamp, utc
+from golemd.core.times import micros, span, stamp, tomorrow, utc
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -112,3 +112,8 @@ def test_short_and_long_forms_are_taken(given: str, expected: str) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not"):
         utc(text)
+
+
+@pytest.mark.parametrize("now", ["2026-11-21T00:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T23:59:59.999999Z"])
+def test_tomorrow_begins_at_midnight(now: str) -> None:
+    assert stamp(tomorrow(micros(now))) == "2026-11-22T00:00:00Z"

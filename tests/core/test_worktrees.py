@@ -91,7 +91,7 @@ def test_copying_alone_needs_no_second_look() -> None:
     world.go()
     assert world.types(ITEM).count("worktree.made") == 1
     assert world.run(ITEM).worktree is WorktreeState.READY
-    shown = phase_view(world.run(ITEM).phases[0], RUN)
+    shown = phase_view(world.run(ITEM).phases[0], world.run(ITEM))
     assert shown.warnings == world.uncopied, "a warning at the phase, which is no failure"
 
 

@@ -14,7 +14,18 @@ import msgspec
 from msgspec import Struct
 
 from golemd.api import calls
-from golemd.api.config import TRIAGE, Agent, Execution, Guardrails, Phase, Pipeline, ProjectConfig, Triage, Workspace
+from golemd.api.config import (
+    TRIAGE,
+    Agent,
+    Budget,
+    Execution,
+    Guardrails,
+    Phase,
+    Pipeline,
+    ProjectConfig,
+    Triage,
+    Workspace,
+)
 from golemd.api.events import Draft, Event, Record
 from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content, Gate, Item, Run, WorktreeState
 from golemd.api.reports import Report
@@ -37,6 +48,7 @@ MANY: Final = Limits(max_agents=100, max_concurrent_runs=100)
 UNTRIAGED: Final = Triage(enabled=False)
 USUAL_GUARDRAILS: Final = Guardrails()
 PLAIN_WORKSPACE: Final = Workspace()
+UNLIMITED: Final = Budget()
 ROUNDS: Final = 5_000  # of planning, before a test calls it endless
 
 
@@ -76,6 +88,7 @@ def config(
     triage: Triage = UNTRIAGED,
     guardrails: Guardrails = USUAL_GUARDRAILS,
     bootstrap: Workspace = PLAIN_WORKSPACE,
+    budget: Budget = UNLIMITED,
     **execution: Any,
 ) -> ProjectConfig:
     """A configuration with one pipeline, called feature; roomy where the test says nothing."""
@@ -87,6 +100,7 @@ def config(
         base_branch="main",
         triage=triage,
         guardrails=guardrails,
+        budget=budget,
         execution=Execution(**roomy),
         workspace=bootstrap,
         agents={"robot": Agent(kind="scripted")},

@@ -15,7 +15,7 @@ from golemd.api import calls
 from tests.fakes.messages_api import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, Failure, MessagesApi
 from tests.path.ground import GUARD_SECONDS
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import Project, table
 
 INSTALL: Final = Path(__file__).parents[1] / "fakes" / "install_claude"
 NO_NODE: Final = 3
@@ -64,7 +64,9 @@ class Site:
     def __init__(self, daemon: House, program: str, api: Model) -> None:
         self.daemon, self.program, self.api = daemon, program, api
 
-    def project(self, *phases: dict[str, Any], env: dict[str, str] | None = None, **agent: Any) -> Project:
+    def project(
+        self, *phases: dict[str, Any], env: dict[str, str] | None = None, more: str = "", **agent: Any
+    ) -> Project:
         own = {
             "ANTHROPIC_BASE_URL": self.api.url,
             "ANTHROPIC_API_KEY": "fake-key",
@@ -78,6 +80,7 @@ class Site:
             agents={"claude": section},
             execution={"agent": "claude", "max_wip": 2},
             pipelines={"other": [{"name": "write", "agent": "scripted"}]},
+            more=more,
         )
 
     def argv(self, attempt: str) -> list[str]:
@@ -206,6 +209,31 @@ def test_an_overloaded_service_spends_no_retry(site: Site) -> None:
     )
     assert "tried again in" in (daemon.show(item).why or "")
     assert daemon.call(calls.Status()).providers == ()
+
+
+def test_what_is_left_of_a_budget_is_its_own_limit_and_a_raised_one_goes_on_in_the_conversation(site: Site) -> None:
+    daemon, project = site.daemon, site.project(more=table("[budget]", {"item_usd": 0.001}))
+    item = project.work(f"[[write a.txt by claude]] {DONE}")
+    gate = daemon.until("gate.opened", item)["data"]
+    assert (gate["kind"], gate["key"], gate["attempt"]) == ("budget", "item_usd", f"{item}.1.build.1")
+    rejected = daemon.records("attempt.rejected", item)[0]["data"]
+    assert (rejected["outcome"], rejected.get("spends", "")) == ("budget", "")
+    assert "Reached maximum budget" in rejected["message"]
+    cost = daemon.show(item).spent_usd
+    assert cost > 0.001
+    assert len(daemon.records("attempt.planned", item)) == 1
+    daemon.decide(item, "raise", "5.00")
+    daemon.done(item)
+    first, second = site.argv(f"{item}.1.build.1"), site.argv(f"{item}.1.build.2")
+    assert first[first.index("--max-budget-usd") + 1] == "0.001000"
+    assert second[second.index("--max-budget-usd") + 1] == f"{5.001 - cost:.6f}"
+    assert first[first.index("--session-id") + 1] == second[second.index("--resume") + 1]
+    told = json.dumps(site.api.requests[-1]["messages"])
+    assert "At most $0.00 may be spent on this attempt" in told
+    assert f"At most ${5.001 - cost:.2f} may be spent on this attempt" in told
+    costs = [record["data"]["cost_usd"] for record in daemon.records("budget.spent", item)]
+    assert daemon.show(item).spent_usd == pytest.approx(sum(costs), abs=1e-6)
+    assert daemon.call(calls.Status()).projects[0].today_usd == pytest.approx(sum(costs), abs=1e-6)
 
 
 def test_a_program_that_is_missing_opens_a_gate(site: Site) -> None:

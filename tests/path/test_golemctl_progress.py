@@ -220,5 +220,18 @@ def test_the_end_of_a_dispatch_is_noticed_and_summed_up() -> None:
     )
 
 
+def test_what_was_spent_is_summed_up_and_a_program_that_stops_at_its_budget_has_not_failed() -> None:
+    progress = started()
+    for cost in (2.5, 0.37):
+        assert (
+            progress.lines(record("budget.spent", attempt="WRK-4.1.build.1", agent="claude", cost_usd=cost), LOOK) == []
+        )
+    assert progress.summary_line(0, 2280, LOOK, paused=2).endswith(
+        "0 done · 0 blocked · 2 paused · 0 phases · 38 min · $2.87"
+    )
+    stopped = record("attempt.rejected", attempt="WRK-4.1.build.1", outcome="budget", message="Reached $2.00")
+    assert "limited    Reached $2.00" in progress.lines(stopped, LOOK)[0]
+
+
 def test_every_type_that_is_told_exists() -> None:
     assert set(_TELLERS) <= set(EVENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -137,6 +138,48 @@ def test_paused_is_not_blocked_and_a_paused_item_that_is_blocked_says_both() -> 
     assert "in progress; golemctl resume WRK-4" in shown
 
 
+@pytest.mark.parametrize(
+    ("today", "limit", "shown"),
+    [
+        (0.0, 0.0, ""),
+        (3.214, 0.0, " · $3.21 today"),
+        (3.2, 50.0, " · $3.20 of $50.00 today"),
+        (0.0, 5.0, " · $0.00 of $5.00 today"),
+    ],
+)
+def test_a_project_says_what_it_has_spent_today(today: float, limit: float, shown: str) -> None:
+    line = status_lines(status(projects=(project(today_usd=today, day_usd=limit),)), LOOK)[0]
+    assert line == f"demo  ~/src/demo   running · 14 of 100 phases{shown}"
+
+
+@pytest.mark.parametrize(
+    ("costs", "shown"),
+    [
+        ({}, None),
+        ({"spent_usd": 1.5}, "spent $1.50"),
+        ({"budget_usd": 5.0}, "spent $0.00 of $5.00"),
+        ({"spent_usd": 1.5, "budget_usd": 5.0, "spent_tokens": 12345}, "spent $1.50 of $5.00 · 12,345 tokens"),
+        ({"budget_tokens": 20_000}, "spent 0 of 20,000 tokens"),
+    ],
+)
+def test_an_item_says_what_was_spent_on_it(costs: dict[str, Any], shown: str | None) -> None:
+    lines = show_lines(detail(**costs), LOOK)
+    assert_fits(lines)
+    assert [line for line in lines if line.startswith("spent ")] == ([shown] if shown else [])
+
+
+def test_phases_attempts_and_gates_say_what_they_have_cost() -> None:
+    build = views.PhaseView(
+        id="r.build", run="r", name="build", state="completed", attempts=1, spent_usd=0.4, budget_usd=2.0
+    )
+    run = views.RunView(id="r", state="executing", pipeline="f", phases=(build,))
+    shown = "\n".join(show_lines(detail(runs=(run,), attempts=(attempt(cost_usd=0.4),)), LOOK))
+    assert "build  completed  1 attempt  $0.40 of $2.00" in shown
+    assert "06:12  $0.40  spawned" in shown
+    told = gate_detail_lines(views.GateDetail(**gate_fields("budget"), cost_usd=1.25), LOOK)
+    assert "WRK-5 has cost $1.25 so far." in told
+
+
 def test_empty_states_say_what_to_do_next() -> None:
     assert "golemctl init" in status_lines(status(projects=()), LOOK)[-1]
     nothing = status(projects=(project(counts={}, dispatch=views.DispatchView(state="halted", cap=0, used=0)),))
@@ -196,6 +239,7 @@ ANSWERS = {
     "question": 'golemctl unblock WRK-5 --answer "…"',
     "guardrail": "golemctl approve WRK-5",
     "failure": "golemctl unblock WRK-5",
+    "budget": "golemctl decide WRK-5 raise -m AMOUNT",
     "duplicate": "golemctl decide WRK-5.g1 proceed",  # as everything without a default: by its first option
 }
 

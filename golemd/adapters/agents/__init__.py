@@ -17,7 +17,7 @@ from golemd.api.faults import Invalid
 KINDS: Final[dict[str, Kind]] = {
     "claude": Kind(claude.launch, ClaudeReader, claude.version_problem),
     "command": Kind(command.launch),
-    "scripted": Kind(scripted.launch),
+    "scripted": Kind(scripted.launch, scripted.ScriptedReader),
 }
 
 __all__ = ["KINDS", "Kind", "Launch", "Reader", "Reading", "Request", "Silent", "kind_of", "launch", "reader"]

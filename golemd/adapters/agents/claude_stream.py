@@ -30,6 +30,7 @@ _SESSION: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{
 _NO_SESSION: Final = re.compile(r"No conversation found|requires a valid session|Session ID \S+ is already in use")
 _REFUSED: Final = re.compile(r"^error: |cannot be used with root|native binary not installed", re.MULTILINE)
 _SPENT: Final = ("prompt_too_long", "image_error")  # ends of a turn whose conversation is too large to go on
+_OUT_OF_BUDGET: Final = "error_max_budget_usd"
 _TROUBLES: Final[dict[str, Trouble]] = {
     "authentication_failed": "fatal",
     "oauth_org_not_allowed": "fatal",
@@ -179,6 +180,8 @@ class ClaudeReader:
         if self._no_session():
             return "transient"
         final, word = self._final or {}, _text(self._failure, "error")
+        if _text(final, "subtype") == _OUT_OF_BUDGET:
+            return "budget"
         if word in _TROUBLES:
             return _TROUBLES[word]
         if not self._failure and final.get("terminal_reason") != "api_error":

@@ -1,11 +1,12 @@
 """The kind `scripted`: an embedded agent that does what directives in the item's description say. For demo and tests.
 
     [[write FILE TEXT]] [[append FILE TEXT]] [[sleep S]] [[spawn CMD]] [[ignore-term]] [[result JSON]] [[exit N]]
+    [[spend DOLLARS TOKENS]]
 
 Each may be prefixed by `phase.attempt:`, as in `[[build.2: write a.txt hello]]`, or by `phase:`; without a prefix it is
 carried out in every attempt of every phase but triage, which only looks. They run in order. Without a `result` or
 `exit` directive the result is phase_complete. TEXT gets a line feed at its end; `spawn` starts a shell command in a
-session of its own.
+session of its own; `spend` says that so much was spent (TOKENS may be left out), and is believed.
 
 The program itself, at the end of this file, uses only the standard library: it runs as `python -I -S scripted.py`.
 """
@@ -24,12 +25,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from golemd.adapters.agents.words import Launch, Request
+    from golemd.adapters.agents.words import Launch, Reading, Request
 
 DIRECTIVE = re.compile(
     r"\[\[\s*(?:(?P<phase>[A-Za-z][A-Za-z0-9_-]*)(?:\.(?P<number>\d+))?:\s*)?"
-    r"(?P<verb>write|append|sleep|spawn|ignore-term|result|exit)\b[ \t]*"
+    r"(?P<verb>write|append|sleep|spawn|spend|ignore-term|result|exit)\b[ \t]*"
 )
+SPENT = re.compile(r"^scripted: spend (\d{1,6}(?:\.\d{1,6})?)(?: (\d{1,9}))?$", re.MULTILINE)
+MAX_OUTPUT = 1 << 20
 
 
 def launch(request: Request) -> Launch:
@@ -64,6 +67,28 @@ def _json_text(rest: str) -> str:
         return rest[: json.JSONDecoder().raw_decode(rest)[1]]
     except ValueError:
         return rest.split("]]", 1)[0].strip()
+
+
+class ScriptedReader:
+    """Reads what it says that it has spent; the rest of its output is for people."""
+
+    def __init__(self) -> None:
+        self._output = b""
+
+    def feed(self, data: bytes) -> None:
+        """The next piece of its standard output, of which the beginning is kept."""
+        self._output = (self._output + data)[:MAX_OUTPUT]
+
+    def feed_errors(self, data: bytes) -> None:
+        """Pass over it."""
+
+    def reading(self, status: int | None) -> Reading:
+        """What was spent; it tells nothing else."""
+        from golemd.adapters.agents.words import Reading
+
+        told = SPENT.findall(self._output.decode("utf-8", "replace"))
+        tokens = sum(int(tokens or 0) for _, tokens in told)
+        return Reading(cost_usd=sum(float(dollars) for dollars, _ in told), output_tokens=tokens)
 
 
 def main() -> int:
@@ -117,6 +142,7 @@ VERBS: dict[str, Callable[[str], object]] = {
     "append": lambda argument: _put(argument, "a"),
     "sleep": lambda argument: time.sleep(float(argument)),
     "spawn": _spawn,
+    "spend": str.split,  # saying it is all; see ScriptedReader
     "ignore-term": lambda argument: signal.signal(signal.SIGTERM, signal.SIG_IGN),
 }
 

@@ -15,9 +15,10 @@ from msgspec import Struct
 from golemd.api.config import Agent
 from golemd.api.model import Brief, ResultCode
 
-Trouble = Literal["", "transient", "limit", "agent", "fatal"]
+Trouble = Literal["", "transient", "limit", "budget", "agent", "fatal"]
 """What kept an agent from its end: "transient" passes by itself (network, overload); "limit" is an account that is used
-up for now; "agent" is its own failure, which costs a retry; "fatal" needs a human (not logged in, no such model)."""
+up for now; "budget" is what it was told that it may spend; "agent" is its own failure, which costs a retry; "fatal"
+needs a human (not logged in, no such model)."""
 
 
 class Request(Struct, frozen=True, kw_only=True):

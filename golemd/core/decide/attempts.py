@@ -24,7 +24,9 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core import outcomes
+from golemd.core.budgets import before_start, of_day, spent_out
 from golemd.core.decide import checks, triage
+from golemd.core.decide.budgets import gate_of
 from golemd.core.decide.common import (
     NOTHING,
     Decided,
@@ -48,6 +50,7 @@ from golemd.core.state import State
 _BY_TROUBLE: Final = {
     "transient": Outcome.TRANSIENT,
     "limit": Outcome.LIMIT,
+    "budget": Outcome.BUDGET,
     "agent": Outcome.FAILED,
     "fatal": Outcome.UNUSABLE,
 }
@@ -221,10 +224,25 @@ def _in_trouble(state: State, attempt: Attempt, said: cmd.Said, now_us: int) -> 
     if outcome is Outcome.UNUSABLE:
         way_out = f"Mend its login or [agents.{attempt.agent}] in golem.toml first"
         message = f"{message.splitlines()[0].rstrip('.')}. {way_out}"
+    if outcome is Outcome.BUDGET:
+        return _out_of_budget(state, attempt, said, message, now_us)
     if outcome is not Outcome.LIMIT:
         return reject(state, attempt, outcome, message, now_us)
     rejected = ev.AttemptRejected(attempt=attempt.id, outcome=outcome, message=message)
     return decided(state, state.items[attempt.item], rejected, _parked(state, attempt, said, message, now_us))
+
+
+def _out_of_budget(state: State, attempt: Attempt, said: cmd.Said, message: str, now_us: int) -> Decided:
+    """It stopped at what it was told that it may spend; or at a limit of its own, of which golemd knows nothing."""
+    item, run = state.items[attempt.item], state.runs[attempt.run]
+    rejected = ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.BUDGET, message=message)
+    spent = spent_out(before_start(state, item, said.cost_usd, said.input_tokens + said.output_tokens))
+    if spent is not None:
+        return decided(state, item, rejected, gate_of(item, run, spent, attempt.id))
+    if spent_out(of_day(state, item.project, now_us, said.cost_usd)) is not None:
+        return decided(state, item, rejected)
+    way_out = f"Look at args of [agents.{attempt.agent}] in golem.toml first"
+    return reject(state, attempt, Outcome.BUDGET, f"{message.splitlines()[0].rstrip('.')}. {way_out}", now_us)
 
 
 def _parked(state: State, attempt: Attempt, said: cmd.Said, message: str, now_us: int) -> ev.ProviderParked:

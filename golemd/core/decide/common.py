@@ -90,6 +90,7 @@ OPTIONS: Final[dict[GateKind, tuple[Option, ...]]] = {
         Option("skip", "leave the phase out and go on with the next"),
         _ABORT,
     ),
+    GateKind.BUDGET: (Option("raise", "raise it by this amount and go on", text_required=True), _ABORT),
 }
 DEFAULTS: Final = {
     GateKind.APPROVAL: "approve",

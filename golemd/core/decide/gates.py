@@ -26,7 +26,7 @@ from golemd.api.model import (
     Stage,
 )
 from golemd.core import commands as cmd
-from golemd.core.decide import dispatches, phases, staleness, triage
+from golemd.core.decide import budgets, dispatches, phases, staleness, triage
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, closing
 from golemd.core.limits import MAX_DESCRIPTION
 from golemd.core.state import State, no_item
@@ -242,6 +242,10 @@ def _skip(state: State, item: Item, run: Run, gate: Gate, text: str) -> Conseque
     return phases.skip(state, item, run, text or "skipped at its failure gate")
 
 
+def _raise(state: State, item: Item, gate: Gate, text: str) -> Consequences:
+    return budgets.raised(state, item, gate, text)
+
+
 def _reject(state: State, item: Item, gate: Gate, text: str) -> Consequences:
     run = state.runs.get(gate.run)
     failed = (ev.RunFailed(run=run.id, reason=text or "rejected"),) if run is not None else ()
@@ -272,4 +276,6 @@ _EFFECTS: Final[dict[tuple[GateKind, str], Effect]] = {
     (GateKind.FAILURE, "retry"): _of_run(_retry),
     (GateKind.FAILURE, "skip"): _of_run(_skip),
     (GateKind.FAILURE, "abort"): _abort,
+    (GateKind.BUDGET, "raise"): _raise,
+    (GateKind.BUDGET, "abort"): _abort,
 }

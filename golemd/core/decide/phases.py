@@ -20,6 +20,7 @@ from golemd.api.model import (
     Status,
     WorktreeState,
 )
+from golemd.core import budgets
 from golemd.core import commands as cmd
 from golemd.core.configuration import digest
 from golemd.core.decide import staleness, triage
@@ -58,15 +59,17 @@ def entered(state: State, command: cmd.ReportEntered, now_us: int) -> Decided:
     if is_new:
         events.append(_made(run, command, len(wanted.setup)))
     if not (is_new and wanted.setup):  # when it is set up, it is entered again
-        events += _begun(item, run, command)
+        events += _begun(state, item, run, command, now_us)
     return Decided(about(item, *events, cause=cause_of(state, item.id)))
 
 
-def _begun(item: Item, run: Run, report: cmd.ReportEntered) -> tuple[Event, ...]:
+def _begun(state: State, item: Item, run: Run, report: cmd.ReportEntered, now_us: int) -> tuple[Event, ...]:
     """The phase's attempt, or the question whether it may begin; a held item is entered again when it is resumed."""
     asked = staleness.asked(item, run, report)
     if asked is not None or item.is_held:
         return () if asked is None else (asked,)
+    if budgets.day_is_spent(state, item.project, now_us) is not None:
+        return (ev.PhaseReset(run=run.id, phase=run.phase.name, reason="the budget of the day is spent"),)
     start = (report.head, report.tree, report.refs)
     planned = plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start)
     return (replace(planned, warnings=staleness.warning(run, report)),)

@@ -18,6 +18,7 @@ from golemd.api.model import (
     ResultCode,
     Stage,
 )
+from golemd.core.budgets import PHASE_USD
 from golemd.core.evolve.common import (
     adopt_child,
     merged,
@@ -87,9 +88,25 @@ def _attempt_session(state: State, record: Record, event: ev.AttemptSession) -> 
 
 
 def _budget_spent(state: State, record: Record, event: ev.BudgetSpent) -> None:
-    set_attempt(state, event.attempt, cost_usd=event.cost_usd, tokens=event.input_tokens + event.output_tokens)
+    tokens = event.input_tokens + event.output_tokens
+    set_attempt(state, event.attempt, cost_usd=event.cost_usd, tokens=tokens)
+    attempt, item = state.attempts[event.attempt], state.items[record.item]
+    phase = phase_of(state, attempt.run, attempt.phase)
+    set_phase(state, attempt.run, attempt.phase, spent_usd=phase.spent_usd + event.cost_usd)
+    set_item(state, item.id, spent_usd=item.spent_usd + event.cost_usd, spent_tokens=item.spent_tokens + tokens)
     day = record.ts[:10]
-    state.spent = {day: state.spent.get(day, 0.0) + event.cost_usd}
+    today = state.spent.get(day, {})
+    state.spent = {day: {**today, record.project: today.get(record.project, 0.0) + event.cost_usd}}
+
+
+def _budget_raised(state: State, record: Record, event: ev.BudgetRaised) -> None:
+    if event.scope == PHASE_USD:
+        phase = phase_of(state, event.run, event.phase)
+        set_phase(state, event.run, event.phase, raised_usd=phase.raised_usd + event.usd)
+    else:
+        item = state.items[record.item]
+        raised = {"raised_usd": item.raised_usd + event.usd, "raised_tokens": item.raised_tokens + event.tokens}
+        set_item(state, item.id, **raised)
 
 
 def _attempt_adopted(state: State, record: Record, event: ev.AttemptAdopted) -> None:
@@ -161,7 +178,7 @@ def _attempt_rejected(state: State, record: Record, event: ev.AttemptRejected) -
     set_attempt(state, event.attempt, state=AttemptState.REJECTED, outcome=str(event.outcome), message=event.message)
     changes: dict[str, Any] = {}
     if attempt.kind is AttemptKind.AGENT:
-        interrupted = event.outcome in (Outcome.CANCELLED, Outcome.TRANSIENT, Outcome.LIMIT)
+        interrupted = event.outcome in (Outcome.CANCELLED, Outcome.TRANSIENT, Outcome.LIMIT, Outcome.BUDGET)
         kind = NoteKind.INTERRUPTION if interrupted else NoteKind.FAILURE
         phase = phase_of(state, attempt.run, attempt.phase)
         changes["notes"] = noted(phase, kind, event.message, event.attempt)
@@ -182,6 +199,7 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.AttemptPlanned: _attempt_planned,
     ev.AttemptSession: _attempt_session,
     ev.BudgetSpent: _budget_spent,
+    ev.BudgetRaised: _budget_raised,
     ev.AttemptSpawned: _attempt_spawned,
     ev.AttemptAdopted: _attempt_adopted,
     ev.AttemptExited: _attempt_exited,

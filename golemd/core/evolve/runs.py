@@ -164,12 +164,16 @@ def _hand_on(state: State, run: Run, left: Phase, to: Phase) -> None:
 _FULL_BUDGETS: Final = {"retries": 0, "fixes": 0, "rounds": 0, "lost_in_row": 0, "transient_in_row": 0, "again_us": 0}
 
 
+_KEPT: Final = frozenset(
+    {"number", "verified", "live", "put_back", "start_head", "start_tree", "start_refs", "spent_usd", "raised_usd"}
+)
+
+
 def _go_back(state: State, event: ev.PhaseReset) -> None:
     """The phase begins anew, with its numbers going on and what is still to be put away; the tree stays as it is."""
     run = state.runs[event.run]
     old, left = phase_of(state, event.run, event.phase), run.phase
-    kept = ("number", "verified", "live", "put_back", "start_head", "start_tree", "start_refs")
-    fresh = {each.name: each.default for each in fields(Phase) if not each.required and each.name not in kept}
+    fresh = {each.name: each.default for each in fields(Phase) if not each.required and each.name not in _KEPT}
     base_tree = "" if event.afresh else left.base_tree or old.base_tree
     set_phase(state, event.run, event.phase, **{**fresh, "base_tree": base_tree})
     names = [phase.name for phase in run.phases]

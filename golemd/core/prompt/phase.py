@@ -8,7 +8,7 @@ from golemd.api.config import Phase as PhaseDefinition
 from golemd.api.model import Item, Phase, PhaseState, Run
 from golemd.core.decide.common import definition_of
 from golemd.core.prompt.instructions import instructions_for
-from golemd.core.prompt.sections import MAX_SUMMARY, about_item, answers, contract, notes, shortened
+from golemd.core.prompt.sections import MAX_SUMMARY, about_item, answers, budget, contract, notes, shortened
 from golemd.core.state import State
 
 
@@ -24,6 +24,7 @@ def phase_sections(state: State, item: Item, run: Run, number: int, changes: str
         *_remarks(state, run),
         *notes(phase),
         _task(definition_of(run, phase), changes),
+        *budget(state, item),
         contract(item, phase),
     ]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from golemd.api.model import Brief, Item, NoteKind, Phase
+from golemd.core import times
+from golemd.core.budgets import left_tokens, left_usd
 from golemd.core.decide.triage import PIPELINE_KEY
 from golemd.core.guardrails import unassessed
 from golemd.core.state import State
@@ -84,6 +86,19 @@ def notes(phase: Phase) -> Iterator[str]:
     for note in phase.notes:
         attempt = f" ({note.attempt})" if note.attempt else ""
         yield f"## {_NOTE_HEADINGS[note.kind]}{attempt}\n\n{shortened(note.text, MAX_NOTE)}"
+
+
+def budget(state: State, item: Item) -> Iterator[str]:
+    """What the attempt may spend, where there is a limit."""
+    money, tokens = left_usd(state, item, times.micros(state.ts)), left_tokens(state, item)
+    parts = [f"${money:.2f}"] if money else []
+    parts += [f"{tokens:,} tokens"] if tokens is not None else []
+    if parts:
+        yield (
+            f"## Budget\n\nAt most {' and '.join(parts)} may be spent on this attempt. When that is not enough for all "
+            "of it, do a part that is complete in itself and end with `subphase_complete`, or with `blocked` and a "
+            "question."
+        )
 
 
 def contract(item: Item, phase: Phase, more: str = "") -> str:

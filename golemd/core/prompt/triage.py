@@ -7,7 +7,7 @@ from typing import Final
 
 from golemd.api.config import Pipeline
 from golemd.api.model import ENDED, Item, Run
-from golemd.core.prompt.sections import about_item, answers, contract, notes
+from golemd.core.prompt.sections import about_item, answers, budget, contract, notes
 from golemd.core.state import State
 
 MAX_BACKLOG: Final = 200  # titles of other items; the newest are shown
@@ -45,6 +45,7 @@ def triage_sections(state: State, item: Item, run: Run, number: int) -> list[str
         *notes(run.phase),
         _RUBRIC,
         _task(),
+        *budget(state, item),
         contract(item, run.phase, _MORE),
     ]
 

@@ -15,7 +15,7 @@ from golemd.adapters.processes.runner import AttemptSpec
 from golemd.adapters.workspace import Workspace
 from golemd.api.config import Agent
 from golemd.api.model import Attempt, AttemptKind, Item, Run
-from golemd.core import prompt
+from golemd.core import budgets, prompt
 from golemd.core.decide.common import definition_of
 from golemd.core.decide.triage import is_triage
 from golemd.engine import prepare
@@ -86,6 +86,7 @@ def _agent_launch(
         project_root=str(place.root),
         model=definition_of(run, run.phase).model or "",
         resume=run.phase.session,
+        budget_usd=budgets.left_usd(engine.state, item, engine.now_us()),
     )
     return agents.launch(request)
 

@@ -87,4 +87,5 @@ def seen_of(engine: Context, attempt: Attempt) -> present.Seen:
 
 
 def project_list(engine: Context, call: calls.ProjectList) -> tuple[views.ProjectView, ...]:
-    return tuple(present.project_view(engine.state, project) for project in engine.state.projects.values())
+    now_us = engine.now_us()
+    return tuple(present.project_view(engine.state, project, now_us) for project in engine.state.projects.values())

@@ -140,7 +140,7 @@ def test_a_budget_ends_it_and_counts_this_run_only(run: Claude) -> None:
     second = run.run(f"go on {ANSWERED}", resume=first.session, budget_usd=first.cost_usd * 0.9)
     assert second.success
     third = run.run(f"[[bash ls]] [[bash ls]] {ANSWERED}", resume=first.session, budget_usd=first.cost_usd * 0.4)
-    assert (third.success, third.trouble, third.ended) == (False, "agent", True)
+    assert (third.success, third.trouble, third.ended) == (False, "budget", True)
     assert "budget" in third.message
 
 

@@ -285,7 +285,7 @@ def test_an_end_by_its_own_limits_is_its_failure() -> None:
         subtype="error_max_budget_usd", is_error=True, errors=["Reached maximum budget ($1)"], result=None
     )
     found = read(samples.init() + end, 1)
-    assert (found.trouble, found.message, found.cost_usd) == ("agent", "Reached maximum budget ($1)", 0.25)
+    assert (found.trouble, found.message, found.cost_usd) == ("budget", "Reached maximum budget ($1)", 0.25)
 
 
 @pytest.mark.parametrize(

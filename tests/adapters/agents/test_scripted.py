@@ -67,6 +67,26 @@ def test_a_result_that_is_no_json_is_written_as_it_stands(lab: Lab) -> None:
     assert (lab.attempt / "result.json").read_text() == "{broken"
 
 
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+def test_it_says_what_it_has_spent_and_is_believed(lab: Lab, pieces: int) -> None:
+    text = "[[spend 0.25 1500]] [[spend 1]] [[spend a lot]] [[write a.txt scripted: spend 9]]"
+    launch = agents.launch(lab.request(Agent("scripted"), text))
+    done = subprocess.run(
+        launch.argv,
+        input=(launch.stdin or "").encode(),
+        cwd=lab.workspace,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    reader = agents.reader("scripted")
+    for start in range(0, len(done.stdout), pieces):
+        reader.feed(done.stdout[start : start + pieces])
+    reader.feed_errors(b"scripted: spend 7")
+    found = reader.reading(0)
+    assert (found.cost_usd, found.output_tokens, found.session) == (1.25, 1500, "")
+
+
 def test_an_exit_ends_it_at_once_without_a_result(lab: Lab) -> None:
     assert run(lab, "[[exit 7]] [[write late.txt x]]") == (7, None)
     assert not (lab.workspace / "late.txt").exists()
