@@ -50,6 +50,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "abort": ("golemctl abort WRK-42",),
     "decide": ("golemctl decide WRK-42.g3 skip", 'golemctl decide WRK-42 retry -m "try without the cache"'),
     # run
+    "check": ("golemctl check", "golemctl check --project ~/src/demo --json | jq .findings"),
     "run": (
         "golemctl run",
         "golemctl run --target WRK-42 --target WRK-7 --then-rest",

@@ -33,7 +33,7 @@ SECTIONS: Final = {
         **dict.fromkeys(("import", "export"), MOVING),
     },
     "Answer": dict.fromkeys(("unblock", "approve", "request-changes", "reject", "abort", "decide"), GATES),
-    "Run": {**dict.fromkeys(("run", "triage", "stop"), RUNNING), "demo": DAEMON},
+    "Run": {"check": LOOKING, **dict.fromkeys(("run", "triage", "stop"), RUNNING), "demo": DAEMON},
     "The daemon": {
         "service": SERVICE,
         **dict.fromkeys(("ping", "reload", "shutdown"), DAEMON),

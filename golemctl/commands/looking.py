@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from golemctl.app import Ask
+from golemctl.app import REFUSED, Ask
 from golemctl.client import CALL_SECONDS
 from golemctl.completion import filters, gate_or_item_ids, item_ids
 from golemctl.moments import FORMS, moment
@@ -45,6 +45,7 @@ def register(app: Commands) -> None:
     app.add("report", report, "The final report of a run.", calls.ReportShow.__doc__)
     app.add("why", why, "Why an item does not run.", calls.ItemWhy.__doc__)
     app.add("gates", gates, "What waits for a decision, oldest first.")
+    app.add("check", check, "What would keep a project from being worked on.", _CHECK)
     app.add("projects", projects, "The registered projects.")
     app.add("path", path, "The folder in which an item is worked on.")
     app.add("diff", diff, "What an item has changed since its base commit.", _DIFF)
@@ -55,6 +56,10 @@ _STATUS: Final = (
     "project; elsewhere all of them."
 )
 _SHOW: Final = "One item with its description, runs, phases, attempts, checks, decisions and last events."
+_CHECK: Final = (
+    "Look at configuration, workflow files, agent programs, commands, dependencies and git before anything runs; exits "
+    "with 1 when there is an error. Works in a repository that is not registered yet, too. Changes nothing."
+)
 _DIFF: Final = "Show what an item has changed since its base commit, uncommitted work included."
 
 
@@ -105,6 +110,15 @@ def why(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of
 def gates(context: typer.Context, only: Only = None) -> None:
     ask = Ask.of(context)
     ask.out.reply(ask.here_or_all(calls.GateList(only=tuple(only or ()))), gates_lines)
+
+
+def check(context: typer.Context) -> int:
+    from golemctl.render.check import check_lines  # only here: no other command shows one
+
+    ask = Ask.of(context)
+    view = ask.call(calls.ProjectCheck(project=ask.project))
+    ask.out.reply(view, check_lines)
+    return REFUSED if view.errors else 0
 
 
 def projects(context: typer.Context) -> None:

@@ -40,7 +40,7 @@ def ready_lines(view: ProjectReady, look: Look) -> list[str]:
     state = "is registered already" if view.again or view.repeated else "is registered"
     lines = [f"{clean(project.name)} ({clean(project.prefix)}) {state}: {folder(project.root, look)}"]
     wrote = "Wrote" if view.written else "Configuration:"
-    return [*lines, f"{wrote} {folder(view.config_file, look)}", 'Next: golemctl add "…", then golemctl run']
+    return [*lines, f"{wrote} {folder(view.config_file, look)}", 'Next: golemctl check, golemctl add "…", golemctl run']
 
 
 def started_lines(view: RunStarted, look: Look) -> list[str]:

@@ -52,42 +52,42 @@ class Notifier:
             return cls(command, environ, instance, seconds)
         return None
 
-    async def tell(self, about: str, title: str, text: str, document: bytes) -> str:
-        """Tell it once. `about`: what to call this notification. Answers what went wrong; empty when all went well."""
-        mark = proctable.FOR_PEOPLE + about
+    def problem(self, path: str) -> str:
+        """What would keep it from being started, with this PATH; empty when nothing would."""
+        return "" if self._program(path) else f"there is no program {self._name}"
+
+    async def tell(self, about: str, title: str, text: str, document: bytes, path: str = "") -> str:
+        """Tell it once. Answers what went wrong; empty when all went well.
+
+        `about`: what to call this notification; `path`: the PATH of agents, empty for the one of the environment.
+        """
+        if problem := self.problem(path):
+            return problem
+        desktop = ("--app-name=golemd", "--", _plain(title), html.escape(_plain(text), quote=False))
+        argv = [self._program(path), *(self._command[1:] if self._command else desktop)]
         async with self._limiter:
             try:
-                return await self._run(self._argv(title, text), mark, document)
+                return await self._run(argv, proctable.FOR_PEOPLE + about, document, path)
             except OSError as error:
                 return f"it could not be started: {os.strerror(error.errno or 0)}"
 
-    def _argv(self, title: str, text: str) -> list[str]:
-        if self._command:
-            return [self._located(self._command[0]), *self._command[1:]]
-        return [
-            self._located(DESKTOP),
-            "--app-name=golemd",
-            "--",
-            _plain(title),
-            html.escape(_plain(text), quote=False),
-        ]
+    @property
+    def _name(self) -> str:
+        return self._command[0] if self._command else DESKTOP
 
-    def _located(self, program: str) -> str:
-        """A program with a slash in its name is found from the home folder, others on the PATH. Raises OSError."""
-        if "/" in program:
-            program = os.path.join(self._home, os.path.expanduser(program))
-        found = shutil.which(program, path=self._environ.get("PATH", os.defpath))
-        if found is None:
-            raise FileNotFoundError(2, program)
-        return found
+    def _program(self, path: str) -> str:
+        """One with a slash in its name is found from the home folder, others on this or the environment's own PATH."""
+        name = os.path.join(self._home, os.path.expanduser(self._name)) if "/" in self._name else self._name
+        paths = (path, self._environ.get("PATH", os.defpath))
+        return next((found for each in paths if each and (found := shutil.which(name, path=each))), "")
 
     @property
     def _home(self) -> str:
         home = os.path.expanduser("~")
         return home if Path(home).is_dir() else "/"
 
-    async def _run(self, argv: list[str], mark: str, document: bytes) -> str:
-        process = await self._start(argv, mark, document)
+    async def _run(self, argv: list[str], mark: str, document: bytes, path: str) -> str:
+        process = await self._start(argv, mark, document, path)
         assert process.stderr is not None
         said = bytearray()
         ended = False
@@ -107,9 +107,9 @@ class Notifier:
             return f"it had not ended after {self._seconds:g} s, and was ended"
         return _problem(process.returncode or 0, bytes(said))
 
-    async def _start(self, argv: list[str], mark: str, document: bytes) -> trio.Process:
+    async def _start(self, argv: list[str], mark: str, document: bytes, path: str) -> trio.Process:
         """The program. The document is a file, so that one that does not read its standard input is no trouble."""
-        marks = {proctable.INSTANCE: self._instance, proctable.ATTEMPT: mark}
+        own = {proctable.INSTANCE: self._instance, proctable.ATTEMPT: mark, **({"PATH": path} if path else {})}
         stdin = os.memfd_create("golem-notification", os.MFD_CLOEXEC)
         try:
             os.write(stdin, document)
@@ -119,7 +119,7 @@ class Notifier:
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env={**self._environ, **marks},
+                env={**self._environ, **own},
                 cwd=self._home,
                 start_new_session=True,
             )

@@ -14,8 +14,8 @@ from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core import present
 from golemd.core.decide.imports import MAX_LISTED
 from golemd.core.state import State
-from golemd.engine import prepare
 from golemd.engine.context import Context
+from golemd.engine.project_files import CONFIG_FILE, OLD_CONFIG_FILE
 from golemd.engine.queries.common import clock
 from golemd.engine.queries.daemon import project_list, seen_of
 
@@ -106,7 +106,7 @@ def _project_ready(
 ) -> views.ProjectReady:
     found = engine.state.projects[project] if project else engine.state.project(call.root)
     root = Path(found.root)
-    names = (prepare.CONFIG_FILE, prepare.OLD_CONFIG_FILE)
+    names = (CONFIG_FILE, OLD_CONFIG_FILE)
     file = next((root / name for name in names if (root / name).exists()), root / names[0])
     return views.ProjectReady(
         project=present.project_view(engine.state, found, engine.now_us()),

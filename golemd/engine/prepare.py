@@ -13,24 +13,19 @@ from golemd.adapters import files, workspace
 from golemd.adapters.workspace import Workspace
 from golemd.api import calls
 from golemd.api.faults import Conflict, Fault, Invalid
-from golemd.api.model import RUN_OVER, Actor, Content, Gate, GateKind, Run
+from golemd.api.model import RUN_OVER, Actor, Content, Gate, GateKind
 from golemd.core import commands as cmd
 from golemd.core import golem_toml_writer as writer
-from golemd.core.configuration import Reading, digest, folder_as_name, read_project
+from golemd.core.configuration import Reading, digest, folder_as_name
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
-from golemd.engine import imports, past
+from golemd.engine import imports, past, preflight
 from golemd.engine.context import Context
+from golemd.engine.project_files import CONFIG_FILE, OLD_CONFIG_FILE, read_config, read_good
 
-__all__ = ["Unusable", "admit", "agent_values", "facts_for", "hold", "read_config", "reload"]
+__all__ = ["admit", "facts_for", "hold", "reload"]
 
-CONFIG_FILE: Final = "golem.toml"
-OLD_CONFIG_FILE: Final = "phase-golem.toml"
 PUT_AWAY_SECONDS: Final = 3.0  # that the reopening of an item waits for its last run's agent and worktree to go
-
-
-class Unusable(Exception):
-    """An agent's program cannot be started, and trying again cannot help."""
 
 
 def needs_facts(call: calls.Change[Any]) -> bool:
@@ -44,47 +39,7 @@ async def facts_for(engine: Context, call: calls.Change[Any], actor: Actor) -> c
     return await fetch(engine, call, actor) if fetch is not None else cmd.Facts()
 
 
-# --- configuration -----------------------------------------------------------------------------------------------
-
-
-def read_config(engine: Context, root: Path) -> Reading:
-    """The project's configuration file, read and found good. Raises Invalid `configuration_invalid` with all errors."""
-    file = root / CONFIG_FILE
-    text = files.read_text(file)
-    if text is None:
-        file = root / OLD_CONFIG_FILE
-        text = files.read_text(file)
-    if text is None:
-        hint = "golemctl init writes a commented one."
-        raise Invalid("configuration_missing", f"There is no {CONFIG_FILE} in {root}.", hint)
-    return _read(engine, text, root, file, old=file.name == OLD_CONFIG_FILE)
-
-
-def _read(engine: Context, text: str, root: Path, file: Path, *, old: bool = False) -> Reading:
-    """What a project's file says, in golemd's or the old dialect. Raises Invalid `configuration_invalid`."""
-    reading = read_project(
-        text,
-        str(file),
-        dialect="phase-golem" if old else "golem",
-        folder_name=root.name,
-        salt=engine.parts.instance.encode(),
-    )
-    if reading.config is None:
-        problems = [str(problem) for problem in reading.problems]
-        message = f"{file.name} has {len(problems)} problem{'s' if len(problems) > 1 else ''}:\n" + "\n".join(problems)
-        raise Invalid("configuration_invalid", message, "Mend them all and try again.", problems=problems)
-    return reading
-
-
-def agent_values(engine: Context, run: Run, agent: str) -> dict[str, str]:
-    """The values of an agent's own variables, read at this moment; only names that the run is pinned to count."""
-    root = Path(engine.state.projects[run.project].root)
-    pinned = engine.state.configs[run.config_digest].agents[agent].env_digests
-    try:
-        values = read_config(engine, root).environment.get(agent, {})
-    except Fault as fault:
-        raise Unusable(f"The values of [agents.{agent}] env cannot be read: {fault.message}") from fault
-    return {name: value for name, value in values.items() if name in pinned}
+# --- holding ------------------------------------------------------------------------------------------------------
 
 
 def hold(engine: Context, project: str, common_dir: Path) -> None:
@@ -110,7 +65,7 @@ async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.F
     root = repository.root
     known = next((p for p in engine.state.projects.values() if p.common_dir == str(repository.common_dir)), None)
     draft, said = _draft(engine, call, root, repository.head_branch or "")
-    reading = _read(engine, draft, root, root / CONFIG_FILE) if draft else read_config(engine, root)
+    reading = read_good(engine, draft, root, root / CONFIG_FILE) if draft else read_config(engine, root)
     assert reading.config is not None
     now_in_force = digest(reading.config)
     news = known is None or known.config_digest != now_in_force
@@ -141,7 +96,7 @@ def _draft(engine: Context, call: calls.ProjectInit, root: Path, branch: str) ->
     text = files.read_text(source)
     if text is None:
         raise Invalid("configuration_missing", f"There is no {source}.", "golemctl init --from phase-golem.toml")
-    reading = _read(engine, text, root, source, old=True)
+    reading = read_good(engine, text, root, source, old=True)
     assert reading.config is not None
     folder = _seen_from(root, source.parent)
     config = replace(
@@ -179,6 +134,7 @@ async def _run_start(engine: Context, call: calls.RunStart | calls.Triage, actor
     reading = read_config(engine, Path(project.root))
     now_in_force = digest(reading.config)
     warnings = _warnings(reading) if now_in_force != project.config_digest else ()
+    warnings += await preflight.before_run(engine, project)
     return cmd.Facts(config=reading.config, config_digest=now_in_force, warnings=warnings)
 
 

@@ -12,9 +12,14 @@ from golemd.engine.effects.places import worktree_root
 
 def look_at_room(engine: Context) -> Room:
     """What is left, as far as a limit asks for it; nobody looks while nothing is dispatched."""
+    if any(project.dispatch.on for project in engine.state.projects.values()):
+        return room_now(engine)
+    return Room()
+
+
+def room_now(engine: Context) -> Room:
+    """What is left at this moment, as far as a limit asks for it."""
     limits = engine.limits
-    if not any(project.dispatch.on for project in engine.state.projects.values()):
-        return Room()
     disk = machine.free_disk([engine.parts.state_dir, worktree_root(engine)]) if limits.min_free_gb else None
     room = Room() if disk is None else Room(disk_bytes=disk.bytes, disk_at=disk.at)
     if limits.min_free_memory_mb:

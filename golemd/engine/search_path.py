@@ -53,6 +53,11 @@ class SearchPath:
         """Let nobody wait any longer: the daemon stops."""
         self._answered.set()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether `known` answers at once."""
+        return not self._asks or self._answered.is_set()
+
     async def known(self) -> str:
         """The PATH to give; empty means the daemon's own."""
         if self._asks:

@@ -43,11 +43,13 @@ async def test_a_command_gets_the_document_and_its_words_and_environment(tmp_pat
 
 
 async def test_a_command_on_the_path_and_one_that_reads_nothing_are_fine(tmp_path: Path) -> None:
-    program(tmp_path, f"echo here > {tmp_path}/out")
-    found = Notifier.find(("tell",), {"PATH": str(tmp_path)}, "i", 60.0)
-    assert found is not None
-    assert await found.tell("g", "t", "t", b"x" * 2_000_000) == ""
-    assert (tmp_path / "out").read_text() == "here\n"
+    program(tmp_path, f"echo here $PATH > {tmp_path}/out")
+    for own, path in ((str(tmp_path), ""), (str(tmp_path), "/nowhere"), ("/nowhere", str(tmp_path))):
+        found = Notifier.find(("tell",), {"PATH": own}, "i", 60.0)
+        assert found is not None
+        assert await found.tell("g", "t", "t", b"x" * 2_000_000, path) == ""
+        assert (tmp_path / "out").read_text() == f"here {path or own}\n"
+        (tmp_path / "out").unlink()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ async def test_what_went_wrong_is_said_in_one_line(tmp_path: Path, script: str, 
 
 
 async def test_a_program_that_cannot_be_started_is_a_problem_and_no_error(tmp_path: Path) -> None:
-    assert await tell(notifier("/no/such/program")) == "it could not be started: No such file or directory"
+    assert await tell(notifier("/no/such/program")) == "there is no program /no/such/program"
     (tmp_path / "no-program").write_bytes(b"\x7fELF")
     (tmp_path / "no-program").chmod(0o700)
     assert await tell(notifier(str(tmp_path / "no-program"))) == "it could not be started: Exec format error"

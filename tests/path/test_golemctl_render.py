@@ -387,7 +387,7 @@ def test_the_short_replies_fit_and_say_what_is_next() -> None:
     assert ready_lines(ready, LOOK) == [
         "demo (WRK) is registered: ~/src/demo",
         "Wrote ~/src/demo/golem.toml",
-        'Next: golemctl add "…", then golemctl run',
+        'Next: golemctl check, golemctl add "…", golemctl run',
     ]
     run = views.RunStarted(project="demo", dispatch=DISPATCH, since=1, attached=True)
     assert "14 of 100 phases" in started_lines(run, LOOK)[0]

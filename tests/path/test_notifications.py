@@ -20,6 +20,7 @@ from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
 from golemd.engine.effects import notices
+from golemd.engine.search_path import SearchPath
 from golemd.settings import Limits, Settings
 from tests.core.world import End, World, config
 from tests.path.ground import Fifo, ended
@@ -133,10 +134,12 @@ class Desk:
         self.reports: list[cmd.ReportNotified] = []
         self.failures = failures
         self.stop_asked = trio.Event()
+        self.search_path = SearchPath("/opt/bin", {})
         self.state = self.world.state
         self.parts = SimpleNamespace(notifier=self, settings=Settings(limits=Limits(notify_tries=4)))
 
-    async def tell(self, about: str, title: str, text: str, document: bytes) -> str:
+    async def tell(self, about: str, title: str, text: str, document: bytes, path: str) -> str:
+        assert path == "/opt/bin"
         self.tries.append(trio.current_time())
         self.failures -= 1
         return "no network" if self.failures >= 0 else ""

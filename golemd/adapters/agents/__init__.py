@@ -11,16 +11,31 @@ from typing import Final
 
 from golemd.adapters.agents import claude, command, scripted
 from golemd.adapters.agents.claude_stream import ClaudeReader
-from golemd.adapters.agents.words import Kind, Launch, Reader, Reading, Request, Silent
+from golemd.adapters.agents.words import Kind, Launch, Login, Reader, Reading, Request, Silent, located
+from golemd.api.config import Agent
 from golemd.api.faults import Invalid
 
 KINDS: Final[dict[str, Kind]] = {
-    "claude": Kind(claude.launch, ClaudeReader, claude.version_problem),
+    "claude": Kind(claude.launch, ClaudeReader, claude.version_problem, claude.PROGRAM, claude.LOGIN),
     "command": Kind(command.launch),
     "scripted": Kind(scripted.launch, scripted.ScriptedReader),
 }
 
-__all__ = ["KINDS", "Kind", "Launch", "Reader", "Reading", "Request", "Silent", "kind_of", "launch", "reader"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Launch",
+    "Login",
+    "Reader",
+    "Reading",
+    "Request",
+    "Silent",
+    "kind_of",
+    "launch",
+    "located",
+    "program_of",
+    "reader",
+]
 
 
 def kind_of(name: str) -> Kind:
@@ -30,6 +45,12 @@ def kind_of(name: str) -> Kind:
         message = f"agents of the kind {name!r} are not in this release"
         raise Invalid("agent_unavailable", message, f"Use one of: {', '.join(KINDS)}.")
     return kind
+
+
+def program_of(agent: Agent) -> str:
+    """The program that an agent runs, as it is configured; empty for one that golemd brings along."""
+    kind = kind_of(agent.kind)
+    return agent.command[0] if agent.command else kind.program
 
 
 def launch(request: Request) -> Launch:

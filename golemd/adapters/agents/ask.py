@@ -15,15 +15,20 @@ ASK_SECONDS: Final = 20.0
 MAX_BYTES: Final = 2000
 
 
-async def first_words(argv: Sequence[str], environ: Mapping[str, str], seconds: float = ASK_SECONDS) -> str:
-    """What a program prints; empty when it fails, prints more than MAX_BYTES, or does not end in time."""
+async def first_words(
+    argv: Sequence[str], environ: Mapping[str, str], seconds: float = ASK_SECONDS, *, any_status: bool = False
+) -> str:
+    """What a program prints; empty when it fails, prints more than MAX_BYTES, or does not end in time.
+
+    With `any_status` one that fails is heard too.
+    """
     try:
         with trio.fail_after(seconds):
             async with asked(argv, environ) as (process, said):
                 answer = b""
                 while len(answer) <= MAX_BYTES and (piece := await said.receive_some(MAX_BYTES)):
                     answer += piece
-                good = len(answer) <= MAX_BYTES and await process.wait() == 0
+                good = len(answer) <= MAX_BYTES and (await process.wait() == 0 or any_status)
     except (OSError, trio.TooSlowError):
         return ""
     return answer.decode("utf-8", "replace") if good else ""

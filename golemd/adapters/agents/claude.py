@@ -9,6 +9,7 @@ asked. Words in `args` come last, so they win.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Final
 
 import msgspec
 
-from golemd.adapters.agents.words import RESULT_SCHEMA, Launch, Request
+from golemd.adapters.agents.words import RESULT_SCHEMA, Launch, Login, Request
 
+PROGRAM: Final = "claude"
 OLDEST: Final = (2, 1, 197)  # the oldest version whose structured answers and costs were seen to work
 LEAST_BUDGET_USD: Final = 0.000001  # the program takes no budget of nothing
 
@@ -37,7 +39,7 @@ _NOTE: Final = (
 def launch(request: Request) -> Launch:
     """The program with its orders. Raises OSError when the prompt cannot be read."""
     agent = request.agent
-    program, *rest = agent.command or ("claude",)
+    program, *rest = agent.command or (PROGRAM,)
     session = "" if request.resume else str(uuid.uuid4())
     model = request.model or agent.model
     argv = (
@@ -72,3 +74,18 @@ def version_problem(version_text: str) -> str | None:
             f"version {found[0].strip()} is of a newer kind than this golemd knows: use {OLDEST[0]}.x from {oldest} on"
         )
     return None
+
+
+def _login_problem(answer: str) -> str | None:
+    """What `claude auth status` says of its login. A version without that command, or an odd answer, tells nothing."""
+    with contextlib.suppress(msgspec.DecodeError):
+        if msgspec.json.decode(answer, type=_AuthStatus).logged_in is False:
+            return "it is not logged in: run it once and log in, or pass a key (pass_env) to it"
+    return None
+
+
+class _AuthStatus(msgspec.Struct, rename={"logged_in": "loggedIn"}):
+    logged_in: bool | None = None
+
+
+LOGIN: Final = Login(("auth", "status"), _login_problem)

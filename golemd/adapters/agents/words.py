@@ -21,6 +21,13 @@ up for now; "budget" is what it was told that it may spend; "agent" is its own f
 needs a human (not logged in, no such model)."""
 
 
+def located(program: str, project_root: str) -> str:
+    """A program with a slash in its name is found from the project's root, others on the agent's PATH."""
+    if "/" not in program:
+        return program
+    return os.path.normpath(os.path.join(project_root, os.path.expanduser(program)))
+
+
 class Request(Struct, frozen=True, kw_only=True):
     """One attempt, as far as the agent's program is concerned. Paths are absolute.
 
@@ -43,9 +50,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
     def located(self, program: str) -> str:
         """A program with a slash in its name is found from the project's root, others on the agent's PATH."""
-        if "/" not in program:
-            return program
-        return os.path.normpath(os.path.join(self.project_root, os.path.expanduser(program)))
+        return located(program, self.project_root)
 
 
 class Launch(Struct, frozen=True):
@@ -112,12 +117,24 @@ class Silent:
         return Reading()
 
 
+class Login(Struct, frozen=True):
+    """How a program is asked whether it is logged in. `problem` judges its answer: a sentence, None when it is fine."""
+
+    words: tuple[str, ...]
+    problem: Callable[[str], str | None]
+
+
 class Kind(Struct, frozen=True):
-    """A kind of agent. `version_problem` judges what `PROGRAM --version` prints: a sentence, None when it will do."""
+    """A kind of agent. `program`: what is run where no command is configured; empty for what golemd brings along.
+
+    `version_problem` judges what `PROGRAM --version` prints: a sentence, None when it will do.
+    """
 
     launch: Callable[[Request], Launch]
     reader: Callable[[], Reader] = Silent
     version_problem: Callable[[str], str | None] | None = None
+    program: str = ""
+    login: Login | None = None
 
 
 def _one_of(*values: str) -> dict[str, Any]:

@@ -13,7 +13,13 @@ from golemd.adapters.workspace.copies import Copied, copy_files, ignoring
 from golemd.adapters.workspace.git import Git, excluding
 from golemd.adapters.workspace.kept import keep, put_back
 from golemd.adapters.workspace.leftovers import clear_dead_git
-from golemd.adapters.workspace.repository import ProjectLock, hold_project, inspect_repository, require_usable
+from golemd.adapters.workspace.repository import (
+    ProjectLock,
+    held_elsewhere,
+    hold_project,
+    inspect_repository,
+    require_usable,
+)
 from golemd.adapters.workspace.shared import enter_shared, missing_commits
 from golemd.adapters.workspace.trees import current, diffstat, snapshot
 from golemd.adapters.workspace.types import (
@@ -59,6 +65,7 @@ __all__ = [
     "enter_shared",
     "examine",
     "excluding",
+    "held_elsewhere",
     "hold_project",
     "ignoring",
     "inspect_repository",

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from golemd.adapters.workspace.git import Dirs, Git, object_name
+from golemd.adapters.workspace.git import Dirs, Git, Output, object_name
 from golemd.adapters.workspace.types import Repository, Workspace, shown
-from golemd.api.faults import Conflict, Invalid, NotFound, Unavailable
+from golemd.api.faults import Conflict, Fault, Invalid, NotFound, Unavailable
 
 LOCK_NAME: Final = "golemd.lock"
 HOLDER_BYTES: Final = 4096
@@ -40,7 +40,7 @@ async def inspect_repository(git: Git, folder: Path) -> Repository:
     `unsafe_repository`.
     """
     _require_folder(folder)
-    bare = await git.run(folder, "rev-parse", "--is-bare-repository")
+    bare = await _is_bare(git, folder)
     if bare.text == "true":
         hint = "golemd works in a checked-out repository; clone it, or add a worktree and start there"
         raise Invalid("bare_repository", f"{shown(str(folder))} is a bare repository", hint)
@@ -63,6 +63,16 @@ async def inspect_repository(git: Git, folder: Path) -> Repository:
     )
 
 
+async def _is_bare(git: Git, folder: Path) -> Output:
+    try:
+        return await git.run(folder, "rev-parse", "--is-bare-repository")
+    except Invalid as fault:
+        if fault.code == "not_a_repository":
+            message = f"{shown(str(folder))} is not in a git repository"
+            raise Invalid(fault.code, message, "go to one, or make one: git init") from fault
+        raise
+
+
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise Invalid("not_a_repository", f"no folder {shown(str(folder))}", "name an existing folder")
@@ -81,7 +91,8 @@ def require_usable(repository: Repository) -> None:
     """Refuse a repository in which no run could begin: `no_commit`, `operation_in_progress`."""
     place = shown(str(repository.root))
     if not repository.has_commit:
-        raise Invalid("no_commit", f"{place} has no commit yet", "make a first commit, then try again")
+        hint = "make a first commit, then try again: git commit --allow-empty -m first"
+        raise Invalid("no_commit", f"{place} has no commit yet", hint)
     if repository.in_progress:
         message = f"a {repository.in_progress} is under way in {place}"
         hint = f"finish it or end it (git {repository.in_progress} --abort), then try again"
@@ -257,6 +268,17 @@ def hold_project(common_dir: Path, holder: str) -> ProjectLock:
         os.close(fd)
         raise _lock_failed(path, error) from error
     return ProjectLock(fd, path)
+
+
+def held_elsewhere(common_dir: Path) -> Fault | None:
+    """What would keep us from holding a project that we do not hold; None when nothing would. Leaves no trace."""
+    if not (common_dir / LOCK_NAME).exists():
+        return None
+    try:
+        hold_project(common_dir, "").release()
+    except Fault as fault:
+        return fault
+    return None
 
 
 def _holder(fd: int) -> dict[str, object]:

@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Struct
 
-from golemd.api import reports, views
+from golemd.api import checks, reports, views
 from golemd.api.calls.base import MAX_TOKEN_BYTES as MAX_TOKEN_BYTES
 from golemd.api.calls.base import Call as Call
 from golemd.api.calls.base import Change as Change
@@ -49,6 +49,7 @@ from golemd.api.calls.looking import JournalVerify as JournalVerify
 from golemd.api.calls.looking import LogsFollow as LogsFollow
 from golemd.api.calls.looking import LogsRead as LogsRead
 from golemd.api.calls.looking import Ping as Ping
+from golemd.api.calls.looking import ProjectCheck as ProjectCheck
 from golemd.api.calls.looking import ProjectList as ProjectList
 from golemd.api.calls.looking import ReportShow as ReportShow
 from golemd.api.calls.looking import Status as Status
@@ -123,7 +124,7 @@ def describe() -> dict[str, Any]:
                 "doc": view.__doc__ or "",
                 "fields": {f.encode_name: _type_name(f.type) for f in msgspec.structs.fields(view)},
             }
-            for name, view in sorted({**vars(views), **vars(reports)}.items())
+            for name, view in sorted({**vars(views), **vars(checks), **vars(reports)}.items())
             if isinstance(view, type) and issubclass(view, Struct) and view is not Struct
         },
         "errors": {
@@ -144,5 +145,5 @@ def _type_name(kind: Any) -> str:  # noqa: ANN401 - any type expression
     return (
         getattr(kind, "__name__", "")
         if isinstance(kind, type) and not get_args(kind)
-        else re.sub(r"typing\.|golemd\.api\.(views|reports|model)\.", "", str(kind))
+        else re.sub(r"typing\.|golemd\.api\.(views|checks|reports|model)\.", "", str(kind))
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from golemd.api import reports, views
+from golemd.api import checks, reports, views
 from golemd.api.calls.base import Call
 
 
@@ -131,6 +131,13 @@ class Export(Call[views.Exported], frozen=True, kw_only=True):
     METHOD = "export"
     project: str = ""
     after: int = 0
+
+
+class ProjectCheck(Call[checks.CheckView], frozen=True, kw_only=True):
+    """Look for what would keep a project, or the repository around a folder, from being worked on; change nothing."""
+
+    METHOD = "project.check"
+    project: str = ""
 
 
 class JournalVerify(Call[views.VerifyView], frozen=True, kw_only=True):

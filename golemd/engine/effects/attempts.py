@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
 from typing import Final
 
-from golemd.adapters import agents
-from golemd.adapters.agents.ask import first_words
 from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
-from golemd.api.model import Attempt
 from golemd.core import commands as cmd
 from golemd.core import plan
-from golemd.engine import prepare
 from golemd.engine.context import Context
-from golemd.engine.effects.spec import Job, agent_of, job_of
+from golemd.engine.effects.spec import agent_of, job_of
+from golemd.engine.programs import Unusable, require_version
 
 _UNUSABLE: Final = frozenset(
     {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EPERM}
@@ -33,9 +29,11 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
         return  # it is planned, so it is started, or fenced, later
     try:
         job = job_of(engine, attempt, path)
-        await _require_version(engine, attempt, job)
+        if attempt.agent:
+            kind = agent_of(engine, engine.state.runs[attempt.run], attempt).kind
+            await require_version(engine, kind, job.spec.argv[0], job.spec.env)
         started = await runner.submit(job.spec)
-    except prepare.Unusable as unusable:
+    except Unusable as unusable:
         await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
         return
     if isinstance(started, Exit):
@@ -43,25 +41,6 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
         return
     await _claim(engine, started, adopted=False, session=job.session)
     await _see_to_its_end(engine, attempt.id)
-
-
-async def _require_version(engine: Context, attempt: Attempt, job: Job) -> None:
-    """See that the agent's program is one that its kind can work with. Raises Unusable.
-
-    A program that will do is asked once; one that will not may have been mended, or had no time to answer.
-    """
-    run = engine.state.runs[attempt.run]
-    judge = agents.kind_of(agent_of(engine, run, attempt).kind).version_problem if attempt.agent else None
-    if judge is None:
-        return
-    program = job.spec.argv[0]
-    found = os.stat(program)
-    key = (program, found.st_mtime_ns, found.st_size)
-    if key in engine.good_programs:
-        return
-    if problem := judge(await first_words((program, "--version"), job.spec.env)):
-        raise prepare.Unusable(f"{program}: {problem}.")
-    engine.good_programs.add(key)
 
 
 async def watch(engine: Context, effect: plan.Watch | plan.Spawn | plan.Fence) -> None:

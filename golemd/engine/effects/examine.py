@@ -16,11 +16,11 @@ from golemd.core import plan
 from golemd.core.decide.triage import is_triage
 from golemd.core.exclusion import is_shared
 from golemd.core.results import MAX_RESULT_BYTES
-from golemd.engine import prepare
 from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
 from golemd.engine.effects.spec import agent_of, passed_on
 from golemd.engine.logs import LOG_PIECE, STREAMS
+from golemd.engine.programs import Unusable
 
 EVIDENCE_LINES: Final = 20
 MAX_LEFTOVERS: Final = 50  # files that are named
@@ -127,7 +127,7 @@ def _hidden(engine: Context, run: Run, attempt: Attempt) -> list[str]:
     """The values that were passed to an attempt, which nothing that is recorded of it may show."""
     try:
         passed, values = passed_on(engine, run, attempt)
-    except prepare.Unusable:  # golem.toml has been broken since, so its agent's own values are not known any more
+    except Unusable:  # golem.toml has been broken since, so its agent's own values are not known any more
         general, own = engine.parts.settings.environment, agent_of(engine, run, attempt)
         passed, values = (*general.pass_env, *own.pass_env), general.variables
     return secrets(engine.parts.environ, passed, values)

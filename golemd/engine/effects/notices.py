@@ -61,7 +61,8 @@ async def _tell(engine: Context, gate: Gate) -> str:
     problem = "golemd stops"
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_hurry, engine, nursery.cancel_scope)
-        problem = await notifier.tell(gate.id, title, gate.question, msgspec.json.encode(detail))
+        path = await engine.search_path.known()
+        problem = await notifier.tell(gate.id, title, gate.question, msgspec.json.encode(detail), path)
         nursery.cancel_scope.cancel()
     return problem
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,9 +16,10 @@ from golemd.api.model import Attempt, AttemptKind, Item, Run
 from golemd.core import budgets, prompt
 from golemd.core.decide.common import definition_of
 from golemd.core.decide.triage import is_triage
-from golemd.engine import prepare
 from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, changes_of, config_of, place_of
+from golemd.engine.programs import found
+from golemd.engine.project_files import agent_values
 
 
 class Job(Struct, frozen=True):
@@ -44,7 +43,7 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
         launch = _agent_launch(engine, run, item, attempt, place, folder)
         session = launch.session or run.phase.session
         environ = {**launch.env, **environ}
-        launch = replace(launch, argv=(_found(launch.argv[0], environ), *launch.argv[1:]))
+        launch = replace(launch, argv=(found(launch.argv[0], environ), *launch.argv[1:]))
     definition = definition_of(run, run.phase)
     minutes = definition.timeout_minutes or config.execution.phase_timeout_minutes
     spec = AttemptSpec(
@@ -101,18 +100,6 @@ def agent_of(engine: Context, run: Run, attempt: Attempt) -> Agent:
     return config_of(engine, run).agents[attempt.agent]
 
 
-def _found(program: str, environ: dict[str, str]) -> str:
-    found = shutil.which(program, path=environ.get("PATH", os.defpath))
-    if found is not None:
-        return found
-    if "/" in program:
-        problem = "is not executable" if os.path.exists(program) else "does not exist"
-        raise prepare.Unusable(f"The agent program {program} {problem}. Mend it, or change [agents] in golem.toml.")
-    raise prepare.Unusable(
-        f"The agent program {program} is not on the PATH. Install it, or change its command in golem.toml."
-    )
-
-
 def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder: Path, path: str) -> dict[str, str]:
     """The child's environment; values are read at this moment and recorded nowhere."""
     parts, place = engine.parts, place_of(engine, run)
@@ -140,5 +127,5 @@ def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, .
     if attempt.kind is not AttemptKind.AGENT:
         return general.pass_env, general.variables
     agent = agent_of(engine, run, attempt)
-    own = prepare.agent_values(engine, run, attempt.agent) if agent.env_digests else {}
+    own = agent_values(engine, run, attempt.agent) if agent.env_digests else {}
     return (*general.pass_env, *agent.pass_env), {**general.variables, **own}

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from golemd.api import calls
+from golemd.engine import preflight
 from golemd.engine.queries import daemon, exports, items, records, reports
 
 QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[Any]]]] = {
@@ -23,8 +24,8 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.JournalVerify: records.verify,
     calls.Export: exports.export,
     calls.ReportShow: reports.show,
+    calls.ProjectCheck: preflight.check,
 }
 AT_ONCE: Final = frozenset({calls.Ping, calls.Describe})  # they read nothing that may not be durable yet
-SLOW: Final = frozenset(
-    {calls.Export, calls.GateShow, calls.JournalVerify, calls.ReportShow}
-)  # they read much, or ask git
+SLOW: Final = frozenset({calls.Export, calls.GateShow, calls.JournalVerify, calls.ReportShow, calls.ProjectCheck})
+"""They ask git or other programs, or read much."""
