@@ -64,7 +64,8 @@ class Changes:
         """Have a call decided soon."""
         asked = _Asked(call, session, Later())
         self._asked.append(asked)
-        self._work.unpark_all()
+        if self._work:
+            self._work.unpark_all()
         return asked.later
 
     async def run(self) -> None:
@@ -165,7 +166,8 @@ class Changes:
     def _owe(self, later: Later, answer: object, before: Callable[[], None] | None = None) -> None:
         """Give an answer as soon as all that it was made of is durable."""
         self._owed.append(_Owed(self._engine.state.seq, later, answer, before))
-        self._debts.unpark_all()
+        if self._debts:
+            self._debts.unpark_all()
 
     async def _answer_all(self) -> None:
         journal = self._engine.parts.journal

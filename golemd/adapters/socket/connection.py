@@ -16,6 +16,7 @@ import msgspec
 import trio
 from msgspec import Raw, Struct
 
+from golemd.adapters.socket.readers import Readers
 from golemd.api.faults import Fault, Internal, Invalid, Unavailable, from_wire, to_wire
 from golemd.api.wire import Framer, Message, Request, WireError, WireLimits, encode_error, encode_response
 
@@ -136,7 +137,8 @@ class Outbox:
             self._parts.clear()
             with suppress(OSError):  # the reader shall see the end too; it may have been reset already
                 self._sock.shutdown(socket.SHUT_RDWR)
-        self._progress.unpark_all()
+        if self._progress:
+            self._progress.unpark_all()
 
     def _sent(self, count: int) -> None:
         self.queued -= count
@@ -167,9 +169,17 @@ class Connection:
     """One client, from accept to close."""
 
     def __init__(
-        self, sock: socket.socket, caller: Caller, handler: Handler, decode: Decode, limits: SocketLimits
+        self,
+        sock: socket.socket,
+        caller: Caller,
+        handler: Handler,
+        decode: Decode,
+        limits: SocketLimits,
+        readers: Readers,
     ) -> None:
         self._sock = sock
+        self._readers = readers
+        self._ended = False  # the client sends no more
         self._handler, self._decode, self._limits = handler, decode, limits
         self._outbox = Outbox(sock)
         self._session = Session(caller, self._outbox, self._limits.follower_bytes)
@@ -198,11 +208,43 @@ class Connection:
 
     async def _read(self) -> None:
         try:
-            while data := await self._receive():
-                self._framer.feed(data)
+            while True:
+                await self._readers.quick(self._sock, self._read_quickly)
+                if self._ended:
+                    return
                 await self._take_all()
+                while self._begun_at is not None:
+                    if not (data := await self._receive()):
+                        return
+                    self._framer.feed(data)
+                    await self._take_all()
         except WireError as error:
             self._outbox.push(encode_error(error.msgid, error.fault))
+
+    def _read_quickly(self) -> bool:
+        """Deal with what has come; whether that is all that there is to do until more comes."""
+        try:
+            data = self._sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:  # reset by a client that left something unread
+            data = b""
+        if not data:
+            self._ended = True
+            return False
+        try:
+            self._framer.feed(data)
+            for _ in range(TURN):
+                message = self._framer.next_message()
+                if message is None:
+                    self._outbox.flush()
+                    return not self._framer.mid_message
+                self._take(message)
+                if self._outbox.queued > self._limits.reply_bytes:
+                    return False
+        except WireError:  # the framer says it again to who asks next
+            return False
+        return False
 
     async def _receive(self) -> bytes:
         """What has come, at least one byte; none when the connection has ended, or will for being slow."""
@@ -227,6 +269,7 @@ class Connection:
     async def _take_all(self) -> None:
         """Deal with every message that is whole, and note since when one is not."""
         taken = 0
+        await self._outbox.below(self._limits.reply_bytes)
         while (message := self._framer.next_message()) is not None:
             self._take(message)
             taken += 1
@@ -274,7 +317,8 @@ class Connection:
         else:
             self._answer(msgid, answer)
         self._outbox.flush()
-        self._given.unpark_all()
+        if self._given:
+            self._given.unpark_all()
 
     async def _finish(self, msgid: int, answering: Awaitable[object]) -> None:
         try:

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ import trio
 
 from golemd.adapters.socket.connection import Caller, Connection, Decode, Handler, Outbox, SocketLimits
 from golemd.adapters.socket.place import listening, peer_credentials
+from golemd.adapters.socket.readers import Readers
 from golemd.api.faults import Unavailable
 from golemd.api.wire import encode_error
 
@@ -31,6 +33,7 @@ class _Server:
     def __init__(self, handler: Handler, decode: Decode, classify: Classify, limits: SocketLimits) -> None:
         self._handler, self._decode, self._limits = handler, decode, limits
         self._classify = classify
+        self.readers = Readers()
         self._connections = 0
         self._short = False  # of descriptors or memory, as the log knows already
 
@@ -74,7 +77,7 @@ class _Server:
 
     async def _attend(self, sock: socket.socket, caller: Caller) -> None:
         try:
-            await Connection(sock, caller, self._handler, self._decode, self._limits).run()
+            await Connection(sock, caller, self._handler, self._decode, self._limits, self.readers).run()
         except Exception:  # a defect; it costs the connection and not the daemon
             log.exception("the connection of process %d failed", caller.pid)
         finally:
@@ -101,8 +104,9 @@ async def serve(
     Faults: Unavailable `socket_folder_unsafe`, `socket_path_taken`, `socket_unavailable`.
     """
     server = _Server(handler, decode, classify, limits)
-    with listening(path) as listener:
+    with closing(server.readers), listening(path) as listener:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.readers.run)
             task_status.started(path)
             await server.accept_all(listener, nursery)
 

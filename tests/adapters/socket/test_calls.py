@@ -161,21 +161,42 @@ async def test_a_client_that_shuts_its_receiving_side_is_dropped_at_the_next_ans
 
 
 async def test_a_wake_up_for_nothing_does_no_harm(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    await lab.start()
+    client = await (await lab.start()).connect()
+    whole, early = connection.Connection._read_quickly, [True]
+
+    def read_twice(self: connection.Connection) -> bool:
+        """The first look finds what has come, the second finds nothing."""
+        done = whole(self)
+        return whole(self) if done and early and early.pop() else done
+
+    monkeypatch.setattr(connection.Connection, "_read_quickly", read_twice)
+    other = await lab.connect()
+    assert await other.call("echo") == {}
+    assert not early
+    assert await other.call("echo") == {}
+    assert await client.call("echo") == {}
+
+
+async def test_a_wake_up_for_nothing_within_a_message_does_no_harm(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = await (await lab.start()).connect()
     real, early = trio.lowlevel.wait_readable, [True]
 
-    async def wait_readable(sock: socket.socket) -> None:
-        if early and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    async def wait_readable(sock: socket.socket | int) -> None:
+        if early and isinstance(sock, socket.socket) and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             early.pop()
             await trio.lowlevel.checkpoint()
         else:
             await real(sock)
 
+    request = encode_request(1, "echo", {})
+    await client.stream.send_all(request[:3])
+    await wait_all_tasks_blocked()
     monkeypatch.setattr(trio.lowlevel, "wait_readable", wait_readable)
-    client = await lab.connect()
+    await client.stream.send_all(request[3:5])
     await wait_all_tasks_blocked()
     assert not early
-    assert await client.call("echo") == {}
+    await client.stream.send_all(request[5:])
+    assert await client.response() == (1, {})
 
 
 async def test_a_defect_in_a_connection_ends_that_connection_only(
