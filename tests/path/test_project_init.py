@@ -115,12 +115,6 @@ def test_a_phase_golem_toml_is_used_as_it_is(daemon: House) -> None:
     daemon.done(item)
 
 
-def test_the_default_workspace_of_a_phase_golem_toml_is_refused_with_the_way_out(daemon: House) -> None:
-    project = daemon.repository("old", {"phase-golem.toml": "[execution]\nmax_wip = 1\n"})
-    fault = daemon.refused(calls.ProjectInit(root=str(project.root)), "configuration_invalid", "invalid")
-    assert 'write workspace = "worktree" under [execution]' in fault.message
-
-
 def test_a_golem_toml_can_be_made_from_a_phase_golem_toml(daemon: House) -> None:
     project = daemon.repository("old", {"sub/phase-golem.toml": OLD})
     made = daemon.golemctl("init", "--from", "phase-golem.toml", "--prefix", "OLD", cwd=project.root / "sub")
