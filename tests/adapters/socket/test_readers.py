@@ -83,12 +83,12 @@ async def test_who_gives_up_is_read_for_no_more(readers: Readers) -> None:
 
 async def test_many_that_speak_at_once_leave_the_others_their_turn(readers: Readers) -> None:
     turns: list[str] = []
-    with pairs(3 * READY) as sockets:
+    with pairs(4 * READY) as sockets:
         for _, theirs in sockets:
             theirs.send(b"x")
 
         async def watch() -> None:
-            while len(turns) < 3 * READY:
+            while turns.count("read") < 4 * READY:
                 turns.append("other")
                 await trio.lowlevel.checkpoint()
 
@@ -101,5 +101,5 @@ async def test_many_that_speak_at_once_leave_the_others_their_turn(readers: Read
                 nursery.start_soon(readers.quick, ours, lambda ours=ours: reading(ours))
             nursery.start_soon(watch)
     runs = "".join("r" if turn == "read" else " " for turn in turns).split()
-    assert max(map(len, runs)) <= READY
-    assert turns.count("read") == 3 * READY
+    assert max(map(len, runs)) <= 2 * READY  # the last of one round of the scheduler, and the first of the next
+    assert turns.count("read") == 4 * READY
