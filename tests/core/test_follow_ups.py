@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from golemd.api import calls
 from golemd.api import events as ev
+from golemd.api.faults import Fault
 from golemd.api.model import Assessments, FollowUp
 from golemd.core.decide.follow_ups import normalised
 from golemd.core.prompt import prompt_for
@@ -99,3 +101,19 @@ def test_a_follow_up_is_told_whose_it_is() -> None:
     world.start(cap=9)
     world.settle()
     assert f"Follow-up of: {item}/build" in prompt_for(world.state, world.run("DEMO-2"), 1)
+
+
+def test_a_running_agent_may_ask_for_them_too() -> None:
+    world = World()
+    world.project(config(max_follow_ups=1))
+    item = world.add("Fix it")
+    world.held = {"build"}
+    world.go()
+    agent = f"{item}.1.build.1"
+    drafts = world.ask(calls.ItemAdd(title=" Docs ", description="why"), agent=agent).drafts
+    assert isinstance(drafts[0].event, ev.ItemAdded)
+    assert (drafts[0].event.title, drafts[0].event.origin) == ("Docs", f"{item}/build")
+    for title, code in (("docs", "follow_up_exists"), ("More", "follow_up_refused")):
+        with pytest.raises(Fault) as refused:
+            world.ask(calls.ItemAdd(title=title), agent=agent)
+        assert refused.value.code == code

@@ -1,4 +1,4 @@
-"""An agent may look at its own item, and not steer: what people decide is refused to it."""
+"""An agent may look at its own item and add follow-ups, and not steer: what people decide is refused to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _project(daemon: House, commands: list[str]) -> Project:
 def test_an_agent_that_decides_adds_and_stops_is_refused_and_may_look_at_itself(daemon: House) -> None:
     refused = [
         *("approve WRK-1", "decide WRK-1.g1 answer -m x", "unblock WRK-1 --answer x", "show WRK-1", "status"),
-        *("shutdown", "add more", "cancel WRK-2", "edit WRK-2 --priority 9", "reload", "run --detach", "stop --now"),
+        *("shutdown", "cancel WRK-2", "edit WRK-2 --priority 9", "reload", "run --detach", "stop --now"),
     ]
     allowed = ["show WRK-2", "why WRK-2", "ping"]
     project = _project(daemon, [*refused, *allowed])
@@ -53,6 +53,20 @@ def test_an_agent_that_decides_adds_and_stops_is_refused_and_may_look_at_itself(
     assert daemon.show(asking).status == "blocked"
     assert daemon.records("gate.decided") == []
     assert len(daemon.records("item.added")) == 2
+
+
+def test_an_agent_adds_follow_ups_to_its_own_item_up_to_the_quota(daemon: House) -> None:
+    commands = ["add one -d why --priority 9", "add ONE", "add two", "add three"]
+    project = _project(daemon, commands)
+    text = (project.root / "golem.toml").read_text(encoding="utf-8")
+    (project.root / "golem.toml").write_text(text.replace("[execution]", "[execution]\nmax_follow_ups = 2"))
+    item = project.work()
+    daemon.done(item)
+    answers = [json.loads(project.file_of(item, f"{n}.json").splitlines()[0]) for n in range(len(commands))]
+    assert (answers[0]["origin"], answers[0]["description"], answers[0]["priority"]) == (f"{item}/build", "why", 0)
+    assert answers[1]["error"]["code"] == "follow_up_exists"
+    assert "error" not in answers[2]
+    assert answers[3]["error"]["code"] == "follow_up_refused"
 
 
 def test_a_descendant_that_has_left_its_session_is_still_an_agent(daemon: House, fifo: Callable[[str], Fifo]) -> None:

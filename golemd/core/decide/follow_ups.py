@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from golemd.api import events as ev
 from golemd.api.events import Draft
-from golemd.api.model import Assessments, FollowUp, Item, Run
+from golemd.api.faults import Conflict
+from golemd.api.model import Assessments, Attempt, FollowUp, Item, Run
 from golemd.core.decide.triage import first_status
 from golemd.core.results import Wish
 from golemd.core.state import State
@@ -50,6 +53,20 @@ def follow_ups(
             active[normalised(wish.title)] = drafts[-1].item
             kept.append(FollowUp(wish.title, drafts[-1].item))
     return tuple(kept), tuple(drafts)
+
+
+def wished(state: State, attempt: Attempt, title: str, context: str) -> Draft:
+    """The follow-up that a running agent asks for. Raises Conflict `follow_up_exists`, `follow_up_refused`."""
+    item, run = state.items[attempt.item], state.runs[attempt.run]
+    there = sum(each.origin.partition("/")[0] == item.id for each in state.items_of(item.project))
+    counted = replace(run, follow_ups_added=max(run.follow_ups_added, there))
+    (kept,), drafts = follow_ups(state, item, counted, attempt.phase, (Wish(title.strip(), context),))
+    if drafts:
+        return drafts[0]
+    if kept.item:
+        message = f"{kept.item} says the same already."
+        raise Conflict("follow_up_exists", message, "Name it in your result if that matters.", item=kept.item)
+    raise Conflict("follow_up_refused", f"{item.id}: {kept.why}.", "Name it in the summary of your result instead.")
 
 
 def free_numbers(state: State, project: str) -> Iterator[int]:

@@ -14,7 +14,7 @@ from golemd.api.model import ENDED, Assessments, Item, Resolution, Status
 from golemd.core import commands as cmd
 from golemd.core.decide import triage
 from golemd.core.decide.common import Decided, about, closing
-from golemd.core.decide.follow_ups import free_numbers
+from golemd.core.decide.follow_ups import free_numbers, wished
 from golemd.core.limits import (
     MAX_DEPENDENCIES,
     MAX_DESCRIPTION,
@@ -31,7 +31,10 @@ _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
 def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
-    """A new item: to be triaged, or at once where it can be worked on."""
+    """A new item: to be triaged, or at once where it can be worked on. An agent's is a follow-up of its own item."""
+    if command.agent:
+        _check_words(call.title, call.description, call.priority, call.labels)
+        return Decided((wished(state, state.attempts[command.agent], call.title, call.description),))
     project = state.project(call.project)
     config = state.config_of(project.name)
     pipeline = _pipeline(config, call.pipeline or config.default_pipeline)
