@@ -161,7 +161,7 @@ async def verify(engine: Context, call: calls.JournalVerify) -> views.VerifyView
 
 
 def state_digest(state: State) -> str:
-    """One hash over all that the state holds."""
-    whole = {name: value for name, value in vars(state).items() if name not in ("trail", "shrink")}
+    """One hash over all that the state holds; its index follows from the rest."""
+    whole = {name: value for name, value in vars(state).items() if name not in ("trail", "shrink", "index")}
     whole["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
     return digest(whole)
