@@ -8,6 +8,7 @@ import pytest
 
 from golemd.api import calls
 from golemd.api import events as ev
+from golemd.api.config import Workspace
 from golemd.api.faults import Fault
 from golemd.api.model import AttemptState, Outcome, RunState, Stage, Status
 from golemd.core import commands as cmd
@@ -354,6 +355,24 @@ def test_one_that_could_not_be_started_any_more_opens_no_gate(usable: bool) -> N
     world.apply(cmd.ReportNotSpawned(attempt=f"{ITEM}.1.build.1", message="m", usable=usable))
     assert world.state.attempts[f"{ITEM}.1.build.1"].outcome == Outcome.CANCELLED
     finish(world)
+
+
+@pytest.mark.parametrize("state", [AttemptState.PLANNED, AttemptState.SPAWNED, AttemptState.EXITED])
+@pytest.mark.parametrize("to", ["", "build"])
+def test_a_worktree_that_is_being_set_up_is_set_up_again_for_the_phase_that_comes(state: AttemptState, to: str) -> None:
+    world = World()
+    world.project(config(phases=("build", "ship"), bootstrap=Workspace(setup=("install", "link"))))
+    world.add()
+    world.start()
+    first = f"{ITEM}.1.build.setup_1.1"
+    step_until(world, lambda world: first in world.state.attempts and world.state.attempts[first].state is state)
+    advance(world, to)
+    world.settle()
+    assert world.state.known(ITEM).status is Status.DONE
+    planned = [each.data.attempt for each in world.records if isinstance(each.data, ev.AttemptPlanned)]
+    where, again = ("build", 2) if to else ("ship", 1)
+    assert planned[:3] == [first, f"{ITEM}.1.{where}.setup_1.{again}", f"{ITEM}.1.{where}.setup_2.{again + 1}"]
+    assert len(set(planned)) == len(planned)
 
 
 def test_after_a_restart_it_is_ended_before_anything_begins() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from golemd.api import calls
 from golemd.api import events as ev
+from golemd.api.config import Workspace
 from golemd.api.faults import Fault
 from golemd.api.model import AttemptState, Content, GateKind, PhaseState
 from golemd.core import commands as cmd
@@ -162,6 +163,21 @@ def test_what_was_being_entered_is_bound_and_entered_again() -> None:
     resume(world)
     world.calm()
     assert world.run(ITEM).phase.number == 1
+
+
+@pytest.mark.parametrize("state", [AttemptState.PLANNED, AttemptState.SPAWNED, AttemptState.EXITED])
+def test_a_worktree_that_is_being_set_up_is_paused_too(state: AttemptState) -> None:
+    world = World()
+    world.project(config(bootstrap=Workspace(setup=("install",))))
+    world.add()
+    world.start()
+    first = f"{ITEM}.1.build.setup_1.1"
+    step_until(world, lambda world: first in world.state.attempts and world.state.attempts[first].state is state)
+    pause(world)
+    world.settle()
+    assert (world.running(), world.types().count("attempt.planned")) == ([], 1)
+    resume(world)
+    finish(world)
 
 
 @pytest.mark.parametrize("moment", ["ready", "in progress", "accepted"])

@@ -165,7 +165,18 @@ _FULL_BUDGETS: Final = {"retries": 0, "fixes": 0, "rounds": 0, "lost_in_row": 0,
 
 
 _KEPT: Final = frozenset(
-    {"number", "verified", "live", "put_back", "start_head", "start_tree", "start_refs", "spent_usd", "raised_usd"}
+    {
+        "number",
+        "verified",
+        "set_up",
+        "live",
+        "put_back",
+        "start_head",
+        "start_tree",
+        "start_refs",
+        "spent_usd",
+        "raised_usd",
+    }
 )
 
 
