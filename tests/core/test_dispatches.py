@@ -315,3 +315,29 @@ def test_items_with_a_worktree_of_their_own_exclude_nobody() -> None:
     world.start()
     world.settle()
     assert running(world) == {f"{first} build", f"{second} build"}
+
+
+def test_only_new_items_are_triaged_and_only_where_triage_is_on() -> None:
+    world = World()
+    world.project(config(triage=Triage()))
+    item = world.add()
+    world.ask(calls.Triage())
+    world.settle()
+    with pytest.raises(Fault, match="ready, and only new items") as refused:
+        world.ask(calls.Triage(ids=(item,)))
+    assert refused.value.code == "not_new"
+    world.configure(config())
+    with pytest.raises(Fault) as refused:
+        world.ask(calls.Triage())
+    assert refused.value.code == "triage_off"
+
+
+def test_in_a_shared_workspace_what_destroys_nothing_waits_for_slots_alone() -> None:
+    world = World()
+    world.project(config(workspace="shared", max_concurrent=1))
+    world.add()
+    second = world.add()
+    world.held = {"build"}
+    world.start()
+    world.settle()
+    assert "slots are taken" in reason(world, second)
