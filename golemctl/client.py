@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import socket
 import time
 import uuid
@@ -31,6 +32,8 @@ BACKLOG_SECONDS: Final = 2.0
 """How long a daemon that has more connections waiting than it can take is tried again."""
 BACKLOG_PAUSE_SECONDS: Final = 0.02
 RECEIVE_BYTES: Final = 1 << 16
+PAUSE_SECONDS: Final = 0.002
+"""When nothing has come for so long, what is there of a long message may be all of it."""
 SUN_PATH_BYTES: Final = 107
 """The longest socket path that fits into a socket address."""
 
@@ -73,15 +76,26 @@ class Connection:
     def receive(self, deadline: float | None) -> wire.Message:
         """The next message. Raises Disconnected, TimeoutError, wire.WireError."""
         while (message := self._framer.next_message()) is None:
+            enough = 2 * self._framer.held
             self._set_deadline(deadline)
-            try:
-                data = self._socket.recv(RECEIVE_BYTES)
-            except ConnectionError as error:
-                raise Disconnected from error
-            if not data:
+            if not self._take():
                 raise Disconnected
-            self._framer.feed(data)
+            # A long message is looked at again when there is twice as much of it, or when nothing more comes.
+            while RECEIVE_BYTES < self._framer.held < enough and self._more_comes() and self._take():
+                pass
         return message
+
+    def _take(self) -> bool:
+        """Take what comes next. False: the connection has ended. Raises TimeoutError."""
+        try:
+            data = self._socket.recv(RECEIVE_BYTES)
+        except ConnectionError:
+            return False
+        self._framer.feed(data)
+        return bool(data)
+
+    def _more_comes(self) -> bool:
+        return bool(select.select([self], [], [], PAUSE_SECONDS)[0])
 
     def fileno(self) -> int:
         """Of its socket, to wait for."""

@@ -116,6 +116,11 @@ class Framer:
         """Whether bytes of an unfinished message are held. To be asked when next_message() has answered None."""
         return bool(self._buffer)
 
+    @property
+    def held(self) -> int:
+        """How many bytes are held that have not become a message yet."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> None:
         """Take what was received. Faults: the WireError that ended this framer, if one did."""
         if self._error:

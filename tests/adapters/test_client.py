@@ -50,6 +50,23 @@ def test_a_reply_has_the_type_that_the_call_declares(serve: Serve, path: Path) -
         assert client.call(calls.Ping()) == PONG
 
 
+def test_a_long_answer_is_looked_at_a_few_times_only(serve: Serve, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = msgspec.structs.replace(PONG, state_dir="x" * 3_000_000)
+    looks: list[int] = []
+    whole = wire.Framer._whole
+
+    def counted(self: wire.Framer) -> wire.Message | None:
+        looks.append(self.held)
+        return whole(self)
+
+    monkeypatch.setattr(wire.Framer, "_whole", counted)
+    serve(lambda peer: peer.answer(long))
+    with Client(path) as client:
+        assert client.call(calls.Ping()) == long
+    assert looks[-1] > 3_000_000
+    assert len(looks) < 20
+
+
 def test_one_connection_serves_many_calls(serve: Serve, path: Path) -> None:
     def behave(peer: Peer) -> None:
         for seq in range(3):

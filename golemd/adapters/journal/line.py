@@ -21,7 +21,8 @@ from golemd.api.faults import Invalid
 
 VERSION: Final = 1
 ZERO_HASH: Final = "0" * 32
-SEAL_BYTES: Final = len(',"h":""}') + 32
+HASH_BYTES: Final = 16
+SEAL_BYTES: Final = len(',"h":""}') + 2 * HASH_BYTES
 
 
 class BadLine(Exception):
@@ -83,6 +84,7 @@ def _shape(event: type[Event]) -> type[Record]:
     )
 
 
+_EMPTY: Final = blake2b(digest_size=HASH_BYTES)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Union[tuple(_shape(event) for event in EVENTS.values())]).decode  # noqa: UP007 - built at run time
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -91,7 +93,9 @@ _decode_value = msgspec.json.Decoder().decode
 
 def seal(body: bytes) -> bytes:
     """A JSON object without its closing brace → the whole object, sealed with its hash."""
-    return body + b',"h":"%b"}' % blake2b(body, digest_size=16).hexdigest().encode()
+    digest = _EMPTY.copy()
+    digest.update(body)
+    return body + b',"h":"%b"}' % digest.hexdigest().encode()
 
 
 def is_sealed(line: bytes) -> bool:
@@ -183,22 +187,19 @@ class Chain:
         seq, h, d = self.seq, self.h, self.d
         records: list[Record] = []
         add = records.append
-        decode_line, digest = _decode, blake2b  # locals: this loop is most of a replay's time
+        decode_line, fresh_hash = _decode, _EMPTY.copy  # locals: this loop is most of a replay's time
         for line in lines:
             try:
                 record: Record = decode_line(line)
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 break
             seq += 1
-            mark = digest(line[:-SEAL_BYTES], digest_size=16).hexdigest()
-            if (
-                line[-SEAL_BYTES:] != b',"h":"%b"}' % mark.encode()
-                or record.prev != h
-                or record.seq != seq
-                or not d <= record.d < seq
-            ):
+            digest = fresh_hash()
+            digest.update(line[:-SEAL_BYTES])
+            # The seal itself is not compared: only it is JSON of so many bytes that ends in this `h`.
+            if record.h != digest.hexdigest() or record.prev != h or record.seq != seq or not d <= record.d < seq:
                 break
-            h, d = mark, record.d
+            h, d = record.h, record.d
             add(record)
         if records:
             last = records[-1]

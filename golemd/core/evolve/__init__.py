@@ -46,11 +46,13 @@ def fold(state: State, record: Record) -> None:
         state.tokens.move_to_end(record.cause)
         while len(state.tokens) > TOKENS_KEPT:
             state.tokens.popitem(last=False)
-    EFFECTS[type(record.data)](state, record, record.data)
+    event = record.data
+    kind = type(event)
+    EFFECTS[kind](state, record, event)
     item = state.items.get(record.item)
     if item is not None:
-        said = ELSEWHERE.get(type(record.data))
-        _touch(state, item, (getattr(record.data, said) if said else "") or record.ts)
+        said = ELSEWHERE.get(kind)
+        _touch(state, item, record.ts if said is None else getattr(event, said) or record.ts)
 
 
 def _touch(state: State, item: Item, moment: str) -> None:

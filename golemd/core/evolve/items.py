@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -100,10 +101,12 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
 
 
 _EDITABLE: Final = ("title", "description", "priority", "labels", "dependencies", "pipeline", "base", "assessments")
+_given: Final = attrgetter(*_EDITABLE)
 
 
 def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
-    changes = {name: value for name in _EDITABLE if (value := getattr(event, name)) is not None}
+    given = zip(_EDITABLE, _given(event), strict=True)
+    changes = {name: value for name, value in given if value is not None}
     set_item(state, record.item, **changes)
 
 
