@@ -175,11 +175,6 @@ class ReportExit(Command, frozen=True, kw_only=True):
     memory_limit_mb: int = 0
 
 
-class ReportLost(Command, frozen=True, kw_only=True):
-    attempt: str
-    reason: str
-
-
 class Said(Struct, frozen=True, kw_only=True):
     """What an agent's program said of itself in its output; empty for programs that say nothing.
 
@@ -197,6 +192,12 @@ class Said(Struct, frozen=True, kw_only=True):
     message: str = ""
     reset_us: int = 0
     cannot_resume: bool = False
+
+
+class ReportLost(Command, frozen=True, kw_only=True):
+    attempt: str
+    reason: str
+    said: Said = Said()
 
 
 class ReportExamined(Command, frozen=True, kw_only=True):

@@ -317,6 +317,16 @@ def test_what_an_attempt_cost_is_counted_once_and_for_its_day() -> None:
     assert picture(world.replay()) == picture(world.state)
 
 
+def test_what_a_lost_attempt_had_used_counts_and_its_session_goes_on() -> None:
+    world = world_of()
+    world.end("DEMO-1.1.build.1", End(lost=True, said=Said(session="s", model="m", input_tokens=1000)))
+    world.settle()
+    types = [record.type for record in world.records]
+    assert types.index("attempt.session") < types.index("budget.spent") < types.index("attempt.lost")
+    assert world.state.attempts["DEMO-1.1.build.1"].tokens == 1000
+    assert world.run("DEMO-1").phase.session == "s"
+
+
 def test_what_a_cancelled_items_attempt_had_cost_counts() -> None:
     world = world_of()
     world.end("DEMO-1.1.build.1", End(said=Said(output_tokens=5)))

@@ -337,7 +337,7 @@ class World:
         if found.kind is AttemptKind.AGENT and found.phase != TRIAGE:
             self.trees[found.run] = end.tree or self._fresh("tree")
         if end.lost:
-            self.apply(cmd.ReportLost(attempt=attempt, reason="it is gone"))
+            self.apply(cmd.ReportLost(attempt=attempt, reason="it is gone", said=end.said))
         else:
             report = cmd.ReportExit(
                 attempt=attempt,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.path.claude_site import Model, Site, installed
 from tests.path.ground import Fifo
 from tests.path.house import House
 from tests.path.repositories import Project
@@ -49,3 +50,16 @@ def fifo(tmp_path: Path) -> Iterator[Callable[[str], Fifo]]:
 def demo(daemon: House) -> Project:
     """A registered project with the one phase `build`, worked on by the scripted agent, and no retries."""
     return daemon.project(execution={"max_retries": 0})
+
+
+@pytest.fixture(scope="session")
+def claude() -> str:
+    """The real Claude Code."""
+    return installed()
+
+
+@pytest.fixture
+def site(daemon: House, claude: str) -> Iterator[Site]:
+    """A daemon whose agent is the real Claude Code, and the fake of its service."""
+    with Model() as api:
+        yield Site(daemon, claude, api)

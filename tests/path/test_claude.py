@@ -3,98 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from golemd.api import calls
-from tests.fakes.messages_api import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, Failure, MessagesApi
+from tests.fakes.messages_api import CACHED_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, Failure
+from tests.path.claude_site import AS_SUBSCRIBER, DONE, Site, used_up
 from tests.path.ground import GUARD_SECONDS
-from tests.path.house import House
-from tests.path.repositories import Project, table
+from tests.path.repositories import table
 
-INSTALL: Final = Path(__file__).parents[1] / "fakes" / "install_claude"
-NO_NODE: Final = 3
 RESET_S: Final = 4_000_000_000
-AS_SUBSCRIBER: Final = {"CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-oat01-fake", "ANTHROPIC_API_KEY": ""}
-USED_UP: Final = {
-    "anthropic-ratelimit-unified-status": "rejected",
-    "anthropic-ratelimit-unified-reset": str(RESET_S),
-    "anthropic-ratelimit-unified-representative-claim": "five_hour",
-}
-DONE: Final = (
-    '[[structured {"item_id": "@item", "phase": "@phase", "result": "phase_complete", "summary": "did @phase"}]]'
-)
-
-
-class Model(MessagesApi):
-    """It fills @item and @phase in, as the heading of the prompt names them."""
-
-    def take(self, request: dict[str, Any]) -> Failure | None:
-        text = json.dumps(request["messages"])
-        named = re.search(r"# (\S+): phase (\w+)", text)
-        if named is not None:
-            request["messages"] = json.loads(text.replace("@item", named[1]).replace("@phase", named[2]))
-        return super().take(request)
-
-
-@pytest.fixture(scope="session")
-def claude() -> str:
-    """The real program, installed once; a machine without node or npm has none, and no other reason counts."""
-    done = subprocess.run([INSTALL], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode == NO_NODE:
-        pytest.skip("node and npm are needed to install claude")
-    assert done.returncode == 0, "claude could not be installed: see what npm says"
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def api() -> Iterator[Model]:
-    with Model() as server:
-        yield server
-
-
-class Site:
-    """A daemon with a project whose agent is claude."""
-
-    def __init__(self, daemon: House, program: str, api: Model) -> None:
-        self.daemon, self.program, self.api = daemon, program, api
-
-    def project(
-        self, *phases: dict[str, Any], env: dict[str, str] | None = None, more: str = "", **agent: Any
-    ) -> Project:
-        own = {
-            "ANTHROPIC_BASE_URL": self.api.url,
-            "ANTHROPIC_API_KEY": "fake-key",
-            "CLAUDE_CODE_MAX_RETRIES": "0",
-            "IS_SANDBOX": "1",
-        }
-        wanted = {name: value for name, value in {**own, **(env or {})}.items() if value}
-        section = {"kind": "claude", "command": [self.program], **agent, "env": wanted}
-        return self.daemon.project(
-            phases=phases or [{"name": "build"}],
-            agents={"claude": section},
-            execution={"agent": "claude", "max_wip": 2},
-            pipelines={"other": [{"name": "write", "agent": "scripted"}]},
-            more=more,
-        )
-
-    def argv(self, attempt: str) -> list[str]:
-        """How an attempt was started."""
-        spec = json.loads((self.daemon.state / "attempts" / attempt / "spec.json").read_text(encoding="utf-8"))
-        return [str(word) for word in spec["argv"]]
-
-    def sessions(self, item: str) -> list[str]:
-        return [record["data"]["session"] for record in self.daemon.records("attempt.session", item)]
-
-
-@pytest.fixture
-def site(daemon: House, claude: str, api: Model) -> Site:
-    return Site(daemon, claude, api)
 
 
 def test_it_carries_an_item_through_plan_build_and_review(site: Site) -> None:
@@ -167,7 +86,7 @@ def test_with_edit_it_runs_the_commands_that_its_args_allow(site: Site, args: li
 
 def test_a_limit_parks_the_account_and_others_go_on(site: Site) -> None:
     daemon, project = site.daemon, site.project(env=AS_SUBSCRIBER)
-    site.api.fail(Failure(429, headers=USED_UP))
+    site.api.fail(Failure(429, headers=used_up(RESET_S)))
     item, other = project.add(DONE), project.add("[[write a.txt x]]", pipeline="other")
     project.run()
     parked = daemon.until("provider.parked", item)["data"]
@@ -242,6 +161,43 @@ def test_a_program_that_is_missing_opens_a_gate(site: Site) -> None:
     gate = site.daemon.until("gate.opened", item)["data"]
     assert gate["key"] == "unusable"
     assert "no-such-claude is not on the PATH" in gate["question"]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("3.0.1 (Claude Code)", "version 3.0.1 is of a newer kind than this golemd knows: use 2.x"),
+        ("hello", "it does not say its version ('hello'), so it may not be Claude Code"),
+    ],
+)
+def test_a_program_of_another_kind_opens_a_gate_before_it_is_run(site: Site, version: str, words: str) -> None:
+    daemon = site.daemon
+    site.program = daemon.program("claude", f"echo '{version}'")
+    item = site.project().work(DONE)
+    gate = daemon.until("gate.opened", item)["data"]
+    assert gate["key"] == "unusable"
+    assert words in gate["question"]
+    assert daemon.records("attempt.spawned", item) == []
+
+
+def test_without_a_login_a_gate_says_so(site: Site) -> None:
+    item = site.project(env={"ANTHROPIC_API_KEY": ""}).work(DONE)
+    gate = site.daemon.until("gate.opened", item)["data"]
+    assert gate["key"] == "unusable"
+    assert "Not logged in" in gate["question"]
+    assert "Mend its login" in gate["question"]
+
+
+def test_while_it_works_the_status_shows_what_it_says_and_uses(site: Site) -> None:
+    daemon, project = site.daemon, site.project()
+    item = project.work(f"[[say First I look at it.]] [[write sub/a.txt x]] [[bash touch b.txt]] [[hold]] {DONE}")
+    assert site.api.held.wait(GUARD_SECONDS)
+    daemon.until_output(f"{item}.1.build.1", "touch b.txt")
+    (attempt,) = daemon.call(calls.Status()).attempts
+    assert attempt.tail == ("First I look at it.", "Write sub/a.txt", "Bash touch b.txt")
+    assert "Bash touch b.txt" in daemon.golemctl("status").out
+    site.api.go_on.set()
+    daemon.done(item)
 
 
 def test_a_program_that_is_too_old_opens_a_gate_and_goes_on_when_it_was_updated(site: Site) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from golemd.adapters.agents import claude, command, scripted
+from golemd.adapters.agents import claude, claude_lines, command, scripted
 from golemd.adapters.agents.claude_stream import ClaudeReader
 from golemd.adapters.agents.words import Kind, Launch, Login, Reader, Reading, Request, Silent, located
 from golemd.api.config import Agent
 from golemd.api.faults import Invalid
 
 KINDS: Final[dict[str, Kind]] = {
-    "claude": Kind(claude.launch, ClaudeReader, claude.version_problem, claude.PROGRAM, claude.LOGIN),
+    "claude": Kind(
+        claude.launch, ClaudeReader, claude.version_problem, claude.PROGRAM, claude.LOGIN, claude_lines.shown
+    ),
     "command": Kind(command.launch),
     "scripted": Kind(scripted.launch, scripted.ScriptedReader),
 }

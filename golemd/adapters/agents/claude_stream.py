@@ -28,7 +28,11 @@ REMEMBERED_MESSAGES: Final = 256  # ids of API messages whose usage was counted
 
 _SESSION: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NO_SESSION: Final = re.compile(r"No conversation found|requires a valid session|Session ID \S+ is already in use")
-_REFUSED: Final = re.compile(r"^error: |cannot be used with root|native binary not installed", re.MULTILINE)
+_REFUSED: Final = re.compile(
+    r"^error: |^Error: Invalid MCP|cannot be used with root|native binary not installed", re.MULTILINE
+)
+_NO_TOOL: Final = re.compile(r"^Error: MCP tool \S+ .*not found", re.MULTILINE)  # which it says after it has begun
+_DISABLED: Final = re.compile(r"\bdisabled organization\b")  # told as a bad request, which it is not
 _SPENT: Final = ("prompt_too_long", "image_error")  # ends of a turn whose conversation is too large to go on
 _OUT_OF_BUDGET: Final = "error_max_budget_usd"
 _TROUBLES: Final[dict[str, Trouble]] = {
@@ -183,9 +187,9 @@ class ClaudeReader:
         if _text(final, "subtype") == _OUT_OF_BUDGET:
             return "budget"
         if word in _TROUBLES:
-            return _TROUBLES[word]
+            return "fatal" if _DISABLED.search(_text(final, "result")) else _TROUBLES[word]
         if not self._failure and final.get("terminal_reason") != "api_error":
-            refused = not self._session and _REFUSED.search(self._told())
+            refused = (_NO_TOOL if self._session else _REFUSED).search(self._told())
             return "fatal" if refused else "agent"
         status = int(_number(final, "api_error_status") or _number(self._failure, "api_error_status"))
         if not status or status >= FIRST_SERVER_ERROR:
@@ -193,7 +197,7 @@ class ClaudeReader:
         return _STATUSES.get(status, "agent")
 
     def _session_is_spent(self) -> bool:
-        refused = _text(self._failure, "error") == "invalid_request"
+        refused = _text(self._failure, "error") == "invalid_request" and self._trouble() == "agent"
         return refused or (self._final or {}).get("terminal_reason") in _SPENT or self._no_session()
 
     def _no_session(self) -> bool:

@@ -127,7 +127,8 @@ class Login(Struct, frozen=True):
 class Kind(Struct, frozen=True):
     """A kind of agent. `program`: what is run where no command is configured; empty for what golemd brings along.
 
-    `version_problem` judges what `PROGRAM --version` prints: a sentence, None when it will do.
+    `version_problem` judges what `PROGRAM --version` prints: a sentence, None when it will do. `shown`: what a line of
+    its standard output says to people, as lines; None where the output is for people anyway.
     """
 
     launch: Callable[[Request], Launch]
@@ -135,6 +136,7 @@ class Kind(Struct, frozen=True):
     version_problem: Callable[[str], str | None] | None = None
     program: str = ""
     login: Login | None = None
+    shown: Callable[[str], list[str]] | None = None
 
 
 def _one_of(*values: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -36,18 +37,36 @@ def read(folder: Path, stream: Stream, offset: int, limit: int) -> bytes:
         os.close(fd)
 
 
-def tail(folder: Path, lines: int) -> list[str]:
-    """The last lines of the log that was written to last, without blank ones, escapes and control characters."""
+def tail(folder: Path, lines: int, shown: Callable[[str], list[str]] | None = None) -> list[str]:
+    """The last lines of the log that was written to last, without blank ones, escapes and control characters.
+
+    `shown`: what a whole line of standard output says to people, for programs that write for other programs.
+    """
     written = [(when, stream) for stream in STREAMS if (when := _written_ns(folder, stream))]
     if not written or lines <= 0:
         return []
     stream = max(written)[1]
     size = os.stat(folder / f"{stream}.log").st_size
-    data = read(folder, stream, size - TAIL_BYTES, TAIL_BYTES)
-    if size > TAIL_BYTES:
-        data = data.partition(b"\n")[2] or data  # the first line is not whole
-    cleaned = [clean(line) for line in data.decode("utf-8", "replace").split("\n")]
+    if shown is None or stream == "stderr":
+        data = read(folder, stream, size - TAIL_BYTES, TAIL_BYTES)
+        if size > TAIL_BYTES:
+            data = data.partition(b"\n")[2] or data  # the first line is not whole
+        texts = data.decode("utf-8", "replace").split("\n")
+    else:
+        data = read(folder, stream, size - MAX_READ_BYTES, MAX_READ_BYTES)
+        texts = _shown(data if size <= MAX_READ_BYTES else data.partition(b"\n")[2], lines, shown)
+    cleaned = [clean(line) for line in texts]
     return [line for line in cleaned if line][-lines:]
+
+
+def _shown(data: bytes, lines: int, shown: Callable[[str], list[str]]) -> list[str]:
+    """What the last whole lines say, at least so many if there are."""
+    found: list[str] = []
+    for line in reversed(data.split(b"\n")[:-1]):
+        found = [each for each in shown(line.decode("utf-8", "replace")) if clean(each)] + found
+        if len(found) >= lines:
+            break
+    return found
 
 
 def clean(line: str) -> str:

@@ -112,7 +112,10 @@ def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
 
 
 def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
-    """Neither the process nor its exit record exists: never success. Its leftovers were ended before this report."""
+    """Neither the process nor its exit record exists: never success. Its leftovers were ended before this report.
+
+    What it had used until then, and its session, are counted all the same.
+    """
     found = live_attempt(state, command.attempt)
     if found is None or found[3].state is AttemptState.EXITED:
         return NOTHING
@@ -123,7 +126,7 @@ def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
     if verdict.exhausted and not is_over(run) and not run.leaving:
         reason = f"its process was lost {outcomes.MAX_LOST_IN_ROW + 1} times in a row: {command.reason}"
         events += fail(item, run, "lost", reason, attempt.id)
-    return decided(state, item, *events)
+    return _after_what_it_told(state, attempt, command.said, decided(state, item, *events))
 
 
 def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
@@ -133,12 +136,17 @@ def examined(state: State, command: cmd.ReportExamined, now_us: int) -> Decided:
         return NOTHING
     item, run, phase, attempt = found
     judged = _judged(state, item, run, phase, attempt, command, now_us)
-    told = about(item, *_told(attempt, command.said), cause=cause_of(state, item.id))
+    return _after_what_it_told(state, attempt, command.said, judged)
+
+
+def _after_what_it_told(state: State, attempt: Attempt, said: cmd.Said, judged: Decided) -> Decided:
+    """A judgement, and before it the session and the cost, where the program tells them."""
+    item = state.items[attempt.item]
+    told = about(item, *_told(attempt, said), cause=cause_of(state, item.id))
     return Decided((*told, *judged.drafts), essential=True)
 
 
 def _told(attempt: Attempt, said: cmd.Said) -> list[Event]:
-    """The session and the cost, where the program tells them."""
     events: list[Event] = []
     if said.session or said.cannot_resume:
         session = "" if said.cannot_resume else said.session

@@ -9,6 +9,7 @@ from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
+from golemd.engine.effects.examine import said_by
 from golemd.engine.effects.spec import agent_of, job_of
 from golemd.engine.programs import Unusable, require_version
 
@@ -72,7 +73,8 @@ async def _see_to_its_end(engine: Context, attempt: str) -> None:
         left = await engine.parts.runner.end_leftovers(attempt)
         more = f"; {len(left)} processes it left were ended" if left else ""
         reason = f"its process is gone and left no exit record{more}"
-        await engine.report(cmd.ReportLost(attempt=attempt, reason=reason))
+        said = await said_by(engine, engine.state.attempts[attempt])
+        await engine.report(cmd.ReportLost(attempt=attempt, reason=reason, said=said))
     else:
         await engine.report(_exit_report(ended))
 

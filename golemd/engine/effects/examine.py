@@ -19,7 +19,7 @@ from golemd.core.results import MAX_RESULT_BYTES
 from golemd.engine.context import Context
 from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
 from golemd.engine.effects.spec import agent_of, passed_on
-from golemd.engine.logs import LOG_PIECE, STREAMS
+from golemd.engine.logs import LOG_PIECE, STREAMS, tail_of
 from golemd.engine.programs import Unusable
 
 EVIDENCE_LINES: Final = 20
@@ -69,6 +69,12 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
     left = looked.files[:MAX_LEFTOVERS] if is_shared(engine.state, run) else ()
     trouble = _history_trouble(looked, run)
     return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left)
+
+
+async def said_by(engine: Context, attempt: Attempt) -> cmd.Said:
+    """What a program that has been lost had said until then."""
+    run = engine.state.runs[attempt.run]
+    return await _said(engine, run, attempt, _hidden(engine, run, attempt))
 
 
 async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) -> cmd.Said:
@@ -135,8 +141,7 @@ def _hidden(engine: Context, run: Run, attempt: Attempt) -> list[str]:
 
 def _last_lines(engine: Context, attempt: Attempt, hidden: list[str]) -> tuple[str, ...]:
     """The decisive end of an attempt's output, clean and without secrets."""
-    lines = engine.parts.runner.tail(attempt.id, EVIDENCE_LINES)
-    return tuple(masked(line, hidden) for line in lines)
+    return tuple(masked(line, hidden) for line in tail_of(engine, attempt, EVIDENCE_LINES))
 
 
 def _spawn_error(engine: Context, attempt: Attempt) -> str:

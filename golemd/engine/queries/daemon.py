@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 
 import trio
 from msgspec.structs import replace
@@ -16,7 +16,10 @@ from golemd.core import present
 from golemd.core.state import State
 from golemd.engine import past
 from golemd.engine.context import Context
+from golemd.engine.logs import tail_of
 from golemd.engine.queries.common import clock, wanted
+
+TAIL_LINES: Final = 3
 
 
 def ping(engine: Context, call: calls.Ping) -> views.Pong:
@@ -82,8 +85,7 @@ def _status(
 
 def seen_of(engine: Context, attempt: Attempt) -> present.Seen:
     """The end of an attempt's output."""
-    runner = engine.parts.runner
-    return present.Seen(runner.last_output_at(attempt.id), tuple(runner.tail(attempt.id)))
+    return present.Seen(engine.parts.runner.last_output_at(attempt.id), tail_of(engine, attempt, TAIL_LINES))
 
 
 def project_list(engine: Context, call: calls.ProjectList) -> tuple[views.ProjectView, ...]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from tests.adapters.agents.lab import Lab
 from tests.fakes.messages_api import MessagesApi
-
-INSTALL: Final = Path(__file__).parents[2] / "fakes" / "install_claude"
-NO_NODE: Final = 3
+from tests.path.claude_site import installed
 
 
 @pytest.fixture
@@ -23,12 +19,8 @@ def lab(tmp_path: Path) -> Lab:
 
 @pytest.fixture(scope="session")
 def claude() -> str:
-    """The real program, installed once; a machine without node or npm has none, and no other reason counts."""
-    done = subprocess.run([INSTALL], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode == NO_NODE:
-        pytest.skip("node and npm are needed to install claude")
-    assert done.returncode == 0, "claude could not be installed: see what npm says"
-    return done.stdout.strip()
+    """The real Claude Code."""
+    return installed()
 
 
 @pytest.fixture

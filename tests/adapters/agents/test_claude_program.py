@@ -155,6 +155,10 @@ def test_a_budget_ends_it_and_counts_this_run_only(run: Claude) -> None:
         (Failure(401), "fatal", "401"),
         (Failure(403), "fatal", "403"),
         (Failure(404), "fatal", "model"),
+        (Failure(400, "This organization has been disabled."), "fatal", "disabled organization"),
+        (Failure(402), "limit", "402"),
+        (Failure(408), "transient", "408"),
+        (Failure(502), "transient", "502"),
         (Failure(400), "agent", "made to fail"),
         (Failure(mode="cut"), "transient", ""),
         (Failure(mode="html"), "transient", "malformed"),
@@ -169,6 +173,20 @@ def test_each_fault_of_the_service_has_its_class(run: Claude, failure: Failure, 
     assert (found.trouble, found.success, found.ended, found.result) == (trouble, False, True, None)
     assert says in found.message
     assert found.reset_us == 0
+
+
+@pytest.mark.parametrize(
+    "failure", [Failure(413), Failure(400, "prompt is too long: 250000 tokens > 200000 maximum")], ids=["413", "400"]
+)
+def test_a_conversation_that_is_too_large_has_no_future(run: Claude, failure: Failure) -> None:
+    run.api.fail(failure)
+    found = run.run(ANSWERED)
+    assert (found.trouble, found.cannot_resume) == ("agent", True)
+
+
+def test_turns_that_are_used_up_are_its_own_failure(run: Claude) -> None:
+    found = run.run(f"[[write a.txt x]] [[write b.txt x]] {ANSWERED}", agent={"args": ("--max-turns", "1")})
+    assert (found.trouble, found.ended, found.message) == ("agent", True, "Reached maximum number of turns (1)")
 
 
 def test_a_short_fault_is_borne_by_the_program_itself(run: Claude) -> None:
@@ -214,10 +232,18 @@ def test_without_a_login_a_human_is_needed(run: Claude) -> None:
     assert run.api.requests == []
 
 
-def test_words_that_it_does_not_know_need_a_human(run: Claude) -> None:
-    found = run.run(ANSWERED, agent={"args": ("--frobnicate",)})
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--frobnicate",), "--frobnicate"),
+        (("--permission-prompt-tool", "mcp__nobody__approve"), "mcp__nobody__approve"),
+        (("--mcp-config", "/nowhere/mcp.json"), "Invalid MCP configuration"),
+    ],
+)
+def test_words_that_it_cannot_work_with_need_a_human(run: Claude, args: tuple[str, ...], says: str) -> None:
+    found = run.run(ANSWERED, agent={"args": args})
     assert (found.trouble, found.ended) == ("fatal", False)
-    assert "--frobnicate" in found.message
+    assert says in found.message
 
 
 def test_root_outside_of_a_sandbox_is_refused_full_permissions(run: Claude) -> None:

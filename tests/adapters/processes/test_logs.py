@@ -73,6 +73,25 @@ def test_the_time_of_the_last_output_is_of_either_log_and_of_none_without_output
     assert logs.last_output_at(tmp_path) == "1970-01-02T00:00:00.000000Z"
 
 
+def _counted(line: str) -> list[str]:
+    """Of numbers: each as often as it says, as a program's own words."""
+    return [line] * int(line) if line.isdigit() else []
+
+
+def test_the_tail_of_a_program_that_writes_for_programs_is_what_its_whole_lines_mean(tmp_path: Path) -> None:
+    log = tmp_path / "stdout.log"
+    log.write_text("7\n1\n{event}\n2\n\n0\n9")
+    assert logs.tail(tmp_path, 3, _counted) == ["1", "2", "2"]
+    assert logs.tail(tmp_path, 1, _counted) == ["2"]
+    assert logs.tail(tmp_path, 3, lambda _: ["\x1b[1m\x1b[0m", "\tbold\x07"]) == ["bold"] * 3
+    log.write_text("1\n" + "x" * logs.MAX_READ_BYTES + "\n")
+    assert logs.tail(tmp_path, 3, _counted) == [], "what is out of reach is not shown, least of all in part"
+    log.write_text("1\n" + "x" * (logs.MAX_READ_BYTES - 4) + "\n1\n")
+    assert logs.tail(tmp_path, 3, _counted) == ["1"]
+    (tmp_path / "stderr.log").write_text("3\n")
+    assert logs.tail(tmp_path, 3, _counted) == ["3"], "errors are for people anyway"
+
+
 async def test_the_runner_shows_the_output_of_its_attempts(here: Place) -> None:
     await run(here.runner, sh("echo one; echo two; printf '\\033[31mthree\\n'"))
     assert here.runner.tail("A.1", 2) == ["two", "three"]
