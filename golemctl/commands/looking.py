@@ -130,6 +130,9 @@ def path(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name o
     ask = Ask.of(context)
     item = ask.call(calls.ItemShow(id=id))
     run = bound_run(item)
+    if run.aside_at:
+        hint = f"It comes back, with all that it held, when work goes on. What there is: golemctl diff {id}"
+        raise Conflict("workspace_aside", f"The workspace of {id} is set aside: nothing happened for a day.", hint)
     if not os.path.isdir(run.workspace or ""):
         hint = f"Its work is on the branch {run.branch}: golemctl diff {id}"
         raise Conflict("workspace_gone", f"The workspace of {id} has been put away.", hint)
@@ -146,11 +149,11 @@ def diff(
     ask = Ask.of(context)
     item = ask.call(calls.ItemShow(id=id))
     run = bound_run(item)
-    if os.path.isdir(run.workspace or ""):
+    if os.path.isdir(run.workspace or "") and not run.aside_at:
         where, what = run.workspace or "", [run.base_commit or ""]
     else:
         roots = {project.name: project.root for project in ask.call(calls.ProjectList())}
-        where, what = roots.get(item.project, ""), [f"{run.base_commit}..{run.branch}"]
+        where, what = roots.get(item.project, ""), [f"{run.base_commit}..{run.kept_ref or run.branch}"]
     arguments = ["diff", *(["--stat"] if stat else []), *what, "--"]
     if ask.out.json:
         ask.out.document({"id": id, "base": run.base_commit, "branch": run.branch, "diff": git.read(where, *arguments)})

@@ -143,6 +143,8 @@ def _run(run: RunView, look: Look) -> list[str]:
     lines = [cut(clean(head), look.width)]
     if run.workspace:
         lines.append(cut(f"  {folder(run.workspace, look)}", look.width))
+    if run.aside_at:
+        lines += block(f"set aside {moment(run.aside_at)} with all that it held; it comes back when needed", look)
     if run.report:
         lines.append(cut(f"  report {folder(run.report, look)}", look.width))
     if run.pinned_differs:

@@ -224,7 +224,9 @@ def _reset(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | 
 
 def _worktree_made(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
     warnings = data.get("warnings") or ()
-    return Told("warning", "; ".join(warnings), phase=data["phase"]) if warnings else None
+    if warnings:
+        return Told("warning", "; ".join(warnings), phase=data["phase"])
+    return Told("worktree", "is back, with all that it held", phase=data["phase"]) if data.get("rebuilt") else None
 
 
 def _worktree_prepared(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
@@ -253,6 +255,10 @@ def _commit(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told |
 
 
 def _kept(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
+    if data["then"] == "aside":
+        return Told("aside", "its worktree is removed until it is needed; what it held is kept")
+    if data["then"] == "left":
+        return Told("stands", f"its worktree is not set aside: {'; '.join(data.get('listed') or ())}")
     return Told("kept", data["ref"]) if data.get("ref") else None
 
 

@@ -506,6 +506,15 @@ class WorktreeMade(Event, frozen=True, kw_only=True):
     commands: int
     copied: int = 0
     warnings: tuple[str, ...] = ()
+    rebuilt: bool = False  # with all that it held when it was set aside
+
+
+class WorktreeWanted(Event, frozen=True, kw_only=True):
+    """The next attempt of a phase under way needs its worktree, which is set aside."""
+
+    TYPE = "worktree.wanted"
+    run: str
+    phase: str
 
 
 class WorktreePrepared(Event, frozen=True, kw_only=True):
@@ -547,15 +556,22 @@ class CommitCreated(Event, frozen=True, kw_only=True):
 
 
 class WorkKept(Event, frozen=True, kw_only=True):
-    """Uncommitted work is safe under `ref` (empty: there was none); `then` says what was done after that."""
+    """Uncommitted work is safe under `ref` (empty: there was none); `then` says what was done after that.
+
+    Of a worktree that was set aside, `head`, `tree` and `staged` are what it comes back as; of one that was left
+    standing, `listed` says why.
+    """
 
     TYPE = "work.kept"
     run: str
-    then: str  # put_back | removed
+    then: str  # put_back | removed | aside | left
     attempt: str = ""
     ref: str = ""
     commit: str = ""
     listed: tuple[str, ...] = ()
+    head: str = ""
+    tree: str = ""
+    staged: str = ""
 
 
 class BudgetSpent(Event, frozen=True, kw_only=True):

@@ -198,6 +198,16 @@ class Provider(Struct, frozen=True):
     reason: str = ""
 
 
+class Aside(Struct, frozen=True):
+    """What a worktree held when it was set aside: HEAD, the trees of its files and of what was staged, the kept ref."""
+
+    head: str
+    tree: str
+    staged: str
+    ref: str = ""
+    at: str = ""
+
+
 class Phase(Struct, frozen=True):
     """One entry of the pipeline within a run: its state, its budgets, and what its next prompt must say."""
 
@@ -207,6 +217,7 @@ class Phase(Struct, frozen=True):
     number: int = 0  # agent attempts planned so far; goes on rising over resets
     verified: int = 0  # verify attempts planned so far
     set_up: int = 0  # setup attempts planned so far
+    resumes: bool = False  # it is entered in its middle: where it began stays as it was
     retries: int = 0
     fixes: int = 0
     rounds: int = 0
@@ -261,6 +272,7 @@ class Run(Struct, frozen=True):
     workspace: str = ""
     worktree: WorktreeState = WorktreeState.UNKNOWN
     setup: int = 0  # index of the next setup command, while the worktree is new
+    aside: Aside | None = None  # while the worktree is set aside
     head: str = ""
     follow_ups: tuple[FollowUp, ...] = ()  # the newest that its agents named; `follow_ups_added` became items
     follow_ups_added: int = 0

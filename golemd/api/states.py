@@ -84,6 +84,7 @@ class WorktreeState(StrEnum):
     UNKNOWN = ""  # nothing: it is made, or taken as it stands, when a phase enters it
     MADE = "made"  # it is new, and its setup commands come first
     READY = "ready"  # it stands, and is set up
+    ASIDE = "aside"  # nobody needed it for a while: what it held is kept, and it comes back before anything else
 
 
 class AttemptState(StrEnum):

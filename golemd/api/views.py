@@ -138,6 +138,7 @@ class RunView(Struct, frozen=True, kw_only=True):
     """One passage through a pipeline. `pinned_differs`: golem.toml has changed since the run was bound.
 
     A paused one keeps the state that it goes on with: `paused_in`. `report`: the file of its final report, if written.
+    `aside_at`: since then its worktree is set aside, with uncommitted work, if any, under `kept_ref`.
     """
 
     id: str
@@ -147,6 +148,8 @@ class RunView(Struct, frozen=True, kw_only=True):
     base_commit: str | None = None
     branch: str | None = None
     workspace: str | None = None
+    aside_at: str | None = None
+    kept_ref: str | None = None
     head: str | None = None
     pinned_differs: bool = False
     created_at: str = ""

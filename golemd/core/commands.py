@@ -128,6 +128,14 @@ class ReportEntered(Command, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+class ReportMade(Command, frozen=True, kw_only=True):
+    """A worktree that was set aside is back, with all that it held."""
+
+    run: str
+    copied: int = 0
+    warnings: tuple[str, ...] = ()
+
+
 class ReportGone(Command, frozen=True, kw_only=True):
     """The worktree of a run, which had been made ready, is not there any more."""
 
@@ -265,3 +273,6 @@ class ReportKept(Command, frozen=True, kw_only=True):
     ref: str = ""
     commit: str = ""
     listed: tuple[str, ...] = ()
+    head: str = ""
+    tree: str = ""
+    staged: str = ""

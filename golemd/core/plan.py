@@ -7,17 +7,28 @@ has no path of its own: after a replay nothing is in flight, so what was under w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from golemd.api.model import Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, WorktreeState
 from golemd.core import budgets, mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
-from golemd.core.commands import AskBudget, Command, Defer, Halt, Launch, PlanSetup, PlanVerify, Unpark
+from golemd.core.asides import aside_at
+from golemd.core.commands import (
+    AskBudget,
+    Command,
+    Defer,
+    Halt,
+    Launch,
+    PlanSetup,
+    PlanVerify,
+    Promote,
+    Unpark,
+)
 from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
-from golemd.core.slots import Limits, crowded_out, held_back, may_set_up, may_verify
+from golemd.core.slots import Limits, busy, crowded_out, held_back, may_set_up, may_verify
 from golemd.core.state import State
 
 
@@ -94,6 +105,14 @@ class Tidy(Effect, frozen=True):
     """Keep what an ended run's worktree still holds, and remove it."""
 
 
+class SetAside(Effect, frozen=True):
+    """Keep all that a waiting run's worktree holds, and remove it for a while."""
+
+
+class Rebuild(Effect, frozen=True):
+    """Make a worktree that was set aside again, with all that it held."""
+
+
 class Notify(Effect, frozen=True):
     """Tell a person that a gate is open."""
 
@@ -131,17 +150,32 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     commands += _budgets(state, world)
     actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
-    commands += [each for each in actions if not (short and isinstance(each, Launch))]
+    launched = [each for each in actions if isinstance(each, Launch) and not short and _is_there(state, world, each)]
+    commands += [each for each in actions if isinstance(each, Promote) or each in launched]
     if not commands:
         commands += _halts(state, world)
-    return Plan(tuple(commands), effects, _wake_at(state, world, short), short)
-
-
-def _wake_at(state: State, world: World, short: str) -> int | None:
-    """The next moment at which time alone changes something; nothing announces that the machine has room again."""
+    idle = _idle(state, world, {each.item for each in launched})
+    asides = tuple(SetAside(run.id) for at, run in idle if at <= world.now_us)
     again = world.now_us + LOOK_AGAIN_US if short else None
-    moments = [scheduler.wake_at(state, world.now_us), again, world.prune_at_us]
-    return min((moment for moment in moments if moment is not None and moment > world.now_us), default=None)
+    moments = [scheduler.wake_at(state, world.now_us), again, world.prune_at_us, *(at for at, _ in idle)]
+    return Plan(tuple(commands), effects + asides, _next(moments, world.now_us), short)
+
+
+def _next(moments: Iterable[int | None], now_us: int) -> int | None:
+    """The first moment that is still to come."""
+    return min((moment for moment in moments if moment is not None and moment > now_us), default=None)
+
+
+def _is_there(state: State, world: World, launch: Launch) -> bool:
+    """Whether the worktree of the item's run, if it has one, is not being set aside just now."""
+    run = state.run_of(state.items[launch.item])
+    return run is None or SetAside(run.id).key not in world.in_flight
+
+
+def _idle(state: State, world: World, launched: set[str]) -> list[tuple[int, Run]]:
+    """Runs whose worktrees nobody needs, and when each is set aside."""
+    runs = (run for item, run in state.live_runs() if item.id not in launched and run.project not in world.foreign)
+    return [(at, run) for run in runs if (at := aside_at(state, run)) is not None and not _at_work(world, run)]
 
 
 # --- effects -----------------------------------------------------------------------------------------------------
@@ -196,14 +230,17 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
         if not run.reported and state.is_put_away(run) and not world.full:
             yield WriteReport(run.id)
         return
-    if run.state is RunState.AWAITING or run.leaving or held_back(state, run):
+    if run.state is RunState.AWAITING or run.leaving or held_back(state, run) or _at_work(world, run):
         return
     to_put_back = next((phase.put_back for phase in run.phases if phase.put_back), "")
-    if to_put_back:
+    if run.worktree is WorktreeState.ASIDE:
+        if to_put_back or busy(run):
+            yield Rebuild(run.id)
+    elif to_put_back:
         yield Keep(to_put_back, run.id)
     elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
         if run.phase.stage is Stage.ENTER:
-            is_free = run.id not in crowded and not _at_work(world, run) and deferring.is_clear(state, run)
+            is_free = run.id not in crowded and deferring.is_clear(state, run)
             if is_free and run.worktree is not WorktreeState.MADE:
                 yield Enter(run.id)
         elif run.phase.stage is Stage.COMMIT and not deferring.may_wait(state, run):
@@ -215,10 +252,11 @@ def _has_live_attempt(state: State, run: Run) -> bool:
 
 
 def _at_work(world: World, run: Run) -> bool:
-    """Whether an effect still works in the run's worktree, which must not be removed or entered under it."""
-    mine = (f"{Enter.__name__.lower()}:{run.id}", f"{Commit.__name__.lower()}:{run.id}")
+    """Whether an effect works in the run's worktree, where nothing else may begin before it has ended."""
+    if any(f"{effect.__name__.lower()}:{run.id}" in world.in_flight for effect in (Enter, Commit, SetAside, Rebuild)):
+        return True
     keeps = f"{Keep.__name__.lower()}:{run.id}."
-    return any(key in mine or key.startswith(keeps) for key in world.in_flight)
+    return any(key.startswith(keeps) for key in world.in_flight)
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
@@ -239,7 +277,7 @@ def _budgets(state: State, world: World) -> Iterator[Command]:
 def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
     """The commands that golemd runs itself: they set a new worktree up, and check an agent's work."""
     for _, run in state.live_runs():
-        if _waits(state, world, run, crowded):
+        if _waits(state, world, run, crowded) or _at_work(world, run):
             continue
         if may_set_up(run, world.now_us):
             yield PlanSetup(run=run.id)

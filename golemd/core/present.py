@@ -246,6 +246,8 @@ def run_view(state: State, run: Run, reports: str = "") -> views.RunView:
         base_commit=run.base_commit or None,
         branch=run.branch or None,
         workspace=run.workspace or None,
+        aside_at=run.aside.at if run.aside else None,
+        kept_ref=(run.aside.ref or None) if run.aside else None,
         head=run.head or None,
         pinned_differs=project is not None and project.config_digest != run.config_digest,
         created_at=run.created_at,

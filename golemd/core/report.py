@@ -293,8 +293,11 @@ def _diff(commits: Sequence[ReportedCommit]) -> Diff:
 
 
 def _kept(story: _Story) -> Iterator[KeptWork]:
+    """What is kept for good: neither what came back since, nor what was left where it stands."""
+    back = max((record.seq for record, event in story.all(ev.WorktreeMade) if event.rebuilt), default=0)
     for record, event in story.all(ev.WorkKept):
-        if event.ref or event.listed:
+        passing = event.then == "left" or (event.then == "aside" and record.seq < back)
+        if (event.ref or event.listed) and not passing:
             yield KeptWork(
                 attempt=event.attempt or None,
                 ref=event.ref or None,

@@ -65,7 +65,7 @@ def busy(run: Run) -> bool:
 
 def may_verify(run: Run, now_us: int) -> bool:
     """Whether the phase's next verify command can be started at this moment."""
-    return _stands_at(run, now_us, Stage.VERIFY) and run.worktree is not WorktreeState.MADE
+    return _stands_at(run, now_us, Stage.VERIFY) and run.worktree not in (WorktreeState.MADE, WorktreeState.ASIDE)
 
 
 def may_set_up(run: Run, now_us: int) -> bool:

@@ -183,7 +183,13 @@ async def _content(engine: Context, gate: Gate) -> Content | None:
     run = engine.state.runs.get(gate.run)
     if run is None or gate.kind is not GateKind.APPROVAL or not gate.is_open or not run.workspace:
         return None
+    while {f"setaside:{run.id}", f"rebuild:{run.id}"} & engine.in_flight:
+        await engine.moved()
+        run = engine.state.runs.get(gate.run, run)
     place = Workspace(Path(engine.state.projects[run.project].root), Path(run.workspace))
+    if run.aside is not None:
+        then = await workspace.content_aside(engine.parts.git, place.root, run.branch, run.aside)
+        return Content(commit=then.head, tree=then.tree)
     if not place.path.exists():
         message = f"The worktree of {gate.item} is gone: {run.workspace}"
         hint = f"golemctl request-changes {gate.item} makes it again from its branch"

@@ -449,12 +449,12 @@ def test_each_project_has_a_day_of_its_own() -> None:
 def test_without_anybody_who_waits_for_it_nothing_wakes_at_midnight() -> None:
     world = late_world(costs(1.5))
     world.ask(calls.Pause(id=ITEM))
-    assert world.plan().wake_at_us is None
+    assert world.goes_on_at is None
     world.settle(wait=False)
     assert world.halt_reason() == "all_done_or_blocked"
     world.ask(calls.Resume(id=ITEM))
     world.ask(calls.RunStop())
-    assert world.plan().wake_at_us is None
+    assert world.goes_on_at is None
 
 
 def test_a_day_that_is_spent_while_a_workspace_is_made_ready_holds_the_phase_back() -> None:

@@ -20,6 +20,7 @@ from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
 from golemd.core.admission import Room
+from golemd.core.asides import ASIDE_AFTER_US
 from golemd.core.budgets import day_is_spent, spent_before_start
 from golemd.core.decide import decide
 from golemd.core.imports.entries import Backlog, Entry
@@ -296,6 +297,11 @@ class Daemon(RuleBasedStateMachine):
         busy_runs = [run.id for _, run in self.world.state.live_runs() if busy(run) and not run.phase.live]
         if busy_runs:
             self.world.apply(cmd.ReportTrouble(run=self.pick(number, busy_runs), doing=doing, message="no room"))
+
+    @rule(hinders=st.booleans())
+    def a_day_passes(self, hinders: bool) -> None:
+        self.world.hindrances = ("big is too big to be kept",) if hinders else ()
+        self.world.now_us += ASIDE_AFTER_US
 
     @rule(number=items)
     def a_worktree_vanishes(self, number: int) -> None:

@@ -56,7 +56,7 @@ def test_a_paused_item_starts_nothing_whatever_it_was_at_and_goes_on_to_its_end(
     assert world.status(ITEM) == ("blocked" if moment in WAITS else status), "pausing is no status"
     assert world.halt_reason() == "all_done_or_blocked"
     assert Tally.of(world.state) == Tally({"demo": 0}, {"demo": 0} if ITEM + ".1" in world.state.runs else {})
-    assert world.plan().wake_at_us is None or moment == "parked"
+    assert world.goes_on_at is None or moment == "parked"
     assert picture(world.replay()) == picture(world.state)
     resume(world)
     assert not world.item(ITEM).paused

@@ -219,7 +219,7 @@ def test_the_plan_names_the_next_moment_at_which_time_alone_matters() -> None:
     world, item = begun()
     other = world.add()
     world.calm()
-    assert world.plan().wake_at_us is None
+    assert world.goes_on_at is None
     world.end(f"{item}.1.one.1", End(result=None))
     world.calm()
     world.now_us += 1_000_000
@@ -230,7 +230,7 @@ def test_the_plan_names_the_next_moment_at_which_time_alone_matters() -> None:
     world.calm()
     assert world.plan().wake_at_us == NOON + 6_000_000
     world.ask(calls.RunStop())
-    assert world.plan().wake_at_us is None
+    assert world.goes_on_at is None
 
 
 # --- halting -----------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_a_back_off_behind_a_gate_is_nothing_to_wait_for() -> None:
     world.apply(cmd.ReportTrouble(run=f"{item}.1", doing="keeping", message="no room"))
     world.settle(wait=False)
     assert world.run(item).phase.again_us > world.now_us
-    assert (world.halt_reason(), world.plan().wake_at_us) == ("all_done_or_blocked", None)
+    assert (world.halt_reason(), world.goes_on_at) == ("all_done_or_blocked", None)
 
 
 def test_what_the_daemon_does_by_itself_names_the_record_that_it_follows_from() -> None:

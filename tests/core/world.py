@@ -31,7 +31,7 @@ from golemd.api.model import Actor, Attempt, AttemptKind, AttemptState, Content,
 from golemd.api.reports import Report
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
-from golemd.core import tokens
+from golemd.core import scheduler, tokens
 from golemd.core.admission import Room
 from golemd.core.configuration import digest
 from golemd.core.decide import decide
@@ -151,6 +151,7 @@ class World:
         self.script: dict[str, list[End]] = {}
         self.gone: set[str] = set()  # runs whose worktrees somebody has removed
         self.uncopied: tuple[str, ...] = ()
+        self.hindrances: tuple[str, ...] = ()  # why worktrees cannot be set aside
         self.held: set[str] = set()  # phases whose agents go on until the test ends them
         self.ends: dict[str, End] = {}
         self.trees: dict[str, str] = {}
@@ -290,6 +291,11 @@ class World:
         )
         return planning.plan(self.state, world, self.limits)
 
+    @property
+    def goes_on_at(self) -> int | None:
+        """When work goes on by itself, if nothing but time is missing."""
+        return scheduler.wake_at(self.state, self.now_us)
+
     def step(self) -> bool:
         """Plan once and carry it out; whether anything was done. What plan proposes, decide must admit."""
         steps = self.plan()
@@ -307,11 +313,13 @@ class World:
         raise AssertionError("planning finds no end")
 
     def settle(self, *, wait: bool = True) -> None:
-        """Calm, with processes that end by the script, and the clock put forward when only time is missing."""
+        """Calm, with processes that end by the script, and the clock put forward when only time is missing: for what
+        waits for it, not until worktrees are set aside.
+        """
         for _ in range(ROUNDS):
             self.calm()
             ending = next((each for each in self.running() if not self._holds(each)), None)
-            moment = self.plan().wake_at_us
+            moment = self.goes_on_at
             if ending is not None:
                 self.end(ending.id)
             elif wait and moment is not None and not self.running():
@@ -462,6 +470,21 @@ class World:
     def _prune(self, effect: planning.Prune) -> None:
         self.prune_at_us = self.now_us + 86_400 * SECOND
 
+    def _set_aside(self, effect: planning.SetAside) -> None:
+        if self.hindrances:
+            self.apply(cmd.ReportKept(run=effect.id, then="left", listed=self.hindrances))
+            return
+        head, tree = self.heads[effect.id], self.trees[effect.id]
+        kept = cmd.ReportKept(run=effect.id, then="aside", ref="kept/x", commit="k", head=head, tree=tree, staged=tree)
+        self.apply(kept)
+
+    def _rebuild(self, effect: planning.Rebuild) -> None:
+        run = self.state.runs[effect.id]
+        assert run.aside is not None
+        assert (run.aside.head, run.aside.tree) == (self.heads[run.id], self.trees[run.id])
+        copied = len(self.state.configs[run.config_digest].workspace.copy)
+        self.apply(cmd.ReportMade(run=run.id, copied=copied, warnings=self.uncopied))
+
     def _tidy(self, effect: planning.Tidy) -> None:
         self.apply(cmd.ReportKept(run=effect.id, then="removed"))
 
@@ -486,6 +509,8 @@ _EFFECTS: Final[dict[type[planning.Effect], Callable[[World, Any], None]]] = {
     planning.Keep: World._keep,
     planning.Tidy: World._tidy,
     planning.Prune: World._prune,
+    planning.SetAside: World._set_aside,
+    planning.Rebuild: World._rebuild,
     planning.Notify: World._notify,
     planning.WriteReport: World._write_report,
 }

@@ -1,13 +1,15 @@
 """Workspaces: everything that golemd does with git.
 
 Reading order: `types` (what goes in and out), `git` (running the program), `repository` (finding, holding,
-naming), `trees` (snapshots of what is on disk), `kept` (nothing is lost), `worktree` (making and removing),
-`copies` (what git does not carry), `commit` (after an agent has run), `leftovers` (what a dead daemon left).
+naming), `trees` (snapshots of what is on disk), `kept` (nothing is lost), `worktree` (making and removing), `copies`
+(what git does not carry), `aside` (removed for a while), `commit` (after an agent has run), `leftovers` (what a dead
+daemon left).
 
 Each function takes the daemon's one `Git` first. What changes a repository waits for its turn there; what only reads
 does not. All of them may be cancelled, and called again after a crash at any point.
 """
 
+from golemd.adapters.workspace.aside import SetAside, bring_back, content_aside, keep_aside
 from golemd.adapters.workspace.commit import commit_phase, examine, refs_digest
 from golemd.adapters.workspace.copies import Copied, copy_files, ignoring
 from golemd.adapters.workspace.git import Git, excluding
@@ -56,9 +58,12 @@ __all__ = [
     "PutBack",
     "RefChange",
     "Repository",
+    "SetAside",
     "Workspace",
+    "bring_back",
     "clear_dead_git",
     "commit_phase",
+    "content_aside",
     "copy_files",
     "current",
     "diffstat",
@@ -70,6 +75,7 @@ __all__ = [
     "ignoring",
     "inspect_repository",
     "keep",
+    "keep_aside",
     "missing_commits",
     "prepare_worktree",
     "put_back",

@@ -37,9 +37,8 @@ from golemd.adapters.workspace.trees import (
     apply,
     changes,
     diffstat_of,
-    empty_index,
+    patched,
     snapshot_of,
-    write_tree,
 )
 from golemd.adapters.workspace.types import FILES_MAX, Committed, Examined, RefChange, Workspace, shown
 from golemd.api.faults import Conflict, Invalid
@@ -231,30 +230,19 @@ async def _tree_to_commit(
     """The verified tree, with HEAD's own state wherever this phase has nothing to say."""
     if only is not None:
         wanted = {os.fsencode(path) for path in only}
-        return await _patched(git, dirs, head_tree, tree, wanted)
+        return await patched(git, dirs, head_tree, tree, wanted)
     baseline = await changes(git, dirs, await tree_of(git, dirs, start_commit), start_tree)
     if not baseline:
         return object_name(tree)
     touched = {change.path for change in await changes(git, dirs, start_tree, tree)}
     leftovers = {change.path for change in baseline} - touched
-    return await _patched(git, dirs, tree, head_tree, leftovers)
+    return await patched(git, dirs, tree, head_tree, leftovers)
 
 
 async def _own_part(git: Git, dirs: Dirs, head_tree: str, start_tree: str, tree: str, others: Collection[str]) -> str:
     """HEAD's tree with what changed between two snapshots of a tree that others work in as well."""
     touched = (change.path for change in await changes(git, dirs, start_tree, tree))
-    return await _patched(git, dirs, head_tree, tree, {path for path in touched if not belongs_to(path, others)})
-
-
-async def _patched(git: Git, dirs: Dirs, base: str, other: str, paths: Collection[bytes]) -> str:
-    """The base tree, with the other tree's state of some paths."""
-    edits = [change for change in await changes(git, dirs, base, other) if change.path in paths]
-    if not edits:
-        return base
-    async with empty_index(dirs) as index:
-        await git.run(dirs, "read-tree", base, index=index)
-        await apply(git, dirs, index, edits)
-        return await write_tree(git, dirs, index)
+    return await patched(git, dirs, head_tree, tree, {path for path in touched if not belongs_to(path, others)})
 
 
 async def _show_in_index(git: Git, dirs: Dirs, old: str, new: str) -> None:

@@ -35,6 +35,7 @@ from golemd.adapters.workspace.trees import (
     index_copy,
     repositories_inside,
     snapshot_of,
+    touched,
     write_tree,
 )
 from golemd.adapters.workspace.types import BIG_BYTES, LISTED_MAX, Kept, Listed, PutBack, Workspace, shown
@@ -180,7 +181,7 @@ async def gather(git: Git, dirs: Dirs, index: Path, big_bytes: int) -> Gathered:
     """Put everything on disk into a temporary index and write its tree."""
     written = await git.run(dirs, "write-tree", index=index, statuses=None)  # fails while a conflict is staged
     listed = await _submodules(git, dirs, index)
-    candidates = (await git.run(dirs, "ls-files", "-z", "-o", "-m", "--exclude-standard", index=index)).fields
+    candidates = await touched(git, dirs, index)
     big = {path: size for path in candidates if (size := _size(dirs.work_tree, path)) > big_bytes}
     inner = await repositories_inside(git, dirs, index)
     await add_all(git, dirs, index, {*big, *inner})

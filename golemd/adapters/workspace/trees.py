@@ -118,6 +118,12 @@ async def _try_add(git: Git, dirs: Dirs, index: Path, leave: Collection[bytes]) 
     return await git.run(dirs, *args, stdin=specs, index=index, statuses=None, seconds=CHECKOUT_SECONDS)
 
 
+async def touched(git: Git, dirs: Dirs, index: Path) -> list[bytes]:
+    """Paths on disk that are modified or that the index does not know; no ignored ones."""
+    args = ("ls-files", "-z", "-o", "-m", "--exclude-standard")
+    return (await git.run(dirs, *args, index=index, seconds=CHECKOUT_SECONDS)).fields
+
+
 async def untracked(git: Git, dirs: Dirs, index: Path) -> list[bytes]:
     """Paths on disk that the index does not know and no rule ignores; a repository inside ends with a slash."""
     listing = await git.run(dirs, "ls-files", "-z", "-o", "--exclude-standard", index=index, seconds=CHECKOUT_SECONDS)
@@ -214,6 +220,17 @@ async def apply(git: Git, dirs: Dirs, index: Path | None, edits: Iterable[Change
     lines = [f"{edit.new_mode} {edit.new}\t".encode() + edit.path + b"\0" for edit in edits]
     if lines:
         await git.run(dirs, "update-index", "-z", "--index-info", stdin=b"".join(lines), index=index)
+
+
+async def patched(git: Git, dirs: Dirs, base: str, other: str, paths: Collection[bytes]) -> str:
+    """The base tree, with the other tree's state of some paths."""
+    edits = [change for change in await changes(git, dirs, base, other) if change.path in paths]
+    if not edits:
+        return base
+    async with empty_index(dirs) as index:
+        await git.run(dirs, "read-tree", base, index=index)
+        await apply(git, dirs, index, edits)
+        return await write_tree(git, dirs, index)
 
 
 async def diffstat(git: Git, root: Path, a: str, b: str) -> DiffStat:

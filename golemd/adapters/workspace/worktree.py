@@ -96,19 +96,32 @@ async def reopen_worktree(
     contained(workspace.path, worktree_root)
     root = dirs_of_root(workspace.root)
     async with git.changing(root.common_dir):
-        ref = await check_branch_name(git, root, branch)
-        tip = await commit_of(git, root, ref)
-        if tip is None:
-            message = f"branch {shown(branch)} is gone"
-            raise NotFound("branch_missing", message, "make it again from its last commit, or reopen the item")
+        ref, tip = await check_branch_name(git, root, branch), await branch_tip(git, root, branch)
         not_elsewhere(root, workspace, ref)
         dirs = find_dirs(workspace)
         if dirs is None or not await _stands(git, dirs, branch):
-            await _clear_place(git, root, workspace, keep_as)
-            dirs = await _add(git, root, workspace, ref, tip)
+            dirs = await make_again(git, root, workspace, ref, tip, keep_as)
             if tree is not None:
                 await files_to(git, dirs, tree)
         return Current(tip, await snapshot_of(git, dirs))
+
+
+async def branch_tip(git: Git, root: Dirs, branch: str) -> str:
+    """The commit of a run's branch. Faults: `bad_branch_name`, `branch_missing`."""
+    tip = await commit_of(git, root, await check_branch_name(git, root, branch))
+    if tip is None:
+        message = f"branch {shown(branch)} is gone"
+        raise NotFound("branch_missing", message, "make it again from its last commit, or reopen the item")
+    return tip
+
+
+async def make_again(git: Git, root: Dirs, workspace: Workspace, ref: str, tip: str, keep_as: str) -> Dirs:
+    """A fresh worktree of a branch, while the repository is held; what lies at its place is kept. Fault:
+    `branch_checked_out`.
+    """
+    not_elsewhere(root, workspace, ref)
+    await _clear_place(git, root, workspace, keep_as)
+    return await _add(git, root, workspace, ref, tip)
 
 
 async def worktree_stands(git: Git, workspace: Workspace, branch: str) -> bool:
@@ -117,12 +130,17 @@ async def worktree_stands(git: Git, workspace: Workspace, branch: str) -> bool:
     return dirs is not None and await _stands(git, dirs, branch)
 
 
-async def remove_worktree(git: Git, workspace: Workspace, *, worktree_root: Path, keep_as: str) -> Kept:
-    """Remove a worktree after keeping what only it holds; the branch stays. Absent is fine. Fault: `path_escapes`."""
+async def remove_worktree(
+    git: Git, workspace: Workspace, *, worktree_root: Path, keep_as: str, clean: Sequence[str] = ()
+) -> Kept:
+    """Remove a worktree after keeping what only it holds; the branch stays. `clean`: trees that are safe elsewhere.
+
+    Absent is fine. Fault: `path_escapes`.
+    """
     contained(workspace.path, worktree_root)
     root = dirs_of_root(workspace.root)
     async with git.changing(root.common_dir):
-        return await _clear_place(git, root, workspace, keep_as)
+        return await _clear_place(git, root, workspace, keep_as, clean=clean)
 
 
 # --- steps
@@ -149,22 +167,35 @@ async def _unknown_commits(git: Git, root: Dirs, tip: str, plan: _Plan) -> bool:
 
 
 async def _clear_place(
-    git: Git, root: Dirs, workspace: Workspace, keep_as: str, *, base: str | None = None, tips: Sequence[str] = ()
+    git: Git,
+    root: Dirs,
+    workspace: Workspace,
+    keep_as: str,
+    *,
+    base: str | None = None,
+    tips: Sequence[str] = (),
+    clean: Sequence[str] = (),
 ) -> Kept:
     """Keep what lies at a worktree's place and the tips, then remove folder and registration."""
-    kept = await _keep_place(git, root, workspace, keep_as, base, tips)
+    kept = await _keep_place(git, root, workspace, keep_as, base, tips, clean)
     await _drop(git, root, workspace)
     return kept
 
 
 async def _keep_place(
-    git: Git, root: Dirs, workspace: Workspace, keep_as: str, base: str | None, tips: Sequence[str]
+    git: Git,
+    root: Dirs,
+    workspace: Workspace,
+    keep_as: str,
+    base: str | None,
+    tips: Sequence[str],
+    clean: Sequence[str],
 ) -> Kept:
     dirs = find_dirs(workspace)
     if not _is_taken(workspace.path):
         return await keep_commits(git, root, keep_as, [*tips, *await _loose_head(git, root, dirs)])
     if dirs is not None:
-        return await keep_dirs(git, dirs, keep_as, tips=tips)
+        return await keep_dirs(git, dirs, keep_as, tips=tips, clean=clean)
     stray = Dirs(root.git_dir, root.common_dir, workspace.path)
     return await keep_folder(git, stray, keep_as, [await tree_of(git, root, base)] if base else [], tips)
 

@@ -28,6 +28,7 @@ from golemd.core.decide import (
     pauses,
     phases,
     projects,
+    worktrees,
 )
 from golemd.core.decide.common import Decided
 from golemd.core.state import State
@@ -62,10 +63,11 @@ _OWN: Final[dict[type[cmd.Command], Callable[[State, Any, int], Decided]]] = {
     cmd.ReportDaemonStarted: daemon.started,
     cmd.ReportDaemonStopped: daemon.stopped,
     cmd.ReportEntered: phases.entered,
-    cmd.ReportGone: phases.gone,
+    cmd.ReportGone: worktrees.gone,
+    cmd.ReportMade: worktrees.back,
     cmd.ReportTrouble: phases.trouble,
     cmd.ReportCommitted: phases.committed,
-    cmd.ReportKept: phases.kept,
+    cmd.ReportKept: worktrees.kept,
     cmd.ReportFlushed: deferring.flushed,
     cmd.Defer: deferring.defer,
     cmd.ReportFiled: phases.filed,

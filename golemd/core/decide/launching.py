@@ -8,7 +8,7 @@ from golemd.api import events as ev
 from golemd.api.config import TRIAGE, Pipeline
 from golemd.api.config import Phase as PhaseDefinition
 from golemd.api.events import Event
-from golemd.api.model import PHASE_OVER, AttemptKind, Item, Phase, PhaseState, Run, RunState, Status
+from golemd.api.model import PHASE_OVER, AttemptKind, Item, Phase, PhaseState, Run, RunState, Status, WorktreeState
 from golemd.core import commands as cmd
 from golemd.core import scheduler
 from golemd.core.decide import triage
@@ -46,6 +46,8 @@ def _launched(state: State, item: Item) -> Sequence[Event]:
         return _begin(state, item)
     if run.phase.state is PhaseState.PENDING:
         return [*_go_on(state, item, run)]
+    if run.worktree is WorktreeState.ASIDE:
+        return [ev.WorktreeWanted(run=run.id, phase=run.phase.name)]
     return [plan_attempt(run.id, definition_of(run, run.phase), run.phase)]
 
 

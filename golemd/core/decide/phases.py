@@ -36,6 +36,7 @@ from golemd.core.decide.common import (
     open_gate,
 )
 from golemd.core.decide.launching import plan_attempt
+from golemd.core.decide.worktrees import made
 from golemd.core.state import State
 
 
@@ -57,7 +58,7 @@ def entered(state: State, command: cmd.ReportEntered, now_us: int) -> Decided:
     wanted = config.workspace if config.execution.workspace == "worktree" else Workspace()
     is_new = run.worktree is WorktreeState.UNKNOWN and wanted != Workspace()
     if is_new:
-        events.append(_made(run, command, len(wanted.setup)))
+        events.append(made(run, len(wanted.setup), command))
     if not (is_new and wanted.setup):  # when it is set up, it is entered again
         events += _begun(state, item, run, command, now_us)
     return Decided(about(item, *events, cause=cause_of(state, item.id)))
@@ -70,23 +71,9 @@ def _begun(state: State, item: Item, run: Run, report: cmd.ReportEntered, now_us
         return () if asked is None else (asked,)
     if budgets.day_is_spent(state, item.project, now_us) is not None:
         return (ev.PhaseReset(run=run.id, phase=run.phase.name, reason="the budget of the day is spent"),)
-    start = (report.head, report.tree, report.refs)
+    start = ("", "", report.refs) if run.phase.resumes else (report.head, report.tree, report.refs)
     planned = plan_attempt(run.id, definition_of(run, run.phase), run.phase, *start)
     return (replace(planned, warnings=staleness.warning(run, report)),)
-
-
-def _made(run: Run, report: cmd.ReportEntered, commands: int) -> ev.WorktreeMade:
-    return ev.WorktreeMade(
-        run=run.id, phase=run.phase.name, commands=commands, copied=report.copied, warnings=report.warnings
-    )
-
-
-def gone(state: State, command: cmd.ReportGone, now_us: int) -> Decided:
-    """Somebody has removed a worktree that stood ready."""
-    run = state.runs.get(command.run)
-    if run is None or is_over(run) or run.worktree is not WorktreeState.READY:
-        return NOTHING
-    return Decided(about(state.items[run.item], ev.WorktreeGone(run=run.id), cause=cause_of(state, run.item)))
 
 
 def _is_entering(run: Run) -> bool:
@@ -218,25 +205,6 @@ def skip(state: State, item: Item, run: Run, reason: str) -> tuple[Event, ...]:
     if triage.is_triage(run):
         return skipped, *triage.onward(state, item, run)
     return skipped, *after_phase(state, item, run)
-
-
-def kept(state: State, command: cmd.ReportKept, now_us: int) -> Decided:
-    """Uncommitted work is safe, and the tree was put back or the worktree removed."""
-    run = state.runs.get(command.run)
-    if run is None:
-        return NOTHING
-    waiting = run.tidy if command.then == "removed" else any(each.put_back == command.attempt for each in run.phases)
-    if not waiting:
-        return NOTHING
-    safe = ev.WorkKept(
-        run=run.id,
-        then=command.then,
-        attempt=command.attempt,
-        ref=command.ref,
-        commit=command.commit,
-        listed=command.listed,
-    )
-    return Decided(about(state.items[run.item], safe, cause=cause_of(state, run.item)))
 
 
 def filed(state: State, command: cmd.ReportFiled, now_us: int) -> Decided:

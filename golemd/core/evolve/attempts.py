@@ -57,14 +57,16 @@ def _attempt_planned(state: State, record: Record, event: ev.AttemptPlanned) -> 
     if event.kind is not AttemptKind.AGENT:
         changes |= {_NUMBERS[event.kind]: event.number}
     else:
-        changes |= {"number": event.number, "state": PhaseState.RUNNING, "stage": Stage.BODY}
+        changes |= {"number": event.number, "state": PhaseState.RUNNING, "stage": Stage.BODY, "resumes": False}
         state.turns[record.project] = record.seq
     if event.start_tree:
         # What an earlier attempt of the phase left uncommitted is the phase's own work: its next commit holds it too.
         base = phase_of(state, event.run, event.phase).base_tree or event.start_tree
         changes |= {"start_head": event.start_head, "start_tree": event.start_tree, "base_tree": base}
-        changes |= {"start_refs": event.start_refs, "warnings": event.warnings}
+        changes |= {"warnings": event.warnings}
         set_run(state, event.run, head=event.start_head)  # whoever made it, also a human between two phases
+    if event.start_refs:
+        changes |= {"start_refs": event.start_refs}
     set_phase(state, event.run, event.phase, **changes)
 
 

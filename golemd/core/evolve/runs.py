@@ -98,11 +98,12 @@ def _report_written(state: State, record: Record, event: ev.ReportWritten) -> No
 
 def _phase_started(state: State, record: Record, event: ev.PhaseStarted) -> None:
     phase = phase_of(state, event.run, event.phase)
-    changes = {"state": PhaseState.RUNNING, "started_at": phase.started_at or record.ts, "ended_at": ""}
+    started = phase.started_at or record.ts
+    changes = {"state": PhaseState.RUNNING, "resumes": False, "started_at": started, "ended_at": ""}
     set_phase(state, event.run, event.phase, **changes)
     set_run(state, event.run, index=event.index)
     if state.runs[event.run].takes_base_afresh:
-        set_run(state, event.run, worktree=WorktreeState.UNKNOWN)
+        set_run(state, event.run, worktree=WorktreeState.UNKNOWN, aside=None)
     state.turns[record.project] = record.seq
     project = state.projects.get(record.project)
     if project is not None:

@@ -10,12 +10,14 @@ from msgspec.structs import replace
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
+    Aside,
     AttemptState,
     Evidence,
     NoteKind,
     PhaseState,
     Provider,
     Stage,
+    WorktreeState,
 )
 from golemd.core.evolve.attempts import judge
 from golemd.core.evolve.common import (
@@ -83,11 +85,13 @@ def _leave_in_tree(state: State, event: ev.CommitCreated) -> None:
 def _work_kept(state: State, record: Record, event: ev.WorkKept) -> None:
     if event.then == "removed":
         set_run(state, event.run, tidy=False)
-        return
-    run = state.runs[event.run]
-    for phase in run.phases:
-        if phase.put_back == event.attempt:
-            set_phase(state, event.run, phase.name, put_back="")
+    elif event.then == "aside":
+        aside = Aside(event.head, event.tree, event.staged, event.ref, record.ts)
+        set_run(state, event.run, worktree=WorktreeState.ASIDE, aside=aside)
+    elif event.then == "put_back":
+        for phase in state.runs[event.run].phases:
+            if phase.put_back == event.attempt:
+                set_phase(state, event.run, phase.name, put_back="")
 
 
 def _provider_parked(state: State, record: Record, event: ev.ProviderParked) -> None:

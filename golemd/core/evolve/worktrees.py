@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
-from golemd.api.model import AttemptState, WorktreeState
+from golemd.api.model import AttemptState, Stage, WorktreeState
 from golemd.core.evolve.attempts import judge
 from golemd.core.evolve.common import set_attempt, set_phase, set_run
 from golemd.core.state import State
@@ -15,7 +15,7 @@ from golemd.core.state import State
 
 def _made(state: State, record: Record, event: ev.WorktreeMade) -> None:
     worktree = WorktreeState.MADE if event.commands else WorktreeState.READY
-    set_run(state, event.run, worktree=worktree, setup=0)
+    set_run(state, event.run, worktree=worktree, setup=0, aside=None)
     set_phase(state, event.run, event.phase, uncopied=event.warnings)
 
 
@@ -26,6 +26,10 @@ def _prepared(state: State, record: Record, event: ev.WorktreePrepared) -> None:
     set_run(state, event.run, setup=run.setup + 1, worktree=WorktreeState.MADE if event.left else WorktreeState.READY)
 
 
+def _wanted(state: State, record: Record, event: ev.WorktreeWanted) -> None:
+    set_phase(state, event.run, event.phase, stage=Stage.ENTER, resumes=True)
+
+
 def _gone(state: State, record: Record, event: ev.WorktreeGone) -> None:
     set_run(state, event.run, worktree=WorktreeState.UNKNOWN)
 
@@ -33,5 +37,6 @@ def _gone(state: State, record: Record, event: ev.WorktreeGone) -> None:
 EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.WorktreeMade: _made,
     ev.WorktreePrepared: _prepared,
+    ev.WorktreeWanted: _wanted,
     ev.WorktreeGone: _gone,
 }

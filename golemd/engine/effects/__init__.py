@@ -80,6 +80,8 @@ def _trouble(doing: str) -> Callable[[Any, Fault], cmd.Command]:
 _FAILURES: Final[dict[type[plan.Effect], Callable[[Any, Fault], cmd.Command]]] = {
     plan.Enter: _trouble("preparing the workspace"),
     plan.Commit: _trouble("committing"),
+    plan.Rebuild: _trouble("bringing back the workspace"),
+    plan.SetAside: lambda effect, fault: cmd.ReportKept(run=effect.id, then="left", listed=(fault.message,)),
     plan.Keep: _trouble("keeping what a failed attempt left"),
     plan.Spawn: lambda effect, fault: cmd.ReportNotSpawned(attempt=effect.id, message=f"{fault.message} {fault.hint}"),
     plan.Examine: lambda effect, fault: cmd.ReportExamined(attempt=effect.id, trouble=f"{fault.message} {fault.hint}"),
@@ -100,4 +102,6 @@ _EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] 
     plan.Notify: notices.notify,
     plan.WriteReport: reports.write,
     plan.Prune: prune.prune,
+    plan.SetAside: worktrees.set_aside,
+    plan.Rebuild: worktrees.rebuild,
 }

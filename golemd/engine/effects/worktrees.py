@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from msgspec.structs import replace
 
 from golemd.adapters import workspace
+from golemd.api.faults import Fault
 from golemd.api.model import AttemptState, Run, RunState, WorktreeState
 from golemd.core import commands as cmd
 from golemd.core import plan
+from golemd.core.asides import ASIDE_AFTER_US
+from golemd.core.decide.common import is_over
 from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
 from golemd.engine.effects import shared_trees
@@ -114,6 +121,37 @@ async def tidy(engine: Context, effect: plan.Tidy) -> None:
     await engine.report(_kept_report(run.id, "removed", "", kept))
 
 
+async def set_aside(engine: Context, effect: plan.SetAside) -> None:
+    """Keep all that a waiting run's worktree holds, and remove it; one that must stand is told of and left alone."""
+    run = engine.state.runs[effect.id]
+    place, git = workspace_of(engine, run), engine.parts.git
+    quiet_since = (engine.now_us() - ASIDE_AFTER_US) / 1e6
+    done = await workspace.keep_aside(git, place, run.branch, f"{run.id}.aside", quiet_since=quiet_since)
+    if done.aside is None:
+        await engine.report(cmd.ReportKept(run=run.id, then="left", listed=done.hindrances))
+        return
+    head, tree, staged = done.aside.head, done.aside.tree, done.aside.staged
+    kept = _kept_report(run.id, "aside", "", done.kept)
+    await engine.report(replace(kept, head=head, tree=tree, staged=staged))
+    await _remove_aside(engine, run, (tree, staged))
+
+
+async def _remove_aside(engine: Context, run: Run, clean: Sequence[str]) -> None:
+    """Remove the worktree of a run that is set aside; what has changed since it was kept is kept beside it."""
+    place, root = workspace_of(engine, run), worktree_root(engine)
+    await workspace.remove_worktree(engine.parts.git, place, worktree_root=root, keep_as=run.id, clean=clean)
+
+
+async def rebuild(engine: Context, effect: plan.Rebuild) -> None:
+    """Make a worktree that was set aside again, with all that it held and what is copied into new ones."""
+    run = engine.state.runs[effect.id]
+    assert run.aside is not None, "plan asks only for what is set aside"
+    place, root = workspace_of(engine, run), worktree_root(engine)
+    await workspace.bring_back(engine.parts.git, place, run.branch, run.aside, worktree_root=root, keep_as=run.id)
+    copied = await _copy(engine, run)
+    await engine.report(cmd.ReportMade(run=run.id, copied=copied.files, warnings=copied.warnings))
+
+
 def _kept_report(run: str, then: str, attempt: str, kept: workspace.Kept) -> cmd.ReportKept:
     listed = tuple(f"{each.path} ({each.why})" for each in kept.listed[:50])
     return cmd.ReportKept(
@@ -122,12 +160,18 @@ def _kept_report(run: str, then: str, attempt: str, kept: workspace.Kept) -> cmd
 
 
 async def clean_up(engine: Context) -> None:
-    """Before anything is started: a dead daemon's git ends, and processes of attempts that are over are ended."""
+    """Before anything is started: a dead daemon's git ends, and so do processes of attempts that are over; what it did
+    not come to remove is removed.
+    """
     state = engine.state
     places = [workspace_of(engine, run) for run in state.runs.values() if run.workspace and not state.is_put_away(run)]
     cleared = await workspace.clear_dead_git(engine.parts.instance, places)
     if cleared.ended or cleared.locks:
         log.warning("an earlier daemon left git at work: ended %s, removed %s", cleared.ended, cleared.locks)
+    for run in state.runs.values():
+        if run.aside is not None and not is_over(run) and workspace_of(engine, run).path.exists():
+            with suppress(Fault):  # it takes room, and does no other harm
+                await _remove_aside(engine, run, (run.aside.tree, run.aside.staged))
     over = (AttemptState.ACCEPTED, AttemptState.REJECTED, AttemptState.LOST)
     live = {attempt.id for attempt in engine.state.attempts.values() if attempt.state not in over}
     swept = await engine.parts.runner.sweep(live)

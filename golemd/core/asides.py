@@ -1,0 +1,23 @@
+"""Worktrees that nobody needs for a while: when they are set aside, so that they take no room while people think."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from golemd.api.model import Run, RunState, WorktreeState
+from golemd.core import times
+from golemd.core.exclusion import is_shared
+from golemd.core.slots import busy, held_back
+from golemd.core.state import State
+
+ASIDE_AFTER_US: Final = times.DAY_US
+"""From the last record about an item until its worktree is set aside, when nothing of it goes on by itself."""
+
+
+def aside_at(state: State, run: Run) -> int | None:
+    """When the run's worktree is set aside if nothing happens (microseconds); None while it is needed, or not there."""
+    stands = bool(run.workspace) and run.worktree is not WorktreeState.ASIDE and not is_shared(state, run)
+    waits = run.state is RunState.AWAITING or held_back(state, run) or not busy(run)
+    if not stands or not waits or run.live:
+        return None
+    return times.micros(state.items[run.item].updated_at) + ASIDE_AFTER_US
