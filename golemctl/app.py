@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from golemctl.client import CALL_SECONDS, Client, DaemonUnreachable
 from golemctl.output import Output
+from golemctl.render.text import clean
 from golemctl.systemd import start_hint
 from golemd.api import paths
 from golemd.api.calls import Call, Change
@@ -72,7 +73,12 @@ class Ask:
         """A client of the socket where the daemon is expected now."""
         given = self.options.socket
         hint = f"Start it in another terminal: golemd --socket {given}" if given else start_hint()
-        return Client(paths.find_socket(given or None), timeout=self.options.timeout, start_hint=hint)
+        trace = self._trace if self.options.debug else None
+        return Client(paths.find_socket(given or None), timeout=self.options.timeout, start_hint=hint, trace=trace)
+
+    def _trace(self, line: str) -> None:
+        """With --debug: what is asked and answered, beside the reply."""
+        self.out.aside(clean(line))
 
     def call(self, call: Call[R], *, seconds: float = CALL_SECONDS) -> R:
         """The reply to a call, with --token where it changes something. `seconds`: how long, without --timeout."""
@@ -133,7 +139,9 @@ def run_command(command: Callable[..., int | None]) -> Callable[..., int]:
             return INTERRUPTED
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
-        except Exception as error:  # a defect of golemctl; its traceback is for --debug
+        except Exception as error:  # a defect of golemctl
+            if ask.options.debug:
+                traceback.print_exc()
             return _refused(ask, Internal("golemctl_failed", f"{type(error).__name__}: {error}", "Again with --debug."))
         finally:
             ask.close()
@@ -142,8 +150,6 @@ def run_command(command: Callable[..., int | None]) -> Callable[..., int]:
 
 
 def _refused(ask: Ask, fault: Fault) -> int:
-    if ask.options.debug:
-        traceback.print_exc()
     try:
         ask.out.fault(fault)
     except BrokenPipeError:

@@ -14,6 +14,7 @@ import select
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -31,6 +32,8 @@ CALL_SECONDS: Final = 60.0
 BACKLOG_SECONDS: Final = 2.0
 """How long a daemon that has more connections waiting than it can take is tried again."""
 BACKLOG_PAUSE_SECONDS: Final = 0.02
+TRACED: Final = 300
+"""So many characters of what is asked are shown to whoever traces it."""
 RECEIVE_BYTES: Final = 1 << 16
 PAUSE_SECONDS: Final = 0.002
 """When nothing has come for so long, what is there of a long message may be all of it."""
@@ -140,12 +143,23 @@ class Following:
 
 
 class Client:
-    """Asks the daemon that listens at `path`. `start_hint` is how a person starts one there."""
+    """Asks the daemon that listens at `path`.
 
-    def __init__(self, path: Path, *, timeout: float | None = None, start_hint: str = "") -> None:
+    `start_hint` is how a person starts one there; `trace` is told in short what is asked and answered.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        timeout: float | None = None,
+        start_hint: str = "",
+        trace: Callable[[str], None] | None = None,
+    ) -> None:
         self.path = path
         self._timeout = timeout
         self._start_hint = start_hint or "Start it in another terminal: golemd"
+        self._trace = trace
         self._connection: Connection | None = None
 
     def __enter__(self) -> Client:
@@ -181,7 +195,7 @@ class Client:
 
     def follow(self, call: Call[FollowStarted]) -> Following:
         """Start a follow on a connection of its own. Raises like call()."""
-        own = Client(self.path, timeout=self._timeout, start_hint=self._start_hint)
+        own = Client(self.path, timeout=self._timeout, start_hint=self._start_hint, trace=self._trace)
         try:
             started = own.call(call)
         except BaseException:
@@ -203,7 +217,8 @@ class Client:
     def _ask(self, call: Call[R], deadline: float) -> R:
         if self._connection is None:
             self._connection = self._connected(deadline)
-        connection = self._connection
+        connection, begun = self._connection, time.monotonic()
+        self._tell(f"> {call.METHOD} {msgspec.json.encode(call).decode()}")
         with contextlib.suppress(Disconnected):  # what it said before it closed is read first
             connection.send(call, deadline)
         while True:
@@ -214,9 +229,16 @@ class Client:
             if isinstance(message, wire.Notification):
                 _raise_if_error(message)
             elif isinstance(message, wire.Response) and message.msgid == connection.msgid:
+                said = f"{len(message.result)} bytes" if message.error is None else message.error.code
+                self._tell(f"< {call.METHOD} {said} in {(time.monotonic() - begun) * 1e3:.1f} ms")
                 return _reply(call, message)
 
+    def _tell(self, line: str) -> None:
+        if self._trace is not None:
+            self._trace(line if len(line) <= TRACED else line[: TRACED - 1] + "…")
+
     def _connected(self, deadline: float) -> Connection:
+        self._tell(f"  connecting to {self.path}")
         try:
             return Connection(self.path, min(deadline, time.monotonic() + BACKLOG_SECONDS))
         except FileNotFoundError as error:

@@ -51,6 +51,15 @@ def gate_options(context: typer.Context, incomplete: str) -> list[str]:
     return _fitting((option.id for gate in found for option in gate.options), incomplete)
 
 
+def phase_names(context: typer.Context, incomplete: str) -> list[str]:
+    """The phases of the item that is named before."""
+    # Behind an option that still lacks its value, typer has left the item among the words it could not place.
+    named = str(context.params.get("id") or next(iter(context.args), ""))
+    item = _asked(context, lambda ask: ask.call(calls.ItemShow(id=named)))
+    runs = item.runs[-1:] if item is not None else ()
+    return _fitting((phase.name for run in runs for phase in run.phases), incomplete)
+
+
 def project_names(context: typer.Context, incomplete: str) -> list[str]:
     """The registered projects."""
     projects = _asked(context, lambda ask: ask.call(calls.ProjectList())) or ()

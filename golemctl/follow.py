@@ -95,5 +95,5 @@ class Records:
 
 
 def _gone(fault: Fault) -> DaemonUnreachable:
-    hint = fault.hint or "Start it in another terminal: golemd"
+    hint = f"{fault.hint or 'Start it in another terminal: golemd'}\nWhat was dispatched goes on then."
     return DaemonUnreachable("daemon_gone", f"golemd has not come back. {fault.message}", hint, **fault.data)

@@ -30,6 +30,12 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _positive(seconds: float | None) -> float | None:
+    if seconds is not None and not seconds > 0:
+        raise typer.BadParameter("it must be more than 0 seconds")
+    return seconds
+
+
 def global_options(
     context: typer.Context,
     socket: Annotated[str, typer.Option(metavar="PATH", help="Where the daemon listens.")] = "",
@@ -44,7 +50,9 @@ def global_options(
     json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; people's text on stderr.")] = False,
     timeout: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", min=0.001, show_default=False, help="How long an answer is waited for."),
+        typer.Option(
+            metavar="SECONDS", show_default=False, callback=_positive, help="How long an answer is waited for."
+        ),
     ] = None,
     token: Annotated[str, typer.Option(metavar="TOKEN", help="Makes repeating a change safe; else a fresh one.")] = "",
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,

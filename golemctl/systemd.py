@@ -11,6 +11,8 @@ from golemctl.render.text import clean
 from golemd.api.faults import Conflict, Unavailable
 
 UNIT: Final = "golemd.service"
+BOOTED: Final = "/run/systemd/system"
+"""Where systemd manages the machine: sd_booted(3)."""
 ASK_SECONDS: Final = 10.0
 """How long a question may take."""
 MANAGE_SECONDS: Final = 3700.0
@@ -29,8 +31,11 @@ def unit_file() -> Path:
 
 
 def start_hint() -> str:
-    """How a person starts golemd where the unit is installed; empty where it is not."""
-    return "Start it: systemctl --user start golemd, or in a terminal: golemd" if unit_file().exists() else ""
+    """How a person starts golemd here."""
+    if unit_file().exists():
+        return "Start it: systemctl --user start golemd or, in another terminal: golemd"
+    service = " or, as a service: golemctl service install" if os.path.isdir(BOOTED) else ""
+    return f"Start it in another terminal: golemd{service}"
 
 
 def require() -> None:

@@ -9,14 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from golemctl.app import INTERRUPTED, WAITS_FOR_HUMAN, Ask
-from golemctl.follow import PATIENCE_SECONDS, Records
+from golemctl.follow import BETWEEN_TRIES_SECONDS, PATIENCE_SECONDS, Records
 from golemctl.render.gates import waiting_lines
 from golemctl.render.others import stopped_lines
 from golemctl.render.progress import Progress
 from golemctl.render.text import cut, folder
 from golemd.api import calls
-from golemd.api.faults import Fault
-from golemd.api.views import GateView, RunStarted
+from golemd.api.faults import Fault, Unavailable
+from golemd.api.views import GateView, RunStarted, StatusView
 
 FOOTER_SECONDS: Final = 1.0
 """How often the footer is drawn again when nothing happens."""
@@ -99,8 +99,7 @@ def _show(ask: Ask, progress: Progress, record: dict[str, Any], screen: Screen) 
 
 
 def _finish(ask: Ask, progress: Progress, seconds: float, screen: Screen) -> int:
-    ask.close()  # the daemon may have been another one when this began
-    view = ask.call(calls.Status(project=progress.project))
+    view = _status(ask, progress.project)
     blocked = len({gate.item for gate in view.gates})
     paused = sum(item.paused for item in view.items)
     if ask.out.json:
@@ -108,8 +107,30 @@ def _finish(ask: Ask, progress: Progress, seconds: float, screen: Screen) -> int
     else:
         look = ask.out.look()
         told = progress.summary_line(blocked, seconds, look, paused=paused)
-        screen.append(told, *waiting_lines(view.gates, look))
+        screen.append(told, *waiting_lines(view.gates, look), *_idle(progress, view))
     return WAITS_FOR_HUMAN if view.gates else 0
+
+
+def _status(ask: Ask, project: str) -> StatusView:
+    """How things stand at the end; a daemon that is just being restarted is waited for."""
+    deadline = time.monotonic() + (ask.options.timeout or PATIENCE_SECONDS)
+    while True:
+        ask.close()  # the daemon may have been another one before
+        try:
+            return ask.call(calls.Status(project=project))
+        except Unavailable:
+            if time.monotonic() + BETWEEN_TRIES_SECONDS > deadline:
+                raise
+        time.sleep(BETWEEN_TRIES_SECONDS)
+
+
+def _idle(progress: Progress, view: StatusView) -> list[str]:
+    """What to do when there was nothing to do."""
+    if progress.phases or progress.done or view.gates:
+        return []
+    if view.items:
+        return ["Nothing could be started; golemctl status says why."]
+    return ['Nothing is left in the backlog. Add something: golemctl add "…"']
 
 
 def _summary(

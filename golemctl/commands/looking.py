@@ -16,7 +16,7 @@ from golemctl.parser import Commands
 from golemctl.render.gates import gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
-from golemctl.render.text import paragraphs
+from golemctl.render.text import paragraphs, wrap
 from golemd.api import calls
 from golemd.api.faults import Conflict, NotFound
 from golemd.api.views import ItemDetail, RunView
@@ -99,7 +99,9 @@ def report(
     if ask.out.json:
         ask.out.document(view.report)
     else:
-        ask.out.say(*paragraphs(view.markdown))
+        columns = ask.out.look().width
+        for line in paragraphs(view.markdown):
+            ask.out.say(*([line] if line.startswith("|") else wrap(line, columns)))  # a table is left as it is
 
 
 def why(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of the call's field

@@ -40,7 +40,9 @@ def run(
     context: typer.Context,
     target: Targets = None,
     only: Only = None,
-    cap: Annotated[int | None, typer.Option(min=1, help="Start at most so many phases.")] = None,
+    cap: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Start at most so many phases.", show_default=False)
+    ] = None,
     auto_advance: Annotated[bool, typer.Option("--auto-advance", help="Pass over targets that wait for you.")] = False,
     then_rest: Annotated[bool, typer.Option("--then-rest", help="After the targets, everything else.")] = False,
     continuous: Annotated[bool, typer.Option("--continuous", help="Go on when there is nothing to do.")] = False,
@@ -61,7 +63,10 @@ def run(
 
 def triage(
     context: typer.Context,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="These items; else all new ones.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="These items; else all new ones.", autocompletion=item_ids),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Do not watch.")] = False,
 ) -> int:
     ask = Ask.of(context)

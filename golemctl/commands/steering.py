@@ -9,7 +9,7 @@ import typer
 from golemctl.app import Ask, Usage
 from golemctl.commands.items import show_changed
 from golemctl.commands.looking import ItemId
-from golemctl.completion import item_ids
+from golemctl.completion import item_ids, phase_names
 from golemctl.parser import Commands
 from golemctl.render.item import paused_lines, resumed_lines
 from golemd.api import calls
@@ -51,7 +51,10 @@ def resume(context: typer.Context, id: AnItem = "", all_items: All = False) -> N
 def advance(
     context: typer.Context,
     id: ItemId,  # noqa: A002 - as above
-    to: Annotated[str, typer.Option(metavar="PHASE", help="Which phase; the next one unless given.")] = "",
+    to: Annotated[
+        str,
+        typer.Option(metavar="PHASE", help="Which phase; the next one unless given.", autocompletion=phase_names),
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="End its running attempt first.")] = False,
 ) -> None:
     ask = Ask.of(context)

@@ -28,6 +28,7 @@ from golemd.api.model import Brief, FollowUp
 from golemd.api.views import AttemptView, ItemDetail, ItemFields, ItemView, PhaseView, RunView, WhyView
 
 ATTEMPTS_SHOWN: Final = 10
+EVENTS_SHOWN: Final = 8
 _UNDER_WAY: Final = ("planned", "spawned")
 
 
@@ -83,7 +84,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
         lines += ["", *_run(run, look)]
     lines += _attempts(item.attempts, look)
     lines += _titled("Decided", [cut(f"  {decided_line(gate)}", look.width) for gate in settled])
-    lines += _titled("Last events", item_record_lines(item.events, look))
+    lines += _titled("Last events", item_record_lines(item.events[-EVENTS_SHOWN:], look))
     if item.prompt is not None:
         lines += _titled("Prompt", block(item.prompt, look))
     return lines

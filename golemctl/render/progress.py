@@ -156,7 +156,7 @@ def _accepted(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told
     phase = _over(progress, data)
     summary = first_line(data.get("summary"))
     if data["result"] == "failed":
-        return Told("failed", summary + _again(data, record), phase=phase)
+        return Told("failed", _again(data, record) + summary, phase=phase)
     if data["result"] == "subphase_complete":
         return Told("round", summary, phase=phase)
     warnings = data.get("warnings") or ()
@@ -169,18 +169,18 @@ _NO_FAILURES: Final = {"cancelled": "ended", "limit": "limited", "budget": "limi
 def _rejected(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     phase = _over(progress, data)
     word = _NO_FAILURES.get(data["outcome"], "failed")
-    return Told(word, first_line(data["message"]) + _again(data, record), phase=phase)
+    return Told(word, _again(data, record) + first_line(data["message"]), phase=phase)
 
 
 def _lost(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
-    return Told("lost", first_line(data["reason"]) + _again(data, record), phase=_over(progress, data))
+    return Told("lost", _again(data, record) + first_line(data["reason"]), phase=_over(progress, data))
 
 
 def _again(data: Data, record: Mapping[str, Any]) -> str:
-    """When the next attempt begins, counted from the record's own time."""
+    """When the next attempt begins, counted from the record's own time. It comes first: the rest may be cut off."""
     at = data.get("again_us") or 0
     now = epoch(record.get("ts"))
-    return f"  → retry in {lasted(at / 1e6 - now + 0.999)}" if at and now is not None else ""
+    return f"again in {lasted(at / 1e6 - now + 0.999)}: " if at and now is not None else ""
 
 
 def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told | None:
@@ -190,10 +190,11 @@ def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told
     outcome = words(data["outcome"])
     if data["outcome"] == _PASSED:
         return Told("verify", f"{data['command']}  passed  (tree {short_hash(data['tree'])})", phase=data["phase"])
-    text = f"{data['command']}  {outcome}{_said(data.get('lines') or ())}"
+    fix = ""
     if data.get("spends") == "fix":
         progress._fixes[data["run"], data["phase"]] += 1
-        text += f"  → fix {progress._fixes[data['run'], data['phase']]}"
+        fix = f" → fix {progress._fixes[data['run'], data['phase']]}"
+    text = f"{data['command']}  {outcome}{fix}{_said(data.get('lines') or ())}"
     return Told("verify", text, phase=data["phase"])
 
 
@@ -313,7 +314,11 @@ def _daemon_started(progress: Progress, data: Data, record: Mapping[str, Any]) -
 
 
 def _daemon_stopped(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
-    return Told("golemd", "has stopped" + (f": {data['reason']}" if data.get("reason") else ""))
+    reason = data.get("reason") or ""
+    return Told("golemd", f"has stopped{_STOPPED.get(reason, f': {reason}')}")
+
+
+_STOPPED: Final = {"": "", "end": "; agents were ended, to start again later", "keep": "; agents run on"}
 
 
 _TELLERS: Final[dict[str, Teller]] = {

@@ -7,15 +7,16 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import golemd
 from golemd.api import calls
-from tests.path.ground import GUARD_SECONDS
+from tests.path.ground import GUARD_SECONDS, Fifo
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import RESULT, Project, phase
 
 ASKS = '[[build.1: result {"result": "blocked", "summary": "s", "question": "Which colour?"}]]'
 
@@ -111,6 +112,63 @@ def test_an_attached_run_outlives_a_restart_of_the_daemon(daemon: House, demo: P
     assert status == 0, err
     assert "has gone away" in err
     assert "1 done" in out
+
+
+def test_an_attached_run_outlives_a_crash_and_a_daemon_that_stands_still(
+    daemon: House, demo: Project, fifo: Callable[[str], Fifo]
+) -> None:
+    go = fifo("go")
+    project = daemon.project(
+        "slow",
+        prefix="SLO",
+        phases=[phase(agent="waits")],
+        agents=daemon.agent("waits", f"read x < {go.path}; {RESULT}"),
+    )
+    item = project.add()
+    run = daemon.golemctl_process("run", cwd=project.root)
+    _next_line(run, "started")
+    daemon.kill9()
+    assert run.stderr is not None
+    assert "has gone away; waiting up to 60 s" in run.stderr.readline()
+    daemon.start()
+    assert run.stderr.readline() == "golemd is back.\n"
+    assert "adopted" in _next_line(run, "adopted")
+    daemon.signal(signal.SIGSTOP)
+    go.go()
+    daemon.signal(signal.SIGCONT)
+    status, out, err = _end(run)
+    assert (status, err) == (0, "")
+    assert "1 done" in out
+    assert daemon.show(item).status == "done"
+
+
+def test_ctrl_c_while_the_daemon_is_away_says_that_nothing_was_stopped(daemon: House, demo: Project) -> None:
+    item = demo.add("[[sleep 600]]")
+    run = daemon.golemctl_process("run", cwd=demo.root)
+    _next_line(run, "started")
+    daemon.until("attempt.spawned", item)
+    daemon.kill9()
+    assert run.stderr is not None
+    assert "has gone away" in run.stderr.readline()
+    run.send_signal(signal.SIGINT)
+    status, _, err = _end(run)
+    assert status == 130
+    assert "The dispatch could not be stopped; it goes on." in err
+    daemon.start()
+    daemon.call(calls.ItemCancel(id=item))
+
+
+def test_a_run_with_nothing_to_do_says_what_to_do(daemon: House, demo: Project) -> None:
+    nothing = daemon.golemctl("run", cwd=demo.root)
+    assert (nothing.status, nothing.out.splitlines()[-1]) == (
+        0,
+        'Nothing is left in the backlog. Add something: golemctl add "…"',
+    )
+    gone = demo.add()
+    demo.add(dependencies=(gone,))
+    daemon.call(calls.ItemCancel(id=gone))
+    waits = daemon.golemctl("run", cwd=demo.root)
+    assert waits.out.splitlines()[-1] == "Nothing could be started; golemctl status says why."
 
 
 def test_every_command_answers_with_one_json_document(daemon: House, demo: Project) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from golemctl.commands import app
 from golemd.api import views
-from golemd.api.faults import Conflict, Fault, Internal, NotFound
+from golemd.api.faults import Conflict, Fault, Internal, NotFound, Unavailable
 from tests.adapters.wire_server import Desk
 from tests.path.golemctl_sample import BUSY, DISPATCH, gate, gate_fields, item, project, status
 
@@ -128,6 +129,41 @@ def test_without_a_daemon_the_exit_status_is_69_and_no_traceback_is_shown(
     assert "golemd is not running (no socket at" in told
     assert "Traceback" not in told
     assert run("ping", "--debug") == 69
+    told = capsys.readouterr().err
+    assert f"  connecting to {os.environ['GOLEMD_SOCKET']}\n" in told
+    assert "Traceback" not in told
+
+
+def test_debug_shows_what_is_asked_and_answered_in_short(daemon: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon({"item.add": item(), "item.why": NotFound("item_not_found", "There is no item.", "Look.")})
+    assert run("--debug", "--token", "t", "add", "\x1b[2J" + "x" * 1000) == 0
+    shown = capsys.readouterr()
+    asked, answered = (line for line in shown.err.splitlines() if line[0] in "<>")
+    assert asked.startswith('> item.add {"token":"t","client":"golemctl","project":')
+    assert len(asked) < 320
+    assert re.fullmatch(r"< item\.add \d+ bytes in \d+\.\d ms", answered)
+    assert shown.out == "WRK-1\n"
+    assert run("why", "X", "--debug") == 1
+    shown = capsys.readouterr()
+    assert re.search(r"< item\.why item_not_found in \d", shown.err)
+    assert "Traceback" not in shown.err
+
+
+def test_debug_shows_where_golemctl_itself_has_failed(
+    daemon: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon({"ping": PONG})
+
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr("golemctl.commands.daemon.pong_lines", fail)
+    assert run("ping") == 1
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: by nothing" in told
+    assert "Again with --debug." in told
+    assert "Traceback" not in told
+    assert run("ping", "--debug") == 1
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -394,3 +430,22 @@ def test_golemctl_never_imports_the_event_loop_of_the_daemon() -> None:
         print(sorted({"trio", "psutil", "rich"} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_run_that_ends_while_the_daemon_is_being_restarted_waits_for_it(
+    daemon: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last record may be the last thing that the old daemon says."""
+    halted = {"seq": 8, "ts": "2026-11-20T09:00:00Z", "type": "dispatch.halted", "project": "demo"}
+    halted["data"] = {"reason": "all_done_or_blocked"}
+    started = views.RunStarted(project="demo", dispatch=DISPATCH, since=8)
+    answers = iter([BUSY, Unavailable("stopping", "golemd is stopping."), BUSY])
+    daemon(
+        {"run.start": started, "status": lambda params: next(answers), "events.follow": views.FollowStarted(since=8)},
+        [halted],
+    )
+    waited: list[float] = []
+    monkeypatch.setattr("golemctl.watch.time.sleep", waited.append)
+    assert run("run") == 3
+    assert waited == [1.0]
+    assert "golemctl unblock WRK-5" in capsys.readouterr().out

@@ -30,6 +30,9 @@ OFFERED: Final = {
     "golemctl decide WRK-1.g1 ": "answer abort",
     "golemctl decide WRK-1 an": "answer",
     "golemctl decide WRK-2 ": "",
+    "golemctl advance WRK-1 --to ": "build review",
+    "golemctl advance WRK-2 --to ": "",
+    "golemctl advance nothing --to ": "",
     "golemctl status --project ": "demo other",
     "golemctl --project o": "other",
     "golemctl add --pipeline ": "feature quick",
@@ -49,7 +52,8 @@ OFFERED: Final = {
 
 def begin(daemon: House) -> Project:
     """Two projects: an item that asks, one that waits for it, one that is done; one of the other project."""
-    project = daemon.project(pipelines={"quick": [phase()]}, execution={"max_retries": 0})
+    two = [phase("build"), phase("review")]
+    project = daemon.project(phases=two, pipelines={"quick": [phase()]}, execution={"max_retries": 0})
     project.add(ASKS, labels=("docs", "urgent"))
     project.add(dependencies=("WRK-1",))
     project.add()

@@ -46,7 +46,7 @@ def test_three_items_are_done_and_nothing_is_left(environment: dict[str, str]) -
     lines = done.stdout.splitlines()
     assert lines[-1] == "3 of 3 items done"
     for told in (
-        "failed: 1 failed: a text is still a draft  → fix 1",
+        "failed → fix 1: 1 failed: a text is still a draft",
         "asks       approval",
         "golemctl approve DEMO-3",
     ):

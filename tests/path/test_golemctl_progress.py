@@ -107,12 +107,12 @@ TOLD = [
     (
         "evidence.recorded",
         EVIDENCE | {"outcome": "failed", "lines": ["x", "2 failed"], "spends": "fix"},
-        "pytest -q  failed: 2 failed  → fix 1",
+        "pytest -q  failed → fix 1: 2 failed",
     ),
     (
         "attempt.rejected",
         {"attempt": "WRK-4.1.build.1", "outcome": "timeout", "message": "30 min", "again_us": AGAIN_US},
-        "failed     30 min  → retry in 5 s",
+        "failed     again in 5 s: 30 min",
     ),
     (
         "attempt.rejected",

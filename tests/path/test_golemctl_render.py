@@ -240,6 +240,7 @@ ANSWERS = {
     "guardrail": "golemctl approve WRK-5",
     "failure": "golemctl unblock WRK-5",
     "budget": "golemctl decide WRK-5 raise -m AMOUNT",
+    "staleness": "golemctl decide WRK-5.g1 proceed",
     "duplicate": "golemctl decide WRK-5.g1 proceed",  # as everything without a default: by its first option
 }
 

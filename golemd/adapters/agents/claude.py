@@ -80,7 +80,7 @@ def _login_problem(answer: str) -> str | None:
     """What `claude auth status` says of its login. A version without that command, or an odd answer, tells nothing."""
     with contextlib.suppress(msgspec.DecodeError):
         if msgspec.json.decode(answer, type=_AuthStatus).logged_in is False:
-            return "it is not logged in: run it once and log in, or pass a key (pass_env) to it"
+            return "is not logged in: run claude once and log in, or pass it a key (pass_env)"
     return None
 
 

@@ -75,7 +75,7 @@ async def _problem(engine: Context, subject: Subject, name: str) -> str:
     except Unusable as unusable:
         return str(unusable).rstrip(".")
     login = await programs.login_problem(kind, program, environ)
-    return f"{program}: {login}" if login else ""
+    return f"agent {name} {login}" if login else ""
 
 
 def _program(engine: Context, subject: Subject, name: str) -> str:

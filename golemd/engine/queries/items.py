@@ -68,5 +68,5 @@ async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
     stat = await workspace.diffstat(engine.parts.git, root, run.base_commit, gate.content.tree or gate.content.commit)
     files = tuple(each.path for each in stat.files)
     count = len(files) + stat.more
-    shown = f"{count} file{'' if count == 1 else 's'} +{stat.insertions} -{stat.deletions}"
+    shown = f"{count} file{'' if count == 1 else 's'} +{stat.insertions} -{stat.deletions}" if count else "none"
     return replace(detail, files=files, diffstat=shown)  # its item may have ended while git was asked
