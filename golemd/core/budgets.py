@@ -2,8 +2,8 @@
 
 An item's budget counts over all of its runs; a phase's within its run; both ask a human when they are spent. That of a
 day is the project's, in UTC and by the configuration in force; it asks nobody, since it is over by itself. Each is
-looked at before an agent is started; what is left then is that agent's own limit, so agents at work at the same time
-share no more than what each has been told.
+looked at before an agent is started; what is left then is that agent's own limit. So only what agents at work at the
+same time spend together can go over a day's.
 """
 
 from __future__ import annotations
