@@ -37,10 +37,9 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
     except Unusable as unusable:
         await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
         return
-    if isinstance(started, Exit):
-        await engine.report(_exit_report(started))
-        return
-    await _claim(engine, started, adopted=False, session=job.session)
+    who = runner.observe(attempt.id).identity if isinstance(started, Exit) else started
+    if who is not None:  # a program may have ended as soon as it began, and still it has a session
+        await _claim(engine, who, adopted=False, session=job.session)
     await _see_to_its_end(engine, attempt.id)
 
 
