@@ -91,6 +91,7 @@ def test_a_retry_gives_full_budgets_and_the_note_and_the_failure_reach_the_promp
     daemon.decide(item, "retry", "look at the lock")
     daemon.until("gate.opened", item, gate=f"{item}.g2")
     daemon.decide(item, "retry", "once more")
+    demo.run()  # two failures in a row have tripped the breaker
     daemon.done(item)
     prompt = (daemon.state / "attempts" / f"{item}.1.build.3" / "prompt.md").read_text(encoding="utf-8")
     assert "look at the lock" in prompt
