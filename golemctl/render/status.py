@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from golemctl.render.gates import waits_for_you
 from golemctl.render.text import (
     Look,
+    aligned,
     attention,
     block,
     clean,
@@ -21,9 +22,9 @@ from golemctl.render.text import (
     first_line,
     folder,
     moment,
-    pad,
     since,
     spent,
+    widest,
     width,
     words,
 )
@@ -31,6 +32,8 @@ from golemd.api.model import ENDED
 from golemd.api.views import AttemptView, DispatchView, GateView, ItemView, ProjectView, StatusView
 
 ACTIVE: Final = ("new", "scoping", "ready", "in_progress", "blocked")
+_PRIORITY: Final = "PRIO"
+_HEADS: Final = ("ID", "STATUS", "PHASE", "", _PRIORITY)
 _GAP: Final = "  "
 _NOTE_INDENT: Final = 10
 _SHORTEST_TITLE: Final = 16
@@ -42,7 +45,7 @@ class _Row(Struct, frozen=True):
     """One item's line; `note` stands behind the title, or beneath when there is no room."""
 
     rank: int
-    cells: tuple[str, ...]  # id, status, phase, elapsed, priority
+    cells: tuple[str, ...]  # as _HEADS: id, status, phase, elapsed, priority
     title: str
     note: str
 
@@ -152,9 +155,9 @@ def _row(item: ItemView, gates: dict[str, GateView], running: Sequence[AttemptVi
     elapsed = since(attempt.started_at, look) if attempt else ""
     phase = (attempt.phase if attempt else item.phase) or ""
     status = "paused" if item.paused and item.status != "blocked" else words(item.status)
-    cells = (item.id, status, phase, elapsed, str(item.priority))
+    cells = (clean(item.id), status, clean(phase), elapsed, str(item.priority))
     rank = 0 if item.status == "blocked" else 3 if item.status in ENDED else 1 if attempt else 2
-    return _Row(rank, tuple(clean(cell) for cell in cells), clean(item.title), _note(item, gates, attempt))
+    return _Row(rank, cells, clean(item.title), _note(item, gates, attempt))
 
 
 def _note(item: ItemView, gates: dict[str, GateView], attempt: AttemptView | None) -> str:
@@ -185,40 +188,28 @@ def _items(rows: list[_Row], look: Look) -> list[str]:
     if not rows:
         return []
     rows = sorted(rows, key=lambda row: row.rank)
-    heads = ("ID", "STATUS", "PHASE", "", "PRIO")
-    widths = [max(width(row.cells[n]) for row in rows) for n in range(len(heads))]
-    widths = [max(columns, width(head)) if columns else 0 for columns, head in zip(widths, heads, strict=True)]
-    if all(row.cells[4] == "0" for row in rows):
-        widths[4] = 0
-    lead = 2 + sum(columns + len(_GAP) for columns in widths if columns)
-    room = max(_SHORTEST_TITLE, look.width - lead)
-    longest = max(width(row.title) for row in rows)
-    beside = all(longest + 2 + width(row.note) <= room for row in rows)
-    lines = [cut("  " + _cells(heads, widths) + "TITLE", look.width)]
-    for row in rows:
-        lines += _item(row, widths, longest if beside else None, look)
+    head, *fronts = _fronts(rows)
+    titles, notes = [row.title for row in rows], [row.note for row in rows]
+    room = max(_SHORTEST_TITLE, look.width - width(head) - 2)
+    beside = widest(titles) + len(_GAP) + widest(notes) <= room
+    lines = [cut(f"  {head}TITLE", look.width)]
+    for row, front, title in zip(rows, fronts, aligned(titles) if beside else titles, strict=True):
+        line = f"{'! ' if row.is_blocked else '  '}{front}{title}"
+        if beside:
+            lines.append(_marked(f"{line}{_GAP}{row.note}".rstrip(), row, look))
+            continue
+        lines.append(_marked(cut(line, look.width), row, look))
+        if row.note:
+            lines.append(cut(" " * _NOTE_INDENT + row.note, look.width))
     return lines
 
 
-def _cells(cells: Sequence[str], widths: Sequence[int]) -> str:
-    shown = []
-    for number, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
-        if columns:
-            shown.append(" " * (columns - width(cell)) + cell if number == 4 else pad(cell, columns))
-            shown.append(_GAP)
-    return "".join(shown)
-
-
-def _item(row: _Row, widths: Sequence[int], beside: int | None, look: Look) -> list[str]:
-    mark = "! " if row.is_blocked else "  "
-    text = mark + _cells(row.cells, widths)
-    if beside is not None:
-        line = f"{text}{pad(row.title, beside)}{_GAP}{row.note}".rstrip()
-        return [_marked(line, row, look)]
-    lines = [_marked(cut(text + row.title, look.width), row, look)]
-    if row.note:
-        lines.append(cut(" " * _NOTE_INDENT + row.note, look.width))
-    return lines
+def _fronts(rows: Sequence[_Row]) -> list[str]:
+    """The head, and what stands before each row's title; columns in which nobody says anything are left out."""
+    columns = zip(_HEADS, zip(*(row.cells for row in rows), strict=True), strict=True)
+    said = [(head, cells) for head, cells in columns if any(cells) and (head != _PRIORITY or {*cells} != {"0"})]
+    shown = [aligned((head, *cells), right=head == _PRIORITY) for head, cells in said]
+    return ["".join(f"{cell}{_GAP}" for cell in line) for line in zip(*shown, strict=True)]
 
 
 def _marked(line: str, row: _Row, look: Look) -> str:

@@ -67,6 +67,8 @@ def paragraphs(text: str) -> list[str]:
 
 def first_line(text: str | None) -> str:
     """The first line that says anything, cleaned."""
+    if text and text.isascii() and text.isprintable():  # as most are: one line, and clean
+        return text.strip()
     return next((line for line in paragraphs(text or "") if line.strip()), "").strip()
 
 
@@ -98,7 +100,20 @@ def cut(text: str, columns: int) -> str:
 
 def pad(text: str, columns: int) -> str:
     """The text with spaces behind it up to a width."""
-    return text + " " * (columns - width(text))
+    return text.ljust(columns) if text.isascii() else text + " " * (columns - width(text))
+
+
+def widest(texts: Sequence[str]) -> int:
+    """How many columns the widest of cleaned texts takes; 0 when there is none."""
+    return max(map(len if "".join(texts).isascii() else width, texts), default=0)
+
+
+def aligned(texts: Sequence[str], *, right: bool = False) -> list[str]:
+    """Cleaned texts, each with spaces up to the width of the widest: behind it or, to the right, before it."""
+    columns = widest(texts)
+    if right:
+        return [" " * (columns - width(text)) + text for text in texts]
+    return [pad(text, columns) for text in texts]
 
 
 def wrap(text: str, columns: int) -> list[str]:
@@ -140,12 +155,9 @@ def table(rows: Iterable[Sequence[str]], look: Look, *, indent: int = 2) -> list
     cells = [[clean(cell) for cell in row] for row in rows]
     if not cells:
         return []
-    widths = [max(width(row[column]) for row in cells) for column in range(len(cells[0]) - 1)]
-    lines = []
-    for row in cells:
-        parts = [pad(cell, columns) for cell, columns in zip(row, widths, strict=False) if columns]
-        lines.append(cut((" " * indent + "  ".join([*parts, row[-1]])).rstrip(), look.width))
-    return lines
+    *columns, last = zip(*cells, strict=True)
+    shown = [aligned(column) for column in columns if any(column)]
+    return [cut((" " * indent + "  ".join(line)).rstrip(), look.width) for line in zip(*shown, last, strict=True)]
 
 
 def attention(text: str, look: Look) -> str:

@@ -49,7 +49,10 @@ class ItemFields(Struct, frozen=True, kw_only=True):
 
 
 class ItemView(ItemFields, frozen=True, kw_only=True):
-    """An item as every command about one item answers it. `gates`: the ids of its open gates, oldest first."""
+    """An item as every command about one item answers it. `gates`: the ids of its open gates, oldest first.
+
+    Where many are listed, their descriptions are left out.
+    """
 
     gates: tuple[str, ...] = ()
 

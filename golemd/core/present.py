@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from typing import Any, Final
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from golemd.api import views
 from golemd.api.model import (
@@ -67,75 +67,75 @@ class Clock(Struct, frozen=True):
 
     now_us: int
     limits: Limits
-    tally: slots.Tally | None = None
+    survey: scheduler.Survey | None = None
     short: str = ""
 
 
 def item_view(
-    state: State, item: Item | EndedItem, clock: Clock, note: str = "", repeated: bool = False
+    state: State, item: Item | EndedItem, clock: Clock, note: str = "", repeated: bool = False, listed: bool = False
 ) -> views.ItemView:
-    """One item, live or ended."""
-    return views.ItemView(**_item_fields(state, item, clock), note=note or None, repeated=repeated)
-
-
-def _item_fields(state: State, item: Item | EndedItem, clock: Clock) -> dict[str, Any]:
-    live = isinstance(item, Item)
-    gates = tuple(gate.id for gate in state.open_gates(item.id)) if live else ()
+    """One item, live or ended. `listed`: one of many, whose description would make a long answer longer."""
+    live = item if isinstance(item, Item) else None
+    ongoing = live if item.status not in ENDED else None
+    gates = tuple(gate.id for gate in state.open_gates(item.id))
     run = state.runs.get(item.run)
     assessed = item.assessments
-    return {
-        "id": item.id,
-        "project": item.project,
-        "title": item.title,
-        "status": str(item.status),
-        "pipeline": item.pipeline,
-        "phase": _phase_of(item, run),
-        "priority": item.priority,
-        "size": assessed.size or None,
-        "complexity": assessed.complexity or None,
-        "risk": assessed.risk or None,
-        "impact": assessed.impact or None,
-        "labels": item.labels,
-        "dependencies": item.dependencies,
-        "gate": gates[0] if gates else None,
-        "gates": gates,
-        "run": item.run or None,
-        "resolution": item.resolution or None,
-        "why": _why(state, item, clock) if isinstance(item, Item) else None,
-        "created_at": item.created_at,
-        "updated_at": item.updated_at,
-        "description": item.description if isinstance(item, Item) else "",
-        "paused": isinstance(item, Item) and item.is_held and item.status not in ENDED,
-        "pauses_after": _pauses_after(item, run),
-        **_money(state, item),
-        "origin": item.origin or None,
-    }
+    usd, tokens = _limits(state, ongoing)
+    return views.ItemView(
+        id=item.id,
+        project=item.project,
+        title=item.title,
+        status=str(item.status),
+        pipeline=item.pipeline,
+        phase=_phase_of(ongoing, run),
+        priority=item.priority,
+        size=assessed.size or None,
+        complexity=assessed.complexity or None,
+        risk=assessed.risk or None,
+        impact=assessed.impact or None,
+        labels=item.labels,
+        dependencies=item.dependencies,
+        gate=gates[0] if gates else None,
+        gates=gates,
+        run=item.run or None,
+        resolution=item.resolution or None,
+        why=_why(state, ongoing, clock) if ongoing is not None else None,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        description=live.description if live is not None and not listed else "",
+        paused=ongoing is not None and ongoing.is_held,
+        pauses_after=_pauses_after(ongoing, run),
+        spent_usd=round(item.spent_usd, 6),
+        spent_tokens=item.spent_tokens,
+        budget_usd=usd,
+        budget_tokens=tokens,
+        origin=item.origin or None,
+        note=note or None,
+        repeated=repeated,
+    )
 
 
-def _money(state: State, item: Item | EndedItem) -> dict[str, Any]:
-    """What was spent on an item, and what may be."""
-    found: dict[str, Any] = {"spent_usd": round(item.spent_usd, 6), "spent_tokens": item.spent_tokens}
-    if isinstance(item, Item) and item.status not in ENDED:
-        limits = {each.scope: each.limit for each in budgets.of_item(state, item)}
-        found |= {"budget_usd": round(limits[budgets.ITEM_USD], 6)} if budgets.ITEM_USD in limits else {}
-        found |= {"budget_tokens": int(limits[budgets.ITEM_TOKENS])} if budgets.ITEM_TOKENS in limits else {}
-    return found
-
-
-def _pauses_after(item: Item | EndedItem, run: Run | None) -> str | None:
-    """The phase that is let finish before its item is paused."""
-    asked = isinstance(item, Item) and item.paused is Pause.AFTER_PHASE
-    return run.phase.name if asked and run is not None and item.status not in ENDED else None
-
-
-def _phase_of(item: Item | EndedItem, run: Run | None) -> str | None:
-    if not isinstance(item, Item) or item.status in ENDED:
-        return None
-    return run.phase.name if run is not None else item.begin or None
+def _limits(state: State, item: Item | None) -> tuple[float | None, int | None]:
+    """What may be spent on an item: dollars, and tokens."""
+    found = {each.scope: each.limit for each in budgets.of_item(state, item)} if item is not None else {}
+    usd, tokens = found.get(budgets.ITEM_USD), found.get(budgets.ITEM_TOKENS)
+    return None if usd is None else round(usd, 6), None if tokens is None else int(tokens)
 
 
 def _why(state: State, item: Item, clock: Clock) -> str | None:
-    return scheduler.why(state, item, clock.limits, clock.now_us, clock.tally, clock.short)
+    return scheduler.why(state, item, clock.limits, clock.now_us, clock.survey, clock.short)
+
+
+def _pauses_after(item: Item | None, run: Run | None) -> str | None:
+    """The phase that is let finish before its item is paused."""
+    return run.phase.name if item is not None and item.paused is Pause.AFTER_PHASE and run is not None else None
+
+
+def _phase_of(item: Item | None, run: Run | None) -> str | None:
+    """The phase that an item is in, or will begin with."""
+    if item is None:
+        return None
+    return run.phase.name if run is not None else item.begin or None
 
 
 def gate_view(gate: Gate) -> views.GateView:
@@ -273,10 +273,9 @@ def item_detail(
     children = past.children.get(item.id, ())
     runs = [past.runs[child] for child in children if child in past.runs]
     run = past.run_of(item)
-    fields = _item_fields(state, item, clock)
-    fields["gates"] = tuple(gate_view(past.gates[child]) for child in children if child in past.gates)
+    gates = tuple(gate_view(past.gates[child]) for child in children if child in past.gates)
     return views.ItemDetail(
-        **fields,
+        **asdict(item_view(state, item, clock)) | {"gates": gates},
         brief=item.brief,
         base=item.base or (run.base_branch if run else "") or None,
         runs=tuple(run_view(state, each, reports) for each in runs),
@@ -345,7 +344,7 @@ def status_view(
 ) -> views.StatusView:
     """Everything at a glance. Ended items are listed only when asked for, or when `only` names their status."""
     shown = tuple(projects)
-    clock = replace(clock, tally=slots.Tally.of(state))
+    clock = replace(clock, survey=scheduler.Survey(state, clock.limits))
     names = {project.name for project in shown}
     everything = everything or only.wants_ended
     items: list[Item | EndedItem] = [each for each in state.items.values() if everything or each.status not in ENDED]
@@ -357,7 +356,7 @@ def status_view(
     return views.StatusView(
         daemon=daemon,
         projects=tuple(project_view(state, project, clock.now_us) for project in shown),
-        items=tuple(item_view(state, item, clock) for item in sorted(meant, key=lambda item: item.order)),
+        items=tuple(item_view(state, item, clock, listed=True) for item in sorted(meant, key=lambda item: item.order)),
         providers=_providers(state, clock.now_us),
         spend=views.SpendView(
             today_usd=round(sum(budgets.spent_on(state, name, clock.now_us) for name in names), 6),

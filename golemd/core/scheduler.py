@@ -7,6 +7,7 @@ free slots with those that are furthest. Nothing here knows what a process is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from heapq import merge
 
 from msgspec import Struct
@@ -143,7 +144,7 @@ def waits_for(state: State, item: Item, now_us: int) -> str | None:
     if spent is not None:
         again = times.stamp(times.tomorrow(now_us))
         return f"the budget of the day is spent until {again}: {spent} ({spent.scope})"
-    provider = state.providers.get(next_agent(state, item))
+    provider = state.providers.get(next_agent(state, item)) if state.providers else None
     if provider is not None and provider.until_us > now_us:
         return f"{provider.name} is parked until {times.stamp(provider.until_us)}: {provider.reason.rstrip('.')}"
     if run is None:
@@ -225,8 +226,33 @@ def _unmet_in_words(state: State, dependency: str) -> str:
 # --- why ---------------------------------------------------------------------------------------------------------
 
 
+class Survey:
+    """What the answers on many items have in common, each part looked up once, when it is first needed."""
+
+    def __init__(self, state: State, limits: Limits) -> None:
+        self._state = state
+        self._limits = limits
+        self._shared: dict[str, Shared] = {}
+
+    @cached_property
+    def tally(self) -> Tally:
+        """What is taken."""
+        return Tally.of(self._state)
+
+    @cached_property
+    def crowded(self) -> frozenset[str]:
+        """Busy runs that wait for a slot."""
+        return crowded_out(self._state, self._limits)
+
+    def shared(self, project: str) -> Shared:
+        """Who works in the project's shared workspace."""
+        if project not in self._shared:
+            self._shared[project] = Shared(self._state, project)
+        return self._shared[project]
+
+
 def why(
-    state: State, item: Item, limits: Limits, now_us: int, tally: Tally | None = None, short: str = ""
+    state: State, item: Item, limits: Limits, now_us: int, survey: Survey | None = None, short: str = ""
 ) -> str | None:
     """One true sentence on why the item is not running, or None when it is or has ended.
 
@@ -237,23 +263,18 @@ def why(
     gates = state.open_gates(item.id)
     if gates:
         return f"{item.id} waits for you: {gates[0].question.splitlines()[0]}"
-    run, tally = state.run_of(item), tally or Tally.of(state)
+    run, survey = state.run_of(item), survey or Survey(state, limits)
     if run is None or item.is_held or run.leaving or not holds_slot(state, run):
-        reason = _reason(state, item, limits, now_us, tally)
-    elif _is_crowded(state, run, limits):
-        reason = _limit_reached(state, item, limits, tally.without(run))
+        reason = _reason(state, item, limits, now_us, survey)
+    elif not has_process(state, run) and run.id in survey.crowded:
+        reason = _limit_reached(state, item, limits, survey.tally.without(run))
     else:
         return None
     reason = reason or short or "it is next in line"
     return f"{item.id} is {str(item.status).replace('_', ' ')} but does not run: {reason}."
 
 
-def _is_crowded(state: State, run: Run, limits: Limits) -> bool:
-    """Whether its phase is under way, and waits for a slot before its next process is started."""
-    return not has_process(state, run) and run.id in crowded_out(state, limits)
-
-
-def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally) -> str:
+def _reason(state: State, item: Item, limits: Limits, now_us: int, survey: Survey) -> str:
     """What rules of its project or of the daemon hold the item up; empty when none does."""
     project = state.projects[item.project]
     dispatch = project.dispatch
@@ -270,8 +291,8 @@ def _reason(state: State, item: Item, limits: Limits, now_us: int, tally: Tally)
             return narrowed
         if dispatch.used >= dispatch.cap:
             return f"the dispatch has used its cap of {dispatch.cap} phases"
-    exclusive = Shared(state, project.name).why_not(item) if item.status is not Status.READY else None
-    return exclusive or _limit_reached(state, item, limits, tally)
+    exclusive = survey.shared(project.name).why_not(item) if item.status is not Status.READY else None
+    return exclusive or _limit_reached(state, item, limits, survey.tally)
 
 
 def _limit_reached(state: State, item: Item, limits: Limits, tally: Tally) -> str:

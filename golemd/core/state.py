@@ -119,6 +119,8 @@ class State:
 
     def open_gates(self, item: str) -> list[Gate]:
         """The item's open gates, oldest first."""
+        if item not in self.children:
+            return []
         mine = (self.gates.get(child) for child in self.children.get(item, ()))
         return [gate for gate in mine if gate is not None and gate.is_open]
 

@@ -77,6 +77,18 @@ def test_one_connection_serves_many_calls(serve: Serve, path: Path) -> None:
         assert [client.call(calls.Ping()).seq for _ in range(3)] == [0, 1, 2]
 
 
+def test_an_answer_that_ends_with_its_connection_is_taken(serve: Serve, path: Path) -> None:
+    long = msgspec.structs.replace(PONG, state_dir="x" * (1 << 16) * 3)
+
+    def behave(peer: Peer) -> None:
+        peer.answer(long)
+        peer.socket.shutdown(socket.SHUT_RDWR)
+
+    serve(behave)
+    with Client(path) as client:
+        assert client.call(calls.Ping()) == long
+
+
 @pytest.mark.parametrize(
     "fault",
     [

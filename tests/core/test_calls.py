@@ -22,7 +22,7 @@ GIVEN: Final[dict[str, Any]] = {
     "priority": 3,
     "labels": ["a"],
     "dependencies": ["WRK-2"],
-    "since": "2026-11-21T09:00:00Z",
+    "since": 7,
     "vars": {"x": "1"},
     "all": True,
     "cap": 5,

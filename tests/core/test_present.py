@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from golemd.api import calls, views
-from golemd.core import present
+from golemd.core import present, scheduler
+from golemd.core.exclusion import Shared
 from golemd.core.present import Clock, Seen
+from golemd.core.state import State
 from tests.core.world import End, World, config, phase
 
 
@@ -184,6 +187,31 @@ def test_status_shows_running_attempts_of_the_projects_asked_for() -> None:
     assert [each.id for each in one.items] == ["TWO-1"]
     assert [each.item for each in one.attempts] == ["TWO-1"]
     assert one.projects[0].dispatch.state == "running"
+
+
+def test_the_reasons_of_many_items_are_found_with_one_survey_of_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.project(config(max_concurrent=1, pre=("scope",)))
+    world.held = {"scope"}
+    for _ in range(20):
+        world.add()
+    world.go()
+    surveys: list[str] = []
+
+    def counted(state: State, project: str) -> Shared:
+        surveys.append(project)
+        return Shared(state, project)
+
+    monkeypatch.setattr(scheduler, "Shared", counted)
+    shown = status(world).items
+    assert sum("slots are taken" in (item.why or "") for item in shown) == 19
+    assert surveys == ["demo"], "each item looks at all others"
+
+
+def test_listed_items_leave_their_descriptions_out() -> None:
+    world, item = blocked()
+    assert [each.description for each in status(world).items] == [""]
+    assert present.item_view(world.state, world.item(item), clock(world)).description == "text"
 
 
 def test_every_view_can_be_sent() -> None:

@@ -115,8 +115,10 @@ def test_a_trusting_framer_takes_an_answer_longer_than_any_request_without_scann
     found = []
     for start in range(0, len(answer), 1 << 16):
         framer.feed(answer[start : start + (1 << 16)])
+        assert framer.held == min(start + (1 << 16), len(answer))
         found += drain(framer)
     assert len(found) == 1
+    assert framer.held == 0
 
 
 @pytest.mark.parametrize("step", [1, 100, 1000])

@@ -71,3 +71,11 @@ def test_durations_and_moments_read_as_people_say_them() -> None:
 def test_a_path_in_the_home_folder_is_shortened() -> None:
     assert text.folder("/home/me/src", LOOK) == "~/src"
     assert text.folder("/home/meadow", LOOK) == "/home/meadow"
+
+
+@given(st.lists(st.text(st.sampled_from("ab é語\u0301"), max_size=6)), st.booleans())
+def test_aligned_texts_have_the_width_of_the_widest(texts: list[str], right: bool) -> None:
+    aligned = text.aligned(texts, right=right)
+    assert {width(each) for each in aligned} <= {text.widest(texts)}
+    assert [each.strip() for each in aligned] == [each.strip() for each in texts]
+    assert text.widest(texts) == max(map(width, texts), default=0)
