@@ -57,6 +57,7 @@ def test_unknown_fields_and_wrong_types_are_refused(method: str) -> None:
     assert refused(method, pack({**given(method), "surprise": 1})).code == "invalid_params"
     assert refused(method, pack([1])).code == "invalid_params"
     assert refused(method, b"\xc1").code == "invalid_params"
+    assert refused(method, b"\x81\xa1\xff\xc0").code == "invalid_params"
     for name in given(method):
         error = refused(method, pack({**given(method), name: b"\x00"}))
         assert (error.code, error.data) == ("invalid_params", {"method": method})

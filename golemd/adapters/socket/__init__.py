@@ -2,11 +2,12 @@
 
 Rules:
 * What one client sends or leaves unread ends or delays no other: every connection has its own task for all that takes
-  waiting, every limit its name in SocketLimits, and a connection that has much to say gives way after TURN messages.
+  waiting, every limit its name in SocketLimits, and a connection that has much to say gives way after TURN messages or
+  TURN_SECONDS.
 * One task reads whole messages from all connections (see `readers`), and a call that the handler answers at once is
   answered there. Calls that must wait run beside each other, as tasks or as a Later that somebody else gives, and their
-  answers come as they are ready. Calls that have begun are carried to their end even when the client has gone; only
-  streams end with their connection.
+  answers come as they are ready. Calls that have begun are carried to their end even when the client has gone; those
+  that nobody has looked at are not begun, and streams end with their connection.
 * All bytes of a connection leave through its Outbox, whole and in order.
 * The folder of the socket, ours alone, is the guard; the mode of the socket and the credentials of the other side
   come on top. The caller holds the daemon's lock, so what lies at the path is stale and may be replaced.

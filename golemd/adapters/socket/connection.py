@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +24,8 @@ from golemd.api.wire import Framer, Message, Request, WireError, WireLimits, enc
 log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 1 << 16
-TURN: Final = 32  # messages of one connection before the others have their turn
+TURN: Final = 32  # messages of one connection before the others have their turn …
+TURN_SECONDS: Final = 0.002  # … or so much time, if that is over sooner
 SEND_PARTS: Final = 64  # pieces given to the kernel at once; it takes no more than 1024
 
 
@@ -210,7 +212,7 @@ class Connection:
         try:
             while True:
                 await self._readers.quick(self._sock, self._read_quickly)
-                if self._ended:
+                if self._ended or self._outbox.gone:
                     return
                 await self._take_all()
                 while self._begun_at is not None:
@@ -234,13 +236,14 @@ class Connection:
             return False
         try:
             self._framer.feed(data)
+            begun = perf_counter()
             for _ in range(TURN):
                 message = self._framer.next_message()
                 if message is None:
                     self._outbox.flush()
                     return not self._framer.mid_message
                 self._take(message)
-                if self._outbox.queued > self._limits.reply_bytes:
+                if self._outbox.queued > self._limits.reply_bytes or perf_counter() - begun > TURN_SECONDS:
                     return False
         except WireError:  # the framer says it again to who asks next
             return False
@@ -248,7 +251,7 @@ class Connection:
 
     async def _receive(self) -> bytes:
         """What has come, at least one byte; none when the connection has ended, or will for being slow."""
-        while True:
+        while not self._outbox.gone:
             if self._begun_at is None:
                 await trio.lowlevel.wait_readable(self._sock)
             elif not await self._readable_by(self._begun_at + self._limits.finish_seconds):
@@ -260,6 +263,7 @@ class Connection:
                 continue
             except OSError:  # reset by a client that left something unread
                 return b""
+        return b""
 
     async def _readable_by(self, deadline: float) -> bool:
         with trio.CancelScope(deadline=deadline) as scope:
@@ -267,17 +271,19 @@ class Connection:
         return not scope.cancelled_caught
 
     async def _take_all(self) -> None:
-        """Deal with every message that is whole, and note since when one is not."""
+        """Deal with every message that is whole, and note since when one is not. Who has gone is owed nothing more."""
         taken = 0
         await self._outbox.below(self._limits.reply_bytes)
-        while (message := self._framer.next_message()) is not None:
+        begun = perf_counter()
+        while not self._outbox.gone and (message := self._framer.next_message()) is not None:
             self._take(message)
             taken += 1
             if self._outbox.queued > self._limits.reply_bytes:
                 await self._outbox.below(self._limits.reply_bytes)
-            elif taken % TURN == 0:
+            elif taken % TURN == 0 or perf_counter() - begun > TURN_SECONDS:
                 self._outbox.flush()
                 await trio.lowlevel.checkpoint()
+                begun = perf_counter()
         self._outbox.flush()
         if not self._framer.mid_message:
             self._begun_at = None

@@ -90,7 +90,7 @@ def decode_call(method: str, params: msgspec.Raw | bytes) -> Call[Any]:
         raise Invalid("unknown_method", f"There is no method {method[:64]!r}.", "The method `describe` lists them all.")
     try:
         call: Call[Any] = _decoder(method).decode(params)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's own, and those of text that is not UTF-8, are ValueErrors
         hint = f"The method `describe` shows the fields of {method}."
         raise Invalid("invalid_params", f"{method}: {error}", hint, method=method) from error
     if isinstance(call, Change) and call.token:
@@ -104,8 +104,9 @@ def _check_token(token: str) -> None:
         raise Invalid("invalid_token", message, "Make a fresh random one, such as a UUID.")
 
 
+@functools.cache
 def describe() -> dict[str, Any]:
-    """The whole interface as plain data: what the method `describe` answers."""
+    """The whole interface as plain data: what the method `describe` answers. Made once: it takes many milliseconds."""
     return {
         "methods": {
             method: {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import os
 import resource
@@ -14,7 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from golemd.adapters.socket import SocketLimits, server
+from golemd.adapters.socket import SocketLimits, connection, server
 from golemd.api.wire import WireLimits, encode_request
 from tests.adapters.socket.lab import Lab
 
@@ -50,6 +51,27 @@ async def test_one_call_in_flight_too_many_is_refused_and_the_others_go_on(lab: 
     answers = [await client.response() for _ in range(32)]
     assert sorted(msgid for msgid, _ in answers) == list(range(1, 33))
     assert await client.call("echo") == {}
+
+
+async def test_a_client_that_has_gone_is_not_worked_for(lab: Lab) -> None:
+    await lab.start()
+    with lab.connect_raw() as gone:
+        gone.sendall(encode_request(1, "echo", {}) * 1000)
+    other = await lab.connect()
+    for _ in range(100):
+        assert await other.call("echo") == {}
+    assert len(lab.calls) < 300
+
+
+async def test_a_connection_gives_way_when_its_calls_take_long(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = itertools.count(step=connection.TURN_SECONDS * 1.5)
+    monkeypatch.setattr(connection, "perf_counter", lambda: next(moments))
+    await lab.start()
+    busy, other = await lab.connect(), await lab.connect()
+    await busy.stream.send_all(encode_request(1, "who", {}) * (connection.TURN - 2))
+    assert await other.call("echo") == {}
+    handled = [call.method for _, call in lab.calls]
+    assert handled.index("echo") < connection.TURN - 2
 
 
 async def test_a_message_must_be_finished_in_time(lab: Lab, autojump_clock: MockClock) -> None:
