@@ -9,7 +9,7 @@ import hashlib
 import os
 import select
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -34,9 +34,14 @@ def lines_of(state: Path) -> list[bytes]:
 
 def records_of(state: Path) -> list[dict[str, Any]]:
     """Every record. Raises AssertionError for a line that is not sealed or does not follow."""
+    return check_lines(lines_of(state))
+
+
+def check_lines(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The records of a journal's lines. Raises AssertionError for one that is not sealed or does not follow."""
     found = []
     previous = "0" * 32
-    for number, line in enumerate(lines_of(state), 1):
+    for number, line in enumerate(lines, 1):
         record = msgspec.json.decode(line, type=dict[str, Any])
         mark = hashlib.blake2b(line[: line.rindex(SEAL)], digest_size=16).hexdigest()
         assert (record["seq"], record["prev"], record["h"]) == (number, previous, mark), line[:200]
@@ -58,13 +63,17 @@ def commands_of(records: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, 
 def head_seq(state: Path) -> int:
     """The durable end, as the valid slots of the head say it; 0 without any."""
     file = state / "head"
-    data = file.read_bytes() if file.exists() else b""
+    return newest_mark(file.read_bytes() if file.exists() else b"")
+
+
+def newest_mark(data: bytes) -> int:
+    """The durable end, as the valid slots in a head's bytes say it; 0 without any."""
     found = 0
     for at in range(0, len(data), SLOT_BYTES):
         slot = data[at : at + SLOT_BYTES].rstrip(b" \n")
         body = slot[: slot.rfind(SEAL)]
         if slot.endswith(hashlib.blake2b(body, digest_size=16).hexdigest().encode() + b'"}'):
-            found = max(found, msgspec.json.decode(slot)["seq"])
+            found = max(found, msgspec.json.decode(slot).get("seq", 0))
     return found
 
 

@@ -1,116 +1,157 @@
 """A disk in memory that keeps apart what was written and what was synced, for crashes between any two operations.
 
-Power may go at any operation that changes or syncs something; `crash` then gives one of the disks that may be found
-afterwards. Unsynced bytes of appended files survive whole, in part, as zeros, as garbage or not at all; sectors that
-are overwritten in place survive as old or new; names since the folder's last sync survive as any beginning of them.
+Power may go at any operation that changes or syncs something. `images` gives the disks that may be found afterwards,
+`crash` one of them at random; what is allowed is said in `nodes`. Space is counted as a real disk does: what was
+reserved is there, and beyond it a write may find no room.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, product
+from math import prod
 from pathlib import Path
 from random import Random
 
 import trio
 
 from golemd.adapters.disk import How
+from tests.adapters.journal.nodes import File, Folder, Link, Node
 
-SECTOR = 512
 STATE = Path("/state")
+MANY = 1 << 60
+Image = dict[str, bytes]
+"""The files that are found after a crash, by their paths below STATE, and what is in them."""
 
 
 class PowerCut(BaseException):
     """The power went. No operation happens after it."""
 
 
-class Inode:
-    def __init__(self, durable: bytes = b"", target: str = "") -> None:
-        self.data = bytearray(durable)
-        self.durable = durable
-        self.target = target
-
-
 class CrashDisk:
-    def __init__(self) -> None:
-        self.names_now: dict[Path, Inode] = {}
-        self.names_durable: dict[Path, Inode] = {}
-        self.unsynced: list[tuple[Path, Inode | None]] = []  # names since the syncs of their folders
-        self.folders: set[Path] = {STATE}
-        self.files: dict[int, Inode] = {}
+    """`before` and `after` are told every operation; what they raise is its outcome. `waits`: syncs let others run."""
+
+    def __init__(self, image: Mapping[str, bytes] | None = None, *, waits: bool = True) -> None:
+        self.root = Folder()
         self.before: Callable[[str], None] = lambda operation: None
+        self.after: Callable[[str], None] = lambda operation: None
         self.operations: list[str] = []
-        self.room: int | None = None  # bytes that may still be set aside; None: plenty
+        self.room: int | None = None  # bytes that may still be taken; None: plenty
         self.reserves = True
+        self.short_writes = True  # every few appends take a part only
+        self.waits = waits
+        self._handles: dict[int, File] = {}
         self._next = 100
+        for path, content in (image or {}).items():
+            *folders, name = path.split("/")
+            folder = self.root
+            for each in folders:
+                folder = _subfolder(folder, each)
+            folder.entries[name] = folder.durable[name] = File(content)
 
     def _step(self, operation: str) -> None:
         self.operations.append(operation)
         self.before(operation)
 
-    def _name(self, path: Path, inode: Inode | None) -> None:
-        self.unsynced.append((path, inode))
-        if inode is None:
-            del self.names_now[path]
-        else:
-            self.names_now[path] = inode
+    def _node(self, path: Path) -> Node | None:
+        node: Node | None = self.root
+        for name in filter(None, str(path)[len(str(STATE)) :].split("/")):
+            node = node.entries.get(name) if isinstance(node, Folder) else None
+        return node
+
+    def _folder(self, path: Path) -> Folder:
+        node = self._node(path)
+        if not isinstance(node, Folder):
+            raise _error(errno.ENOENT)
+        return node
+
+    def _take(self, count: int) -> None:
+        if self.room is not None and count > 0:
+            if count > self.room:
+                raise _error(errno.ENOSPC)
+            self.room -= count
+
+    def _give_back(self, file: File, size: int) -> None:
+        if self.room is not None:
+            self.room += max(file.reserved, len(file.data)) - size
+        file.reserved = min(file.reserved, size)
 
     # --- the seam
 
     def make_folder(self, folder: Path) -> None:
         self._step("make_folder")
-        self.folders.add(folder)
+        if self._node(folder) is None:
+            self._folder(folder.parent).change((folder.name, Folder()))
+        self.after("make_folder")
 
     def names(self, folder: Path) -> list[str]:
         self._step("names")
-        return sorted(path.name for path in {*self.names_now, *self.folders} if path.parent == folder)
+        node = self._node(folder)
+        return sorted(node.entries) if isinstance(node, Folder) else []
 
     def open(self, path: Path, how: How) -> int:
         self._step("open")
+        folder = self._folder(path.parent)
         if how is How.CREATE:
-            if path in self.names_now:
-                raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-            self._name(path, Inode())
-        if path not in self.names_now:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+            if path.name in folder.entries:
+                raise _error(errno.EEXIST)
+            folder.change((path.name, File()))
+        file = folder.entries.get(path.name)
+        if not isinstance(file, File):
+            raise _error(errno.ENOENT if file is None else errno.EISDIR)
         self._next += 1
-        self.files[self._next] = self.names_now[path]
+        self._handles[self._next] = file
+        if how is How.CREATE:
+            self.after("open")
         return self._next
 
     def close(self, file: int) -> None:
         self._step("close")
-        del self.files[file]
+        del self._handles[file]
 
     def size(self, file: int) -> int:
         self._step("size")
-        return len(self.files[file].data)
+        return len(self._handles[file].data)
 
     def read(self, file: int, count: int, offset: int) -> bytes:
         self._step("read")
-        return bytes(self.files[file].data[offset : offset + count])
+        return bytes(self._handles[file].data[offset : offset + count])
 
     def append(self, file: int, data: bytes | memoryview) -> int:
         self._step("append")
-        taken = max(1, len(data) * 2 // 3) if len(self.operations) % 5 == 0 else len(data)
-        self.files[file].data += data[:taken]
+        held = self._handles[file]
+        taken = len(data)
+        if self.short_writes and len(self.operations) % 5 == 0:
+            taken = max(1, taken * 2 // 3)
+        size = len(held.data)
+        self._take(size + taken - max(held.reserved, size))
+        held.write(size, data[:taken])
+        self.after("append")
         return taken
 
     def write_at(self, file: int, data: bytes, offset: int) -> int:
         self._step("write_at")
-        self.files[file].data[offset : offset + len(data)] = data
+        self._handles[file].write(offset, data)
+        self.after("write_at")
         return len(data)
 
     def truncate(self, file: int, size: int) -> None:
         self._step("truncate")
-        del self.files[file].data[size:]
+        held = self._handles[file]
+        self._give_back(held, size)
+        if size != len(held.data):
+            held.truncate(size)
+        self.after("truncate")
 
     def reserve(self, file: int, offset: int, count: int) -> bool:
         self._step("reserve")
         if not self.reserves:
             return False
-        if self.room is not None and self.room < count:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        held = self._handles[file]
+        self._take(offset + count - max(held.reserved, len(held.data)))
+        held.reserved = max(held.reserved, offset + count)
         return True
 
     def free_bytes(self, folder: Path) -> int:
@@ -119,42 +160,74 @@ class CrashDisk:
 
     def drop_cache(self, file: int) -> None:
         self._step("drop_cache")
+        self._handles[file].drop_cache()
 
     def rename(self, old: Path, new: Path) -> None:
         self._step("rename")
-        if old in self.folders:
-            self.folders.add(new)
-            self.folders.discard(old)
-            for path in [path for path in self.names_now if old in path.parents]:
-                self._name(new / path.relative_to(old), self.names_now[path])
-            return
-        self._name(new, self.names_now[old])
-        self._name(old, None)
+        folder = self._folder(old.parent)
+        node = folder.entries.get(old.name)
+        if node is None or old.parent != new.parent:
+            raise _error(errno.ENOENT if node is None else errno.EXDEV)
+        folder.change((new.name, node), (old.name, None))
+        self.after("rename")
 
     def unlink(self, path: Path) -> None:
         self._step("unlink")
-        if path not in self.names_now:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-        self._name(path, None)
+        folder = self._folder(path.parent)
+        file = folder.entries.get(path.name)
+        if not isinstance(file, File):
+            raise _error(errno.ENOENT)
+        self._give_back(file, 0)
+        folder.change((path.name, None))
+        self.after("unlink")
 
     def symlink(self, target: str, path: Path) -> None:
         self._step("symlink")
-        self._name(path, Inode(target=target))
+        folder = self._folder(path.parent)
+        if path.name in folder.entries:
+            raise _error(errno.EEXIST)
+        folder.change((path.name, Link(target.encode())))
+        self.after("symlink")
 
     async def fdatasync(self, file: int, *, inline: bool = False) -> None:
-        if not inline:
+        held = self._handles[file]
+        try:
+            self._step("fdatasync")
+        except OSError:
+            held.lose()
+            raise
+        seen = bytes(held.data)
+        if self.waits and not inline:
             await trio.lowlevel.cancel_shielded_checkpoint()
-        self._step("fdatasync")
-        inode = self.files[file]
-        inode.durable = bytes(inode.data)
+        held.sync(seen)
+        self.after("fdatasync")
 
     async def sync_folder(self, folder: Path) -> None:
-        await trio.lowlevel.cancel_shielded_checkpoint()
         self._step("sync_folder")
-        for path, inode in self.unsynced:
-            if path.parent == folder:
-                self._apply(self.names_durable, path, inode)
-        self.unsynced = [(path, inode) for path, inode in self.unsynced if path.parent != folder]
+        if self.waits:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        self._folder(folder).sync()
+        self.after("sync_folder")
+
+    # --- what is there
+
+    def files(self) -> dict[str, File]:
+        """Every file, as programs see it."""
+        return _files(self.root, "", lambda folder: [folder.entries])[0]
+
+    def content(self) -> Image:
+        """What programs see."""
+        return {path: bytes(file.data) for path, file in self.files().items()}
+
+    def durable(self) -> Image:
+        """What a crash cannot take away."""
+        (files,) = _files(self.root, "", lambda folder: [folder.durable])
+        return {path: file.durable for path, file in files.items()}
+
+    @property
+    def settled(self) -> bool:
+        """Whether a crash just now would change nothing."""
+        return _is_settled(self.root)
 
     # --- the power
 
@@ -170,44 +243,94 @@ class CrashDisk:
 
         self.before = before
 
+    def images(self, most: int = MANY) -> Iterator[Image]:
+        """What may be found after a crash just now. Of more than `most` combinations of names and contents that many
+        are taken: the most telling ones, and others by lot, always the same ones."""
+        trees = _files(self.root, "", Folder.outcomes)
+        for files in trees:
+            outcomes = [file.outcomes() for file in files.values()]
+            for contents in _combinations(outcomes, max(1, most // len(trees))):
+                yield dict(zip(files, contents, strict=True))
+
     def crash(self, random: Random) -> CrashDisk:
         """One of the disks that may be found when the power is back."""
-        found = CrashDisk()
-        found.folders = set(self.folders)
-        found.room, found.reserves = self.room, self.reserves
-        names = dict(self.names_durable)
-        for path, inode in self.unsynced[: random.randint(0, len(self.unsynced))]:
-            self._apply(names, path, inode)
-        torn: dict[Inode, Inode] = {}
-        for path, inode in names.items():
-            if inode not in torn:
-                torn[inode] = Inode(_image(inode, random), inode.target)
-            found.names_now[path] = found.names_durable[path] = torn[inode]
+        files = random.choice(_files(self.root, "", Folder.outcomes))
+        return self._found({path: random.choice(file.outcomes()) for path, file in files.items()})
+
+    def killed(self) -> CrashDisk:
+        """The same disk for the next process: only this one ended, what it wrote is in the caches."""
+        found = self._found({})
+        found.root = _twin(self.root, {})
         return found
 
-    @staticmethod
-    def _apply(names: dict[Path, Inode], path: Path, inode: Inode | None) -> None:
-        if inode is None:
-            names.pop(path, None)
-        else:
-            names[path] = inode
+    def _found(self, image: Image) -> CrashDisk:
+        found = CrashDisk(image, waits=self.waits)
+        found.room, found.reserves, found.short_writes = self.room, self.reserves, self.short_writes
+        return found
 
 
-def _image(inode: Inode, random: Random) -> bytes:
-    """What is left of a file."""
-    old, new = inode.durable, bytes(inode.data)
-    how = random.choice(("old", "new", "cut", "sectors"))
-    if old == new or how == "old":
-        return old
-    if how == "new" or (not new.startswith(old) and len(new) != len(old)):
-        return new
-    if how == "cut" and len(new) > len(old):
-        return new[: random.randint(len(old), len(new))]
-    image = bytearray(old.ljust(len(new), b"\0"))
-    for start in range(0, len(new), SECTOR):
-        fate = random.randrange(4)
-        if fate == 0 and start >= len(old):
-            image[start : start + SECTOR] = random.randbytes(len(image[start : start + SECTOR]))
-        elif fate >= 2:
-            image[start : start + SECTOR] = new[start : start + SECTOR]
-    return bytes(image)
+def _subfolder(folder: Folder, name: str) -> Folder:
+    node = folder.entries.get(name)
+    if not isinstance(node, Folder):
+        node = folder.entries[name] = folder.durable[name] = Folder()
+    return node
+
+
+def _is_settled(folder: Folder) -> bool:
+    return not folder.pending and all(
+        node.settled if isinstance(node, File) else _is_settled(node) for node in folder.entries.values()
+    )
+
+
+def _files(folder: Folder, place: str, outcomes: Callable[[Folder], list[dict[str, Node]]]) -> list[dict[str, File]]:
+    """The files below a folder, for every combination of the outcomes of it and of the folders in it."""
+    found = []
+    for entries in outcomes(folder):
+        here = {place + name: node for name, node in entries.items() if isinstance(node, File)}
+        below = [
+            _files(node, f"{place}{name}/", outcomes) for name, node in entries.items() if isinstance(node, Folder)
+        ]
+        for parts in product(*below):
+            files = dict(here)
+            for part in parts:
+                files |= part
+            found.append(files)
+    return found
+
+
+def _combinations(outcomes: list[list[bytes]], most: int) -> Iterator[tuple[bytes, ...]]:
+    """One outcome of each: all combinations, or `most` of them."""
+    if prod(map(len, outcomes)) <= most:
+        yield from product(*outcomes)
+        return
+    yield from islice(_telling(outcomes), most)
+
+
+def _telling(outcomes: list[list[bytes]]) -> Iterator[tuple[bytes, ...]]:
+    """Each outcome of each file while all others are new, then while all are old; then by lot, without an end."""
+    for end in (0, -1):
+        rest = [each[end] for each in outcomes]
+        for number, each in enumerate(outcomes):
+            yield from ((*rest[:number], one, *rest[number + 1 :]) for one in each)
+    random = Random(len(outcomes))
+    while True:
+        yield tuple(random.choice(each) for each in outcomes)
+
+
+def _twin(folder: Folder, known: dict[Node, Node]) -> Folder:
+    """A copy of a tree in which every node is still one."""
+
+    def twin(node: Node) -> Node:
+        if node not in known:
+            known[node] = node.copy() if isinstance(node, File) else _twin(node, known)
+        return known[node]
+
+    copy = Folder()
+    copy.entries = {name: twin(node) for name, node in folder.entries.items()}
+    copy.durable = {name: twin(node) for name, node in folder.durable.items()}
+    copy.pending = [tuple((name, node and twin(node)) for name, node in names) for names in folder.pending]
+    return copy
+
+
+def _error(code: int) -> OSError:
+    return OSError(code, os.strerror(code))

@@ -163,10 +163,8 @@ def test_a_power_cut_during_recovery_loses_nothing_confirmed() -> None:
 
 def test_a_torn_end_is_announced_until_it_is_recorded() -> None:
     disk = a_written_disk()
-    segment = max(path for path in disk.names_now if path.parent.name == "journal")
-    inode = disk.names_now[segment]
-    inode.data += b'{"v":1,"seq":10,'
-    inode.durable = bytes(inode.data)
+    segment = max(path for path in disk.files() if path.startswith("journal/"))
+    disk = CrashDisk({**disk.content(), segment: disk.content()[segment] + b'{"v":1,"seq":10,'})
 
     async def told(disk: CrashDisk) -> object:
         journal = await Journal.open(STATE, disk, Clock(), SMALL, lambda record: None)

@@ -15,7 +15,7 @@ from golemd.adapters.journal import JournalDamaged, JournalNewer, Limits, check
 from golemd.adapters.journal.head import SLOT_BYTES, Mark, to_slot
 from golemd.adapters.journal.line import ZERO_HASH, is_sealed, seal
 from golemd.api.events import Draft, JournalRepaired, Record
-from tests.adapters.journal.crashdisk import STATE, CrashDisk, Inode
+from tests.adapters.journal.crashdisk import STATE, CrashDisk
 from tests.adapters.journal.kit import contents, drafts, load, opened, reasons, replay, segments, write
 
 
@@ -36,7 +36,7 @@ def in_memory(count: int) -> tuple[CrashDisk, list[bytearray]]:
     trio.run(partial(write, STATE, *(drafts("") for _ in range(half)), disk=disk))
     trio.run(partial(write, STATE, *(drafts("") for _ in range(count - half)), disk=disk))
     assert check(STATE, disk).records == count
-    return disk, [inode.data for path, inode in sorted(disk.names_now.items()) if path.parent.name == "journal"]
+    return disk, [file.data for path, file in sorted(disk.files().items()) if path.startswith("journal/")]
 
 
 def assert_refused(disk: CrashDisk, what: object) -> None:
@@ -252,29 +252,27 @@ async def test_every_torn_length_of_an_unconfirmed_command_is_cut_and_kept_aside
     async with opened(STATE, disk) as journal:
         records = journal.stage(drafts("kept"))
         await journal.durable(1)
-        segment = next(path for path in disk.names_now if path.parent != STATE)
-        head = bytes(disk.names_now[STATE / "head"].data)
-        kept = bytes(disk.names_now[segment].data)
+        segment = next(path for path in disk.files() if path.startswith("journal/"))
+        head = bytes(disk.files()["head"].data)
+        kept = bytes(disk.files()[segment].data)
         records += journal.stage(drafts("lost", "lost \u2028", "lost"))
         await journal.durable(4)
-    tail = bytes(disk.names_now[segment].data).removeprefix(kept)
+    tail = bytes(disk.files()[segment].data).removeprefix(kept)
     for size in range(1, len(tail)):
-        disk = CrashDisk()
-        disk.folders.add(segment.parent)
-        disk.names_now = {segment: Inode(kept + tail[:size]), STATE / "head": Inode(head)}
+        disk = CrashDisk({segment: kept + tail[:size], "head": head})
         report = check(STATE, disk)
         journal, seen = await load(STATE, disk)
         await journal.aclose()
-        broken = segment.with_name(f"{segment.name}.broken")
+        broken = f"{segment}.broken"
         assert seen == records[:1]
-        assert disk.names_now[segment].durable == kept
-        assert disk.names_durable[broken].durable == tail[:size]
+        assert disk.durable()[segment] == kept
+        assert disk.durable()[broken] == tail[:size]
         assert journal.repaired_tail == JournalRepaired(
-            file=segment.name, offset=len(kept), cut_bytes=size, copy=broken.name, last_seq=1
+            file=Path(segment).name, offset=len(kept), cut_bytes=size, copy=Path(broken).name, last_seq=1
         )
         assert report.torn is not None
         assert (report.records, report.torn.offset, report.torn.bytes) == (1, len(kept), size)
-    disk.names_now[segment] = Inode(kept + tail)
+    disk = CrashDisk({segment: kept + tail, "head": head})
     assert await replay(STATE, disk) == records
 
 
