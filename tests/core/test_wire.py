@@ -402,3 +402,4 @@ def test_a_framer_is_dead_after_an_error() -> None:
         framer.feed(b"\x94")
     assert second.value is first.value
     assert not framer.mid_message
+    assert framer.held == 0

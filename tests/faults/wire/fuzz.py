@@ -132,9 +132,9 @@ def read(framer: Framer, data: bytes, pieces: int, most: int) -> Outcome:
             framer.feed(data[at : at + pieces])
             while (message := take()) is not None:
                 found.append(message)
-            assert len(framer._buffer) <= most + pieces, f"{len(framer._buffer)} bytes are held"
+            assert framer.held <= most + pieces, f"{framer.held} bytes are held"
     except WireError as error:
-        assert not framer._buffer, "a dead framer holds bytes"
+        assert not framer.held, "a dead framer holds bytes"
         return found, error.fault.code, error.msgid
     return found, "more" if framer.mid_message else "nothing yet" if not found else "", None
 
