@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from golemd.api import calls
 from tests.fakes.messages_api import CACHED_TOKENS, INPUT_TOKENS, Failure
 from tests.path.claude_site import AS_SUBSCRIBER, DONE, Site, used_up
-from tests.path.ground import GUARD_SECONDS, ended
+from tests.path.ground import GUARD_SECONDS, Fifo, ended
 from tests.path.house import Record
 
 
@@ -56,6 +57,23 @@ def test_after_a_crash_of_everything_the_conversation_goes_on(site: Site) -> Non
     assert first["cost_usd"] == 0, "of a turn that was killed it is unknown"
     assert second["cost_usd"] > 0
     assert daemon.show(item).runs[0].phases[0].attempts == 2
+
+
+def test_a_pause_ends_what_it_has_started_and_its_conversation_goes_on(site: Site, fifo: Callable[[str], Fifo]) -> None:
+    told = fifo("told")
+    daemon, project = site.daemon, site.project({"name": "build", "max_retries": 0}, permissions="full")
+    once = f"test -e once || {{ touch once; echo $$ > {told.path}; exec sleep 600; }}"
+    item = project.work(f"[[bash {once}]] {DONE}")
+    pid = int(told.heard())
+    assert os.getsid(pid) == pid, "it is in a session of its own, out of reach of its parent's group"
+    daemon.call(calls.Pause(id=item))
+    assert ended(pid)
+    assert daemon.until("attempt.exited", item)["data"]["reason"] == "stopped"
+    assert daemon.left() == []
+    daemon.call(calls.Resume(id=item))
+    daemon.done(item)
+    first, second = _sessions(site, item)
+    assert second.split() == ["--resume", first.split()[1]]
 
 
 def test_a_conversation_that_is_gone_after_a_crash_costs_no_retry(site: Site) -> None:

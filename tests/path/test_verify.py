@@ -95,3 +95,14 @@ def test_a_restart_in_the_middle_of_a_verify_runs_it_again(daemon: House) -> Non
     daemon.start()
     daemon.done(item)
     assert [record["data"]["outcome"] for record in daemon.records("evidence.recorded", item)] == ["passed"]
+
+
+def test_a_command_that_runs_out_of_memory_has_failed_and_says_so(house: House) -> None:
+    house.settings(max_memory_mb=64)
+    house.start()
+    project = house.project(phases=[{"name": "build", "verify": ["tail /dev/zero"]}], execution={"max_fix_attempts": 0})
+    item = project.work()
+    evidence = house.until("evidence.recorded", item)["data"]
+    assert evidence["outcome"] == "failed"
+    limit = "64 MB for all its processes together (max_memory_mb in golemd.toml)"
+    assert evidence["lines"][-1] == f"it ran out of memory: {limit}"
