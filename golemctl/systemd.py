@@ -33,9 +33,9 @@ def unit_file() -> Path:
 def start_hint() -> str:
     """How a person starts golemd here."""
     if unit_file().exists():
-        return "Start it: systemctl --user start golemd or, in another terminal: golemd"
-    service = " or, as a service: golemctl service install" if os.path.isdir(BOOTED) else ""
-    return f"Start it in another terminal: golemd{service}"
+        return "Start it: systemctl --user start golemd, or in a terminal: golemd"
+    service = ", or as a service: golemctl service install" if os.path.isdir(BOOTED) else ""
+    return f"Start it in a terminal: golemd{service}"
 
 
 def require() -> None:
