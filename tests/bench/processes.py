@@ -28,7 +28,7 @@ class Fleet:
     def __init__(self, place: Place, attempts: int) -> None:
         self.attempts = attempts
         self.house = place.house(max_agents=attempts, max_concurrent_runs=attempts)
-        execution = {"max_wip": attempts, "max_concurrent": attempts, "max_retries": 10}
+        execution = {"max_wip": attempts, "max_concurrent": attempts, "max_retries": 10, "workspace": "shared"}
         sleeper = {"sleeper": {"kind": "command", "command": list(PROGRAM)}}
         self.project = self.house.project(phases=[phase(agent="sleeper")], execution=execution, agents=sleeper)
         for _ in range(attempts):
@@ -82,7 +82,7 @@ class Fleet:
 def starts(place: Place) -> Contest:
     """Attempts started per second, beside a loop that starts the same program.
 
-    golemd: a dispatch of many items whose worktrees are there: every attempt is planned (durable), gets a folder, a
+    golemd: a dispatch of many items whose phases have begun: every attempt is planned (durable), gets a folder, a
     prompt and a shim, its identity is made durable by the shim, the program runs, and that is recorded (durable).
     From the dispatch to the last record. Peer: `subprocess.Popen` of the same program, that often, in a loop. Fair:
     the same program and number on the same machine; the loop neither watches nor remembers what it starts, and is
