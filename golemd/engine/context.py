@@ -25,6 +25,7 @@ from golemd.core.state import State
 from golemd.engine.search_path import SearchPath
 from golemd.settings import Settings
 
+STARTS_AT_ONCE: Final = 8  # runs that enter, and attempts that are launched; more would only be in each other's way
 ROOM_SECONDS: Final = 1.0  # between two looks whether a full disk has room again
 
 
@@ -78,6 +79,7 @@ class Context:
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
         self.good_programs: set[tuple[str, int, int]] = set()  # whose version will do: path, time of change, size
         self.filing = trio.Lock()  # reports are written one after the other
+        self.starts = trio.Semaphore(STARTS_AT_ONCE)
         self.stopping = ""
         self.stop_asked = trio.Event()
         self.started_at = trio.current_time()

@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
-from tests.bench.proc import children
+from tests.bench.proc import children, ran
 from tests.path.ground import GUARD_SECONDS, PACKAGES
 from tests.path.house import House
 
@@ -30,6 +30,8 @@ _P = TypeVar("_P", bound=subprocess.Popen[Any])
 
 HERE: Final = Path(__file__).parent
 NEEDS: Final = {"git": "git", "redis-server": "redis-server", "supervisord": "supervisor", "gcc": "gcc"}
+CALM_SECONDS: Final = 0.5  # is how long a process is watched that should have come to rest,
+CALM_SHARE: Final = 0.05  # and how much of that it may run
 LOOK_SECONDS: Final = 0.001  # between two looks whether a server answers
 
 REDIS: Final = """\
@@ -245,6 +247,7 @@ class Place:
         server = self.serve(found.command, found.config.with_name("out"))
         found.pid = server.pid
         until(lambda: _connects(found.socket) and children(server.pid) == count, server)
+        until(lambda: _is_calm(server.pid), server)
         return found
 
 
@@ -300,6 +303,13 @@ def _leave(house: House) -> None:
         for pid in house.left():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _is_calm(pid: int) -> bool:
+    """Whether a process hardly runs: what it does at its start is behind it."""
+    before = ran(pid)
+    time.sleep(CALM_SECONDS)
+    return ran(pid).seconds - before.seconds < CALM_SHARE * CALM_SECONDS
 
 
 def _connects(path: Path) -> bool:

@@ -6,6 +6,7 @@ import errno
 from typing import Final
 
 from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
+from golemd.api.model import Attempt
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
@@ -21,26 +22,32 @@ _UNUSABLE: Final = frozenset(
 async def spawn(engine: Context, effect: plan.Spawn) -> None:
     """Start a planned attempt and see to its end. One that an earlier daemon started, unrecorded, is taken up."""
     attempt = engine.state.attempts[effect.id]
-    runner = engine.parts.runner
-    if runner.observe(attempt.id).identity is not None:
+    if engine.parts.runner.observe(attempt.id).identity is not None:
         await watch(engine, effect)
         return
     path = await engine.search_path.known()
     if engine.stopping or plan.is_unwanted(engine.state, engine.state.runs[attempt.run]):
         return  # it is planned, so it is started, or fenced, later
+    if await _start(engine, attempt, path):
+        await _see_to_its_end(engine, effect.id)
+
+
+async def _start(engine: Context, attempt: Attempt, path: str) -> bool:
+    """Start an attempt; whether it was. What it was made of, its environment above all, is not kept while it runs."""
     try:
-        job = job_of(engine, attempt, path)
-        if attempt.agent:
-            kind = agent_of(engine, engine.state.runs[attempt.run], attempt).kind
-            await require_version(engine, kind, job.spec.argv[0], job.spec.env)
-        started = await runner.submit(job.spec)
+        async with engine.starts:
+            job = job_of(engine, attempt, path)
+            if attempt.agent:
+                kind = agent_of(engine, engine.state.runs[attempt.run], attempt).kind
+                await require_version(engine, kind, job.spec.argv[0], job.spec.env)
+            started = await engine.parts.runner.submit(job.spec)
     except Unusable as unusable:
         await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
-        return
-    who = runner.observe(attempt.id).identity if isinstance(started, Exit) else started
+        return False
+    who = engine.parts.runner.observe(attempt.id).identity if isinstance(started, Exit) else started
     if who is not None:  # a program may have ended as soon as it began, and still it has a session
         await _claim(engine, who, adopted=False, session=job.session)
-    await _see_to_its_end(engine, attempt.id)
+    return True
 
 
 async def watch(engine: Context, effect: plan.Watch | plan.Spawn | plan.Fence) -> None:

@@ -26,6 +26,11 @@ log = logging.getLogger(__name__)
 
 async def enter(engine: Context, effect: plan.Enter) -> None:
     """Make the workspace ready: a new worktree for a new run, the one that stands for a run that has one."""
+    async with engine.starts:
+        await _enter(engine, effect)
+
+
+async def _enter(engine: Context, effect: plan.Enter) -> None:
     run = engine.state.runs[effect.id]
     if is_shared(engine.state, run):
         await shared_trees.enter(engine, run)
