@@ -5,6 +5,8 @@ Effects, queries and streams are given a Context and nothing else, so none of th
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -79,7 +81,7 @@ class Context:
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
         self.good_programs: set[tuple[str, int, int]] = set()  # whose version will do: path, time of change, size
         self.filing = trio.Lock()  # reports are written one after the other
-        self.starts = trio.Semaphore(STARTS_AT_ONCE)
+        self._starts = trio.Semaphore(STARTS_AT_ONCE)
         self.stopping = ""
         self.stop_asked = trio.Event()
         self.started_at = trio.current_time()
@@ -138,6 +140,13 @@ class Context:
         """Let the daemon's own report take effect, and return when it is durable."""
         self.apply(command)
         await self.settled()
+
+    @asynccontextmanager
+    async def turn_to_start(self) -> AsyncIterator[None]:
+        """Wait for a turn to make something ready that is to run. All that the state then holds is durable."""
+        async with self._starts:
+            await self.settled()
+            yield
 
     async def moved(self) -> None:
         """Return when the state, or what is held, has moved."""

@@ -26,21 +26,22 @@ async def spawn(engine: Context, effect: plan.Spawn) -> None:
         await watch(engine, effect)
         return
     path = await engine.search_path.known()
-    if engine.stopping or plan.is_unwanted(engine.state, engine.state.runs[attempt.run]):
-        return  # it is planned, so it is started, or fenced, later
-    if await _start(engine, attempt, path):
+    async with engine.turn_to_start():
+        started = await _start(engine, attempt, path)
+    if started:
         await _see_to_its_end(engine, effect.id)
 
 
 async def _start(engine: Context, attempt: Attempt, path: str) -> bool:
     """Start an attempt; whether it was. What it was made of, its environment above all, is not kept while it runs."""
+    if engine.stopping or plan.is_unwanted(engine.state, engine.state.runs[attempt.run]):
+        return False  # it is planned, so it is started, or fenced, later
     try:
-        async with engine.starts:
-            job = job_of(engine, attempt, path)
-            if attempt.agent:
-                kind = agent_of(engine, engine.state.runs[attempt.run], attempt).kind
-                await require_version(engine, kind, job.spec.argv[0], job.spec.env)
-            started = await engine.parts.runner.submit(job.spec)
+        job = job_of(engine, attempt, path)
+        if attempt.agent:
+            kind = agent_of(engine, engine.state.runs[attempt.run], attempt).kind
+            await require_version(engine, kind, job.spec.argv[0], job.spec.env)
+        started = await engine.parts.runner.submit(job.spec)
     except Unusable as unusable:
         await engine.report(cmd.ReportNotSpawned(attempt=attempt.id, message=str(unusable), usable=False))
         return False

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 async def enter(engine: Context, effect: plan.Enter) -> None:
     """Make the workspace ready: a new worktree for a new run, the one that stands for a run that has one."""
-    async with engine.starts:
+    async with engine.turn_to_start():
         await _enter(engine, effect)
 
 
