@@ -226,6 +226,7 @@ class LocalRunner:
                 if await reaper.ended(shim.shim_pid, shim.shim_start):
                     self._seen_end.add(attempt)
             elif seen.exit is not None:
+                self._seen_end.discard(attempt)
                 return seen.exit
             elif not seen.held or (seen.identity is not None and not self._is_of_this_boot(seen.identity)):
                 return Lost(attempt=attempt, identity=seen.identity)

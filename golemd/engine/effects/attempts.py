@@ -84,6 +84,8 @@ async def _see_to_its_end(engine: Context, attempt: str) -> None:
         await engine.report(cmd.ReportLost(attempt=attempt, reason=reason, said=said))
     else:
         await engine.report(_exit_report(ended))
+    engine.claimed.discard(attempt)
+    engine.in_flight.discard(plan.Stop(attempt).key)  # nobody is left to be asked twice
 
 
 def _exit_report(ended: Exit) -> cmd.ReportExit:

@@ -306,6 +306,13 @@ async def test_ten_attempts_at_once_end_each_with_its_own_status_and_output(here
         assert here.runner.logs(f"A.{number}", "stdout", 0, 10) == f"{number}\n".encode()
 
 
+async def test_nothing_is_kept_of_attempts_that_are_over(here: Place) -> None:
+    for number in range(3):
+        await run(here.runner, sh("exit 0", f"A.{number}"))
+    assert not here.runner._seen_end
+    assert not here.runner._children
+
+
 async def test_ended_shims_are_reaped_though_nobody_waits(here: Place) -> None:
     await here.runner.submit(sh("exit 0"))
     identity = here.runner.observe("A.1").identity
