@@ -221,6 +221,7 @@ class ReportExamined(Command, frozen=True, kw_only=True):
     tree: str = ""
     trouble: str = ""
     lines: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()  # files that an attempt in a shared tree has changed
     said: Said = Said()
     error: str = ""  # what spawning said, where the program never ran

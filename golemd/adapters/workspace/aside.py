@@ -33,7 +33,6 @@ from golemd.adapters.workspace.trees import (
     files_to,
     index_copy,
     patched,
-    repositories_inside,
     snapshot_of,
     touched,
 )
@@ -71,8 +70,9 @@ async def keep_aside(
             return SetAside(aside=Aside(tip, tree, tree))
         head = await commit_of(git, dirs, "HEAD")
         async with index_copy(git, dirs) as index:
-            hindrances = await _unsettled(git, dirs, index, quiet_since)
-            gathered = await gather(git, dirs, index, big_bytes)
+            new = await touched(git, dirs, index)
+            hindrances = _unsettled(dirs, new, quiet_since)
+            gathered = await gather(git, dirs, index, big_bytes, new)
         hindrances += [f"{entry.path} is {_WHY[entry.why]}" for entry in gathered.listed if entry.why in _WHY]
         hindrances += [] if gathered.staged else ["a conflict is staged"]
         hindrances += [] if await head_branch(git, dirs) == branch else [f"{shown(branch)} is not checked out"]
@@ -85,11 +85,11 @@ async def keep_aside(
 _WHY: Final = {"big": "too big to be kept", "submodule": "a submodule"}
 
 
-async def _unsettled(git: Git, dirs: Dirs, index: Path, quiet_since: float) -> list[str]:
-    found = [f"{shown(path)} is a repository of its own" for path in await repositories_inside(git, dirs, index)]
+def _unsettled(dirs: Dirs, new: list[bytes], quiet_since: float) -> list[str]:
+    found = [f"{shown(path)} is a repository of its own" for path in new if path.endswith(b"/")]
     if operation := in_progress(dirs):
         found.append(f"a {operation} is unfinished")
-    newest = [path for path in await touched(git, dirs, index) if _changed_at(dirs.work_tree, path) > quiet_since]
+    newest = [path for path in new if _changed_at(dirs.work_tree, path) > quiet_since]
     return found + [f"{shown(path)} was changed lately" for path in newest]
 
 

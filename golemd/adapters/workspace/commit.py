@@ -38,7 +38,7 @@ from golemd.adapters.workspace.trees import (
     changes,
     diffstat_of,
     patched,
-    snapshot_of,
+    take,
 )
 from golemd.adapters.workspace.types import FILES_MAX, Committed, Examined, RefChange, Workspace, shown
 from golemd.api.faults import Conflict, Invalid
@@ -122,8 +122,8 @@ async def examine(
     own = f"refs/heads/{branch}"
     known = listing.status == 0
     foreign = await _foreign(git, dirs, _parse_refs(listing.out), own, own_prefix, busy) if known else []
-    tree = await snapshot_of(git, dirs)
-    changed = await changes(git, dirs, start_tree, tree)
+    taken = await take(git, dirs)
+    changed = await changes(git, dirs, start_tree, taken.tree)
     return Examined(
         head=head,
         branch=None if there is None else shown(there),
@@ -132,7 +132,8 @@ async def examine(
         foreign=tuple(foreign),
         refs_known=known,
         in_progress=in_progress(dirs),
-        tree=tree,
+        tree=taken.tree,
+        left=taken.left,
         files=tuple(shown(change.path) for change in changed[:FILES_MAX]),
         more_files=max(0, len(changed) - FILES_MAX),
     )

@@ -26,7 +26,7 @@ from golemd.api.faults import Conflict, Fault, Invalid, NotFound, Unavailable
 GIT_SECONDS: Final = 120.0
 """The time limit of one git command."""
 
-CHECKOUT_SECONDS: Final = 600.0
+CHECKOUT_SECONDS: Final = 1800.0
 """The time limit of a command that writes or reads a whole working tree."""
 
 END_SECONDS: Final = 2.0

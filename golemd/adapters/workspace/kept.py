@@ -9,7 +9,6 @@ again under the same name adds to what is there; nothing kept is ever replaced.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -30,10 +29,11 @@ from golemd.adapters.workspace.repository import (
 from golemd.adapters.workspace.trees import (
     GITLINK,
     add_all,
+    big_ones,
     empty_index,
     files_to,
     index_copy,
-    repositories_inside,
+    size_of,
     snapshot_of,
     touched,
     write_tree,
@@ -177,13 +177,13 @@ async def _quit_operation(git: Git, dirs: Dirs) -> None:
 # --- gathering
 
 
-async def gather(git: Git, dirs: Dirs, index: Path, big_bytes: int) -> Gathered:
-    """Put everything on disk into a temporary index and write its tree."""
+async def gather(git: Git, dirs: Dirs, index: Path, big_bytes: int, new: Sequence[bytes] | None = None) -> Gathered:
+    """Put everything on disk into a temporary index and write its tree; `new`: what is `touched`, if that is known."""
     written = await git.run(dirs, "write-tree", index=index, statuses=None)  # fails while a conflict is staged
     listed = await _submodules(git, dirs, index)
-    candidates = await touched(git, dirs, index)
-    big = {path: size for path in candidates if (size := _size(dirs.work_tree, path)) > big_bytes}
-    inner = await repositories_inside(git, dirs, index)
+    new = await touched(git, dirs, index) if new is None else new
+    big = big_ones(dirs, new, big_bytes)
+    inner = [path for path in new if path.endswith(b"/")]  # repositories, as git lists them
     await add_all(git, dirs, index, {*big, *inner})
     listed += [Listed(shown(path), "big", size) for path, size in sorted(big.items())]
     for path in inner:
@@ -213,21 +213,12 @@ async def _submodules(git: Git, dirs: Dirs, index: Path) -> list[Listed]:
 
 async def _ignored(git: Git, dirs: Dirs, index: Path) -> list[Listed]:
     args = ("ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory")
-    paths = (await git.run(dirs, *args, index=index)).fields
+    paths = (await git.run(dirs, *args, index=index, seconds=CHECKOUT_SECONDS)).fields
     return [Listed(shown(path), "ignored", _listed_size(dirs.work_tree, path)) for path in paths]
 
 
 def _listed_size(work_tree: Path, path: bytes) -> int | None:
-    return None if path.endswith(b"/") else max(0, _size(work_tree, path))
-
-
-def _size(work_tree: Path, path: bytes) -> int:
-    """The size of a plain file; -1 for what is none or gone."""
-    try:
-        found = os.lstat(os.path.join(os.fsencode(work_tree), path))
-    except OSError:
-        return -1
-    return found.st_size if stat.S_ISREG(found.st_mode) else -1
+    return None if path.endswith(b"/") else max(0, size_of(work_tree, path))
 
 
 # --- commits and refs

@@ -1,8 +1,9 @@
 """Trees of what is on disk, and the difference between two trees.
 
 A snapshot never touches the real index: it works on a copy, whose time stamp is copied too, because git trusts
-an entry's recorded size and time only when they are older than the index file itself. Files named by an ignore rule
-are no part of it. A repository inside the workspace is a gitlink, like a submodule; one without a commit is left out.
+an entry's recorded size and time only when they are older than the index file itself; so only what has changed is read.
+Files named by an ignore rule are no part of it, nor are big ones that git does not know yet. A repository inside the
+workspace is a gitlink, like a submodule; one without a commit is left out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,7 +22,7 @@ import trio
 
 from golemd.adapters.workspace.git import CHECKOUT_SECONDS, Dirs, Git, Output, object_name, trouble
 from golemd.adapters.workspace.repository import commit_of, dirs_of, dirs_of_root
-from golemd.adapters.workspace.types import FILES_MAX, Current, DiffStat, FileStat, Workspace, shown
+from golemd.adapters.workspace.types import BIG_BYTES, FILES_MAX, Current, DiffStat, FileStat, Listed, Workspace, shown
 from golemd.api.faults import Fault, NotFound, Unavailable
 
 INDEX_PREFIX: Final = "golemd-index."
@@ -54,9 +56,37 @@ async def snapshot(git: Git, workspace: Workspace) -> str:
 
 async def snapshot_of(git: Git, dirs: Dirs) -> str:
     """The same, of known dirs."""
+    return (await take(git, dirs)).tree
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The tree of a working tree, and the new files that are too big to be part of it."""
+
+    tree: str
+    left: tuple[Listed, ...] = ()
+
+
+async def take(git: Git, dirs: Dirs, big_bytes: int = BIG_BYTES) -> Snapshot:
+    """A snapshot, and what it leaves out."""
     async with index_copy(git, dirs) as index:
-        await add_all(git, dirs, index)
-        return await write_tree(git, dirs, index)
+        big = big_ones(dirs, await untracked(git, dirs, index), big_bytes)
+        await add_all(git, dirs, index, big)
+        tree = await write_tree(git, dirs, index)
+    return Snapshot(tree, tuple(Listed(shown(path), "big", size) for path, size in sorted(big.items())))
+
+
+def big_ones(dirs: Dirs, paths: Iterable[bytes], big_bytes: int = BIG_BYTES) -> dict[bytes, int]:
+    """Those of some paths that are plain files of more than so many bytes, with their sizes."""
+    return {path: size for path in paths if (size := size_of(dirs.work_tree, path)) > big_bytes}
+
+
+def size_of(work_tree: Path, path: bytes) -> int:
+    """The size of a plain file; -1 for what is none or gone."""
+    try:
+        found = os.lstat(os.path.join(os.fsencode(work_tree), path))
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
 async def current(git: Git, workspace: Workspace) -> Current:
@@ -151,7 +181,7 @@ async def write_tree(git: Git, dirs: Dirs, index: Path) -> str:
 
 
 async def files_to(git: Git, dirs: Dirs, tree: str) -> None:
-    """Make the files on disk those of a tree; ignored files stay where they are not in its way.
+    """Make the files on disk those of a tree; ignored and big new files stay where they are not in its way.
 
     Deletes and overwrites: whoever calls has kept what was there. The real index stays as it is.
     """
@@ -159,6 +189,7 @@ async def files_to(git: Git, dirs: Dirs, tree: str) -> None:
         listing = await git.run(dirs, "ls-tree", "-r", "-z", "--name-only", object_name(tree))
         wanted = set(listing.fields)
         extra = [path for path in await untracked(git, dirs, index) if path.rstrip(b"/") not in wanted]
+        extra = sorted({*extra} - big_ones(dirs, extra).keys())  # nothing else has what they hold
         await trio.to_thread.run_sync(_remove, dirs.work_tree, extra)
         await git.run(dirs, "read-tree", "--reset", "-u", tree, index=index, seconds=CHECKOUT_SECONDS)
 
@@ -251,7 +282,7 @@ async def diffstat_of(git: Git, dirs: Dirs, a: str, b: str) -> DiffStat:
         object_name(a),
         object_name(b),
     )
-    tokens = iter((await git.run(dirs, *args)).fields)
+    tokens = iter((await git.run(dirs, *args, seconds=CHECKOUT_SECONDS)).fields)
     stats: list[FileStat] = []
     for token in tokens:
         added, gone, path = token.split(b"\t", 2)

@@ -135,6 +135,8 @@ class Examined(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
     """Files that differ between the phase's start and `tree`."""
     more_files: int = 0
+    left: tuple[Listed, ...] = ()
+    """New files that are too big to be part of the tree."""
 
     @property
     def sound(self) -> bool:

@@ -297,7 +297,7 @@ def _accept(
         assessments=result.assessments,
         findings=result.findings,
         follow_ups=named,
-        warnings=(*result.warnings, *warnings),
+        warnings=(*result.warnings, *warnings, *report.warnings),
         head=report.head,
         tree=report.tree,
         spends=verdict.spends if failed and not verdict.exhausted else "",

@@ -24,6 +24,8 @@ from golemd.engine.programs import Unusable
 
 EVIDENCE_LINES: Final = 20
 MAX_LEFTOVERS: Final = 50  # files that are named
+MAX_BIG: Final = 10  # new files that are too big to be committed, told by name
+_NOT_ADDED: Final = "is left as it is: new files over 50 MB are committed only when they are staged with git add"
 MAX_MESSAGE: Final = 2000  # characters of an agent's last words
 
 
@@ -68,7 +70,8 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
     )
     left = looked.files[:MAX_LEFTOVERS] if is_shared(engine.state, run) else ()
     trouble = _history_trouble(looked, run)
-    return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left)
+    big = tuple(f"{each.path} ({(each.size or 0) >> 20} MB) {_NOT_ADDED}" for each in looked.left[:MAX_BIG])
+    return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left, warnings=big)
 
 
 async def said_by(engine: Context, attempt: Attempt) -> cmd.Said:

@@ -11,8 +11,8 @@ import pytest
 from golemd.adapters.workspace import Git, current, diffstat, snapshot
 from golemd.adapters.workspace import snapshot as snapshot_function
 from golemd.adapters.workspace.repository import dirs_of
-from golemd.adapters.workspace.trees import changes, files_to, remove_folder
-from golemd.adapters.workspace.types import FILES_MAX, Workspace
+from golemd.adapters.workspace.trees import changes, files_to, remove_folder, take
+from golemd.adapters.workspace.types import BIG_BYTES, FILES_MAX, Listed, Workspace
 from golemd.api.faults import Conflict, Invalid, NotFound, Unavailable
 from tests.adapters.workspace.lab import Lab, on_disk
 
@@ -233,3 +233,60 @@ async def test_diffstat_counts_lines_names_and_binaries(lab: Lab) -> None:
     assert "many/0" in everything
     renamed = await diffstat(lab.git, lab.root, first, lab.sh("commit-tree", "-m", "x", "HEAD^{tree}"))
     assert renamed.insertions == 1
+
+
+# --- big files ---------------------------------------------------------------------------------------------------
+
+
+def sparse(path: Path, size: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.truncate(size)
+
+
+async def test_big_new_files_are_listed_and_no_part_of_a_snapshot(lab: Lab, here: Workspace) -> None:
+    sparse(lab.root / "data" / "limit", BIG_BYTES)
+    sparse(lab.root / "data" / "big [x]*", BIG_BYTES + 1)
+    os.symlink("data/limit", lab.root / "link")
+    taken = await take(lab.git, dirs_of(here))
+    assert set(lab.sh("ls-tree", "-r", "--name-only", taken.tree).split()) == {
+        "readme",
+        "src/a.py",
+        "data/limit",
+        "link",
+    }
+    assert taken.left == (Listed("data/big [x]*", "big", BIG_BYTES + 1),)
+    assert await snapshot(lab.git, here) == taken.tree
+
+
+async def test_a_big_file_that_git_knows_is_part_of_it(lab: Lab, here: Workspace) -> None:
+    sparse(lab.root / "readme", BIG_BYTES + 1)
+    sparse(lab.root / "staged", BIG_BYTES + 1)
+    lab.sh("add", "staged")
+    taken = await take(lab.git, dirs_of(here))
+    sizes = [line.split()[3] for line in lab.sh("ls-tree", "-l", taken.tree, "readme", "staged").splitlines()]
+    assert (sizes, taken.left) == ([str(BIG_BYTES + 1)] * 2, ())
+
+
+async def test_big_new_files_stay_when_the_files_become_those_of_a_tree(lab: Lab, here: Workspace) -> None:
+    start = await snapshot(lab.git, here)
+    sparse(lab.root / "data" / "big", BIG_BYTES + 1)
+    lab.write(lab.root, {"data/small": "s", "readme": "changed\n"})
+    await files_to(lab.git, dirs_of(here), start)
+    assert (lab.root / "data" / "big").stat().st_size == BIG_BYTES + 1
+    assert not (lab.root / "data" / "small").exists()
+    assert (lab.root / "readme").read_text() == "hello\n"
+
+
+async def test_what_has_not_changed_is_not_read_again(lab: Lab, here: Workspace) -> None:
+    """A snapshot trusts the times in the index: the same size and times with other bytes go unseen."""
+    lab.sh("config", "core.trustctime", "false")
+    names = [lab.root / "many" / str(number) for number in range(50)]
+    lab.write(lab.root, {f"many/{path.name}": f"{path.name}\n" for path in names})
+    for path in names:
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    lab.commit("many", {})
+    for path in names:
+        path.write_text("x" * path.stat().st_size)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    assert await snapshot(lab.git, here) == lab.rev("HEAD^{tree}")
