@@ -12,7 +12,7 @@ from golemd.api.config import Guardrails, Phase, Pipeline, ProjectConfig, Triage
 from golemd.api.faults import Fault
 from golemd.api.model import Brief, GateKind, RunState, Status
 from golemd.core.prompt import prompt_for
-from golemd.core.scheduler import why
+from golemd.core.scheduler import next_agent, why
 from golemd.core.slots import Limits
 from tests.core.world import FAILS, MANY, End, World, config, picture
 
@@ -64,6 +64,12 @@ def test_a_triaged_item_goes_where_its_size_and_pipeline_send_it(
     moves = [record.data for record in world.records if record.type == "item.moved"]
     assert moves[0] == ev.ItemMoved(to=Status(to), reason="triaged")
     assert picture(world.replay()) == picture(world.state)
+
+
+def test_whether_triage_can_begin_depends_on_its_own_agent() -> None:
+    world = World()
+    world.project(settings(triage=Triage(agent="assessor")))
+    assert next_agent(world.state, world.item(world.add())) == "assessor"
 
 
 def test_without_triage_an_item_starts_where_it_can_be_worked_on() -> None:
