@@ -24,6 +24,7 @@ DISK_BYTES: Final = 16 << 20
 WRITE_FAILED: Final = 74
 UNUSABLE: Final = 78
 SECONDS: Final = 30.0
+ANY_ROOM: Final = "min_free_gb = 0\n"
 LARGE: Final = "x" * 90_000  # of a description: the reserve takes some twenty of them
 
 needs_mount = pytest.mark.skipif(
@@ -34,8 +35,8 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="inject
 
 @pytest.fixture
 def small() -> Iterator[Rig]:
-    """A rig whose state folder is a small file system of its own."""
-    with rig() as place:
+    """A rig whose state folder is a small file system of its own, where agents start however little is free."""
+    with rig(ANY_ROOM) as place:
         place.state.mkdir(mode=0o700)
         options = f"size={DISK_BYTES},mode=700"
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "rig", place.state], check=False)
@@ -159,7 +160,7 @@ def test_a_full_disk_of_worktrees_alone_asks_once_and_the_journal_goes_on(tmp_pa
         with open(filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
             while file.write(b"\0" * 4096):
                 pass
-        with rig(f"worktree_root = {str(tmp_path)!r}\n") as place:
+        with rig(f"{ANY_ROOM}worktree_root = {str(tmp_path)!r}\n") as place:
             daemon = place.start()
             place.init()
             with place.client() as client, contextlib.closing(client.follow(calls.EventsFollow())) as following:
