@@ -27,6 +27,7 @@ from golemd.core.imports.entries import Backlog, Entry
 from golemd.core.scheduler import select_actions, why
 from golemd.core.slots import Limits, Tally, busy
 from tests.core import full_scan
+from tests.core.true_reasons import is_true
 from tests.core.world import FAILS, NOON, SECOND, End, World, config, phase, picture
 
 LIMITS: Final = Limits(max_agents=3, max_concurrent_runs=4, min_free_gb=1.0)
@@ -432,7 +433,7 @@ class Daemon(RuleBasedStateMachine):
             assert each.id in {phase.live for phase in run.phases}
 
     @invariant()
-    def why_is_told_of_every_live_item_that_does_not_run(self) -> None:
+    def why_gives_a_true_reason_for_every_live_item_that_does_not_run(self) -> None:
         state = self.world.state
         running = {each.item for each in self.world.running()}
         for item in state.items.values():
@@ -444,8 +445,7 @@ class Daemon(RuleBasedStateMachine):
                 assert sentence is None
             elif not (item.run and busy(state.runs[item.run])):
                 assert sentence is not None
-                assert sentence.startswith(item.id)
-                assert sentence.endswith(".") or item.status is Status.BLOCKED
+                assert is_true(self.world, item), sentence
 
     @invariant()
     def what_has_ended_is_one_row_or_is_being_put_away(self) -> None:
