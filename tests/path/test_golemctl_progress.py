@@ -144,7 +144,7 @@ TOLD = [
         "committed  3f9a21c  6 files +214 \u221231",
     ),
     ("phase.completed", {"phase": "build", "summary": "Built."}, "build     completed  Built."),
-    ("work.kept", {"ref": "refs/golem/kept/a"}, "refs/golem/kept/a"),
+    ("work.kept", {"then": "put_back", "ref": "refs/golem/kept/a"}, "refs/golem/kept/a"),
     ("gate.opened", {"kind": "question", "question": "Why?", "phase": "build"}, "asks       question: Why?"),
     ("gate.decided", {"option": "request_changes", "text": "more"}, "decided    request changes: more"),
     ("run.paused", {"run": "WRK-4.1"}, "paused     golemctl resume goes on with it"),
@@ -184,7 +184,7 @@ def test_what_happens_is_told_in_one_line(kind: str, data: dict[str, Any], expec
     ("kind", "data"),
     [
         ("commit.created", {"phase": "build"}),
-        ("work.kept", {}),
+        ("work.kept", {"then": "removed"}),
         ("phase.skipped", {"phase": "build", "reason": "the item needs no scoping"}),
         ("phase.reset", {"phase": "build", "reason": "retried"}),
         ("run.created", {}),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from golemd.api import calls
+from golemd.api.faults import Conflict
 from tests.path.house import House
 from tests.path.repositories import Project
 
@@ -85,13 +88,14 @@ def test_what_waits_is_committed_when_a_human_is_asked_and_when_the_item_is_canc
     daemon.until("work.kept", first, then="removed")
 
 
-def test_a_detached_head_asks_before_anything_runs(daemon: House) -> None:
+def test_with_a_detached_head_nothing_is_dispatched(daemon: House) -> None:
     project = _project(daemon)
     project.git("checkout", "-q", "--detach")
-    item = project.work("[[build: write a.txt x]]")
-    assert "no branch checked out" in daemon.until("gate.opened", item)["data"]["question"]
+    item = project.add("[[build: write a.txt x]]")
+    with pytest.raises(Conflict, match="HEAD is detached"):
+        project.run()
     project.git("checkout", "-q", "main")
-    daemon.decide(item, "retry")
+    project.run()
     daemon.done(item)
 
 
