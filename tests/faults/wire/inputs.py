@@ -93,7 +93,9 @@ def inputs(seed: int) -> Iterator[tuple[Kind, bytes]]:
     dice = Random(seed)
     messages = valid_messages()
     methods = [*CALLS, "nothing", ""]
-    names = sorted({field.encode_name for call in CALLS.values() for field in msgspec.structs.fields(call)})
+    fields = {
+        method: [*CALLS[method].__struct_fields__, "surprise"] if method in CALLS else ["x"] for method in methods
+    }
     while True:
         pool = dice.randbytes(POOL)
         for at in range(0, POOL - 2 * LARGEST_NOISE, 8):
@@ -107,10 +109,14 @@ def inputs(seed: int) -> Iterator[tuple[Kind, bytes]]:
                     start = message[: fourth % 8] if fourth & 128 else b""
                     yield kind, start + b"".join([TOKENS[byte % len(TOKENS)] for byte in pool[at : at + fourth % 12]])
                 case Kind.CALL:
+                    method = methods[second % len(methods)]
+                    names = fields[method]
+                    drawn = pool[at + 4 : at + 4 + 2 * (third % 4)]
                     params = {
-                        names[byte % len(names)]: CANDIDATES[byte % 22] for byte in pool[at + 4 : at + 4 + third % 5]
+                        names[name % len(names)]: CANDIDATES[value % len(CANDIDATES)]
+                        for name, value in zip(drawn[::2], drawn[1::2], strict=True)
                     }
-                    yield kind, encode_request(fourth, methods[second % len(methods)], params)
+                    yield kind, encode_request(fourth, method, params)
                 case Kind.VALID:
                     yield kind, message + messages[fourth % len(messages)]
                 case Kind.NOISE:
