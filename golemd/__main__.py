@@ -19,8 +19,8 @@ import trio
 
 import golemd
 from golemd import service
+from golemd.adapters import files, machine
 from golemd.adapters import journal as journals
-from golemd.adapters import machine
 from golemd.adapters.agents.environment import child_environment
 from golemd.adapters.clock import SystemClock, boot_id
 from golemd.adapters.disk import RealDisk
@@ -31,7 +31,7 @@ from golemd.adapters.processes.runner import LocalRunner
 from golemd.adapters.socket import SocketLimits, serve
 from golemd.adapters.state_folder import StateFolder
 from golemd.adapters.user_manager import UserManager
-from golemd.adapters.workspace import Git
+from golemd.adapters.workspace import GitWorkspaces
 from golemd.api import paths
 from golemd.api.calls import decode_call
 from golemd.api.events import Record
@@ -204,9 +204,13 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         clock=clock,
         journal=journal,
         runner=runner,
-        git=Git(instance),
+        workspaces=GitWorkspaces(instance),
+        files=files,
+        machine=machine,
+        in_thread=trio.to_thread.run_sync,
         instance=instance,
         boot_id=boot_id(),
+        pid=os.getpid(),
         environ=dict(os.environ),
         notifier=_notifier(settings, instance, socket_path),
     )

@@ -7,11 +7,38 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from golemd.api.faults import Invalid, Unavailable
 
 MAX_CONFIG_BYTES: Final = 1 << 20
+
+
+class Files(Protocol):
+    """The seam that this module fills: what each does is said where it is written."""
+
+    def is_there(self, path: Path) -> bool: ...
+    def folders_in(self, folder: Path) -> list[str]: ...
+    def read_bounded(self, path: Path, most: int) -> bytes | str | None: ...
+    def read_text(self, path: Path) -> str | None: ...
+    def make_folder(self, folder: Path) -> None: ...
+    def write_new(self, path: Path, text: str) -> bool: ...
+    def write_durable(self, folder: Path, contents: Mapping[str, bytes]) -> None: ...
+    def write_private(self, path: Path, text: str) -> None: ...
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder of that name."""
+    return path.exists()
+
+
+def folders_in(folder: Path) -> list[str]:
+    """The names of the folders in a folder; none where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 def read_bounded(path: Path, most: int) -> bytes | str | None:
@@ -45,6 +72,11 @@ def read_text(path: Path) -> str | None:
         return found.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Invalid("unreadable_file", f"{path}: byte {error.start} is not UTF-8", "Save it as UTF-8.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of ours, and those around it; one that is there is left alone. Raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def write_new(path: Path, text: str) -> bool:

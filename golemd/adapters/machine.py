@@ -1,12 +1,15 @@
-"""What the machine has left: disk, memory, and how much programs wait for memory."""
+"""The machine: who it is, and what it has left of disk and memory."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
+import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import psutil
 
@@ -20,6 +23,30 @@ class Free(NamedTuple):
 
     bytes: int
     at: str
+
+
+class Machine(Protocol):
+    """The seam that this module fills: what each answers is said where it is written."""
+
+    def host_name(self) -> str: ...
+    def user_name(self, uid: int) -> str: ...
+    def free_disk(self, folders: Sequence[Path]) -> Free | None: ...
+    def available_memory(self) -> int: ...
+    def memory_pressure(self) -> float | None: ...
+
+
+def host_name() -> str:
+    """What the machine is called."""
+    return socket.gethostname()
+
+
+@lru_cache(maxsize=64)
+def user_name(uid: int) -> str:
+    """What a user is called; empty when nobody has that number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return ""
 
 
 def free_disk(folders: Sequence[Path]) -> Free | None:

@@ -107,7 +107,7 @@ def _project_ready(
     found = engine.state.projects[project] if project else engine.state.project(call.root)
     root = Path(found.root)
     names = (CONFIG_FILE, OLD_CONFIG_FILE)
-    file = next((root / name for name in names if (root / name).exists()), root / names[0])
+    file = next((root / name for name in names if engine.parts.files.is_there(root / name)), root / names[0])
     return views.ProjectReady(
         project=present.project_view(engine.state, found, engine.now_us()),
         config_file=str(file),

@@ -8,11 +8,9 @@ Neither keeps the rest of the daemon waiting for longer than a slice: whoever on
 
 from __future__ import annotations
 
-import pwd
-import socket
 from collections import deque
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -119,7 +117,7 @@ class Changes:
 
     async def _decide_with_facts(self, asked: _Asked) -> None:
         try:
-            facts = await prepare.facts_for(self._engine, asked.call, _actor(asked))
+            facts = await prepare.facts_for(self._engine, asked.call, _actor(self._engine, asked))
             if not self._is_repeated(asked):
                 self._decide(asked, facts)
         except Exception as error:
@@ -136,7 +134,7 @@ class Changes:
 
     def _decide(self, asked: _Asked, facts: cmd.Facts) -> None:
         engine, call = self._engine, asked.call
-        command = cmd.Asked(call=call, actor=_actor(asked), agent=asked.session.caller.agent or "", facts=facts)
+        command = cmd.Asked(call=call, actor=_actor(engine, asked), agent=asked.session.caller.agent or "", facts=facts)
         decided, records = engine.apply(command, body=asked.body if call.token else "", token=call.token)
         if decided.fault is not None:
             self._owe(asked.later, decided.fault)
@@ -196,15 +194,7 @@ class Changes:
                 begun = trio.current_time()
 
 
-def _actor(asked: _Asked) -> Actor:
+def _actor(engine: Context, asked: _Asked) -> Actor:
     """Who makes a call."""
-    user = _name_of(asked.session.caller.uid)
-    return Actor(uid=asked.session.caller.uid, user=user, host=socket.gethostname(), client=asked.call.client[:128])
-
-
-@lru_cache(maxsize=64)
-def _name_of(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return ""
+    uid, machine = asked.session.caller.uid, engine.parts.machine
+    return Actor(uid=uid, user=machine.user_name(uid), host=machine.host_name(), client=asked.call.client[:128])

@@ -5,18 +5,20 @@ Effects, queries and streams are given a Context and nothing else, so none of th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar, TypeVarTuple
 
 import trio
 
 from golemd.adapters.clock import Clock
+from golemd.adapters.files import Files
 from golemd.adapters.journal import Journal
+from golemd.adapters.machine import Machine
 from golemd.adapters.notifier import Notifier
 from golemd.adapters.processes.runner import Runner
-from golemd.adapters.workspace import Git, ProjectLock
+from golemd.adapters.workspace import Hold, Workspaces
 from golemd.api.events import Record
 from golemd.core import commands as cmd
 from golemd.core.decide import decide
@@ -27,12 +29,20 @@ from golemd.core.state import State
 from golemd.engine.search_path import SearchPath
 from golemd.settings import Settings
 
+T = TypeVar("T")
+Taken = TypeVarTuple("Taken")
 STARTS_AT_ONCE: Final = 8  # runs that enter, and attempts that are launched; more would only be in each other's way
 ROOM_SECONDS: Final = 1.0  # between two looks whether a full disk has room again
 
 
+class InThread(Protocol):
+    """What does work that takes long beside the loop, in a thread."""
+
+    async def __call__(self, work: Callable[[*Taken], T], /, *args: *Taken) -> T: ...
+
+
 class Parts:
-    """What the engine is built from. Disk, clock, dice and processes are given, never reached for."""
+    """What the engine is built from. Disk, clock, dice, processes and threads are given, never reached for."""
 
     def __init__(
         self,
@@ -43,9 +53,13 @@ class Parts:
         clock: Clock,
         journal: Journal,
         runner: Runner,
-        git: Git,
+        workspaces: Workspaces,
+        files: Files,
+        machine: Machine,
+        in_thread: InThread,
         instance: str,
         boot_id: str,
+        pid: int,
         environ: dict[str, str],
         notifier: Notifier | None = None,
     ) -> None:
@@ -55,9 +69,13 @@ class Parts:
         self.clock = clock
         self.journal = journal
         self.runner = runner
-        self.git = git
+        self.workspaces = workspaces
+        self.files = files
+        self.machine = machine
+        self.in_thread = in_thread
         self.instance = instance
         self.boot_id = boot_id
+        self.pid = pid
         self.environ = environ
         self.notifier = notifier
 
@@ -76,7 +94,7 @@ class Context:
         self.short = ""  # what the machine has too little of, while that holds agents back
         self.alarm = parts.clock.alarm()
         self.search_path = SearchPath(parts.settings.environment.path, parts.environ)
-        self.held: dict[str, ProjectLock] = {}
+        self.held: dict[str, Hold] = {}
         self.in_flight: set[str] = set()
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
         self.good_programs: set[tuple[str, int, int]] = set()  # whose version will do: path, time of change, size

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -109,7 +108,7 @@ class Engine(Context):
             what = "the journal was cut after record %d: %d bytes of %s; they are kept in %s"
             log.warning(what, cut.last_seq, cut.cut_bytes, cut.file, cut.copy)
         started = cmd.ReportDaemonStarted(
-            version=golemd.__version__, pid=os.getpid(), boot_id=self.parts.boot_id, repaired=repaired
+            version=golemd.__version__, pid=self.parts.pid, boot_id=self.parts.boot_id, repaired=repaired
         )
         await self.report(started)
         await worktrees.clean_up(self)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import trio
 from msgspec.structs import replace
 
-from golemd.adapters import files
+from golemd.adapters.files import Files
 from golemd.api import calls
 from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import Actor
@@ -35,7 +34,7 @@ async def facts(engine: Context, call: calls.Import, actor: Actor) -> cmd.Facts:
     if call.format not in imports.FORMATS:
         known = ", ".join(imports.FORMATS)
         raise Invalid("unknown_format", f"There is no format {call.format[:40]!r}.", f"One of: {known}.")
-    backlog = await trio.to_thread.run_sync(_read, call.format, path)
+    backlog = await engine.parts.in_thread(_read, engine.parts.files, call.format, path)
     if backlog.problems and not call.skip_broken:
         raise _broken(backlog)
     skipped = tuple(replace(problem, level="warning") for problem in backlog.problems)
@@ -52,12 +51,12 @@ def _broken(backlog: Backlog) -> Invalid:
     return Invalid("import_invalid", message, hint, problems=told)
 
 
-def _read(kind: str, path: Path) -> Backlog:
-    if not path.exists():
+def _read(files: Files, kind: str, path: Path) -> Backlog:
+    if not files.is_there(path):
         raise NotFound("nothing_to_import", f"There is no {path}.", _HINT)
     if kind == "jsonl":
-        return imports.read_export(_contents(path) or b"")
-    found = {name: _contents(file) for name, file in _store(path).items()}
+        return imports.read_export(_contents(files, path) or b"")
+    found = {name: _contents(files, file) for name, file in _store(path).items()}
     return imports.read_store({name: data for name, data in found.items() if data is not None})
 
 
@@ -66,7 +65,7 @@ _HINT: Final = (
 )
 
 
-def _contents(path: Path) -> bytes | None:
+def _contents(files: Files, path: Path) -> bytes | None:
     found = files.read_bounded(path.resolve(), MAX_IMPORT_BYTES)
     if isinstance(found, str):
         raise Invalid("unreadable_file", f"{path}: {found}.", "It must be a plain file of text.")
@@ -89,5 +88,5 @@ def _store(path: Path) -> dict[str, Path]:
 def _worklogs(folder: Path) -> dict[str, Path]:
     """The newest worklogs of the repository that a store is in."""
     root = folder.parent if folder.name == STORE_FOLDER else folder
-    files = sorted((root / worklog.FOLDER).glob("*.md"))[-MAX_WORKLOGS:]
-    return {f"{worklog.FOLDER}/{file.name}": file for file in files}
+    logs = sorted((root / worklog.FOLDER).glob("*.md"))[-MAX_WORKLOGS:]
+    return {f"{worklog.FOLDER}/{file.name}": file for file in logs}

@@ -9,8 +9,7 @@ from typing import Any, Final
 import trio
 from msgspec.structs import replace
 
-from golemd.adapters import files, workspace
-from golemd.adapters.workspace import Workspace
+from golemd.adapters.workspace import Workspace, require_usable
 from golemd.api import calls
 from golemd.api.faults import Conflict, Fault, Invalid
 from golemd.api.model import RUN_OVER, Actor, Content, Gate, GateKind
@@ -45,7 +44,7 @@ async def facts_for(engine: Context, call: calls.Change[Any], actor: Actor) -> c
 def hold(engine: Context, project: str, common_dir: Path) -> None:
     """Hold a project against other daemons. Raises Conflict `project_held`, naming the holder."""
     if project not in engine.held:
-        engine.held[project] = workspace.hold_project(common_dir, str(engine.parts.state_dir))
+        engine.held[project] = engine.parts.workspaces.hold_project(common_dir, str(engine.parts.state_dir))
 
 
 def let_go(engine: Context, project: str) -> None:
@@ -60,8 +59,8 @@ def let_go(engine: Context, project: str) -> None:
 
 async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.Facts:
     """Look at the repository and its configuration; write a commented golem.toml when it has none."""
-    repository = await workspace.inspect_repository(engine.parts.git, Path(call.root))
-    workspace.require_usable(repository)
+    repository = await engine.parts.workspaces.inspect_repository(Path(call.root))
+    require_usable(repository)
     root = repository.root
     known = next((p for p in engine.state.projects.values() if p.common_dir == str(repository.common_dir)), None)
     draft, said = _draft(engine, call, root, repository.head_branch or "")
@@ -82,12 +81,13 @@ async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.F
     decide(engine.state, asked, engine.now_us())  # what will be refused is refused before anything is written
     hold(engine, known.name if known else reading.config.name, repository.common_dir)
     if draft:
-        files.write_new(root / CONFIG_FILE, draft)
+        engine.parts.files.write_new(root / CONFIG_FILE, draft)
     return facts
 
 
 def _draft(engine: Context, call: calls.ProjectInit, root: Path, branch: str) -> tuple[str, tuple[str, ...]]:
     """The golem.toml to be written (empty: none), and what its user should hear."""
+    files = engine.parts.files
     written = files.read_text(root / CONFIG_FILE)
     if not call.from_:
         missing = written is None and files.read_text(root / OLD_CONFIG_FILE) is None
@@ -188,15 +188,15 @@ async def _content(engine: Context, gate: Gate) -> Content | None:
         run = engine.state.runs.get(gate.run, run)
     place = Workspace(Path(engine.state.projects[run.project].root), Path(run.workspace))
     if run.aside is not None:
-        then = await workspace.content_aside(engine.parts.git, place.root, run.branch, run.aside)
+        then = await engine.parts.workspaces.content_aside(place.root, run.branch, run.aside)
         return Content(commit=then.head, tree=then.tree)
-    if not place.path.exists():
+    if not engine.parts.files.is_there(place.path):
         message = f"The worktree of {gate.item} is gone: {run.workspace}"
         hint = f"golemctl request-changes {gate.item} makes it again from its branch"
         if gate.content.commit != run.head:
             raise Conflict("workspace_missing", message, hint)
         return gate.content
-    now = await workspace.current(engine.parts.git, place)
+    now = await engine.parts.workspaces.current(place)
     return Content(commit=now.head, tree=now.tree)
 
 

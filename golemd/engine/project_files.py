@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from golemd.adapters import files
 from golemd.api.faults import Fault, Invalid
 from golemd.api.model import Run
 from golemd.core.configuration import Reading, read_project
@@ -27,7 +26,7 @@ class ProjectFile(NamedTuple):
 def find_config(engine: Context, root: Path) -> ProjectFile | None:
     """The project's file, good or not; None when it has none. Raises Invalid `unreadable_file`."""
     for name in (CONFIG_FILE, OLD_CONFIG_FILE):
-        text = files.read_text(root / name)
+        text = engine.parts.files.read_text(root / name)
         if text is not None:
             return ProjectFile(root / name, text, _read(engine, text, root, root / name, old=name == OLD_CONFIG_FILE))
     return None

@@ -9,9 +9,6 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-import trio
-
-from golemd.adapters import files
 from golemd.api.reports import Report
 from golemd.core import report as reporting
 from golemd.core.markdown import markdown
@@ -37,5 +34,5 @@ async def write(engine: Context, report: Report) -> dict[str, str]:
     contents = {"json": reporting.to_json(report), "md": markdown(report).encode()}
     named = {f"{report.run}.{extension}": content for extension, content in contents.items()}
     async with engine.filing:
-        await trio.to_thread.run_sync(files.write_durable, folder_of(engine), named)
+        await engine.parts.in_thread(engine.parts.files.write_durable, folder_of(engine), named)
     return {extension: hashlib.sha256(content).hexdigest() for extension, content in contents.items()}

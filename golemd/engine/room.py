@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from golemd.adapters import machine
 from golemd.core.admission import Room
 from golemd.engine.context import Context
 from golemd.engine.effects.places import worktree_root
@@ -19,7 +18,7 @@ def look_at_room(engine: Context) -> Room:
 
 def room_now(engine: Context) -> Room:
     """What is left at this moment, as far as a limit asks for it."""
-    limits = engine.limits
+    limits, machine = engine.limits, engine.parts.machine
     disk = machine.free_disk([engine.parts.state_dir, worktree_root(engine)]) if limits.min_free_gb else None
     room = Room() if disk is None else Room(disk_bytes=disk.bytes, disk_at=disk.at)
     if limits.min_free_memory_mb:

@@ -3,7 +3,7 @@
 Reading order: `types` (what goes in and out), `git` (running the program), `repository` (finding, holding,
 naming), `trees` (snapshots of what is on disk), `kept` (nothing is lost), `worktree` (making and removing), `copies`
 (what git does not carry), `aside` (removed for a while), `commit` (after an agent has run), `leftovers` (what a dead
-daemon left).
+daemon left), `workspaces` (all of it as one seam, for the engine).
 
 Each function takes the daemon's one `Git` first. What changes a repository waits for its turn there; what only reads
 does not. All of them may be cancelled, and called again after a crash at any point.
@@ -40,6 +40,7 @@ from golemd.adapters.workspace.types import (
     Workspace,
     shown,
 )
+from golemd.adapters.workspace.workspaces import GitWorkspaces, Hold, Workspaces
 from golemd.adapters.workspace.worktree import prepare_worktree, remove_worktree, reopen_worktree, worktree_stands
 
 __all__ = [
@@ -51,6 +52,8 @@ __all__ = [
     "Examined",
     "FileStat",
     "Git",
+    "GitWorkspaces",
+    "Hold",
     "Kept",
     "Listed",
     "Prepared",
@@ -60,6 +63,7 @@ __all__ = [
     "Repository",
     "SetAside",
     "Workspace",
+    "Workspaces",
     "bring_back",
     "clear_dead_git",
     "commit_phase",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from golemd.adapters import workspace
 from golemd.api.model import Item, Phase, Run
 from golemd.core.decide import staleness
 from golemd.engine.context import Context
@@ -18,7 +17,7 @@ async def missing_phases(engine: Context, run: Run) -> tuple[str, ...]:
     commits = {phase.name: phase.commit for phase in run.phases[: run.index] if phase.commit}
     if not commits or not staleness.is_checked(run):
         return ()
-    gone = await workspace.missing_commits(engine.parts.git, workspace_of(engine, run), set(commits.values()))
+    gone = await engine.parts.workspaces.missing_commits(workspace_of(engine, run), set(commits.values()))
     return tuple(name for name, commit in commits.items() if commit in gone)
 
 

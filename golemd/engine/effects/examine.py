@@ -8,8 +8,9 @@ from typing import Final
 import trio
 from msgspec.structs import replace
 
-from golemd.adapters import agents, files, workspace
+from golemd.adapters import agents
 from golemd.adapters.agents.environment import masked, masked_result, secrets
+from golemd.adapters.workspace import Examined
 from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
 from golemd.core import plan
@@ -42,7 +43,7 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     if attempt.kind is not AttemptKind.AGENT:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
         return
-    found = files.read_bounded(attempt_folder(engine, attempt.id) / "result.json", MAX_RESULT_BYTES)
+    found = engine.parts.files.read_bounded(attempt_folder(engine, attempt.id) / "result.json", MAX_RESULT_BYTES)
     report = cmd.ReportExamined(
         attempt=attempt.id,
         result=masked_result(found, hidden) if isinstance(found, bytes) else None,
@@ -58,8 +59,7 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
     """The report with the tree that the attempt left in its worktree."""
     place = workspace_of(engine, run)
     phase = run.phase
-    looked = await workspace.examine(
-        engine.parts.git,
+    looked = await engine.parts.workspaces.examine(
         place,
         run.branch,
         phase.start_head,
@@ -117,7 +117,7 @@ def _moving_branches(engine: Context, run: Run) -> set[str]:
     return live | {row.branch for row in state.ended.values() if row.branch and row.updated_at >= since}
 
 
-def _history_trouble(looked: workspace.Examined, run: Run) -> str:
+def _history_trouble(looked: Examined, run: Run) -> str:
     if not looked.branch_ok:
         there = looked.branch or "no branch (a detached HEAD)"
         mend = f"Check out {run.branch} again in {run.workspace}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from golemd.adapters.workspace import Workspace
@@ -42,11 +41,7 @@ def place_of(engine: Context, run: Run) -> Workspace:
 def changes_of(engine: Context, run: Run) -> str:
     """The item's change folder where its phase under way is worked on: the one that is there, or the one to be made."""
     item = engine.state.items[run.item]
-    try:
-        with os.scandir(place_of(engine, run).path / FOLDER) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        names = []
+    names = engine.parts.files.folders_in(place_of(engine, run).path / FOLDER)
     return folder_of(item.id, item.title, names)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from golemd.adapters import workspace
+from golemd.adapters.workspace import Committed
 from golemd.api.model import Phase, Run
 from golemd.core import changes, plan
 from golemd.core import commands as cmd
@@ -16,8 +16,8 @@ from golemd.engine.effects.places import workspace_of
 async def enter(engine: Context, run: Run) -> None:
     """Look whether the phase may begin: the branch is the run's, and nothing lies there that nobody accounts for."""
     place = workspace_of(engine, run)
-    branch, ready = await workspace.enter_shared(engine.parts.git, place, run.branch, clean=_must_be_clean(engine, run))
-    refs = await workspace.refs_digest(engine.parts.git, place.root)
+    branch, ready = await engine.parts.workspaces.enter_shared(place, run.branch, clean=_must_be_clean(engine, run))
+    refs = await engine.parts.workspaces.refs_digest(place.root)
     report = cmd.ReportEntered(
         run=run.id,
         base_branch=run.base_branch or branch,
@@ -79,15 +79,16 @@ async def flush(engine: Context, effect: plan.Flush) -> None:
     await engine.report(report)
 
 
-async def _commit(engine: Context, run: Run, phases: tuple[Phase, ...]) -> tuple[workspace.Committed, str]:
+async def _commit(engine: Context, run: Run, phases: tuple[Phase, ...]) -> tuple[Committed, str]:
     """One commit of what these phases, the last ones of the run, have done; and the first line of its message."""
     last, place = phases[-1], workspace_of(engine, run)
     message = _message(engine, run, phases)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", last.accepted), ("Golem-Tree", last.tree))
     head, tree = (run.since_head, run.since_tree) if run.uncommitted else (last.start_head, last.base_tree)
     others = _folders_of_others(engine, run)
-    git = engine.parts.git
-    done = await workspace.commit_phase(git, place, run.branch, head, tree, last.tree, message, trailers, others=others)
+    done = await engine.parts.workspaces.commit_phase(
+        place, run.branch, head, tree, last.tree, message, trailers, others=others
+    )
     return done, message.splitlines()[0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from golemd.adapters import agents, files, workspace
+from golemd.adapters import agents
 from golemd.adapters.agents.environment import child_environment
 from golemd.adapters.processes.runner import AttemptSpec
 from golemd.adapters.workspace import Workspace
@@ -36,7 +36,7 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
     config = config_of(engine, run)
     place = place_of(engine, run)
     folder = attempt_folder(engine, attempt.id)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine.parts.files.make_folder(folder)
     environ = _environment(engine, run, item, attempt, folder, path)
     launch, session = agents.Launch(("/bin/sh", "-c", attempt.command)), ""
     if attempt.kind is AttemptKind.AGENT:
@@ -51,7 +51,7 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
         argv=launch.argv,
         cwd=str(place.path),
         env=environ,
-        stdin=_stdin_file(folder, launch.stdin),
+        stdin=_stdin_file(engine, folder, launch.stdin),
         wall_seconds=minutes * 60,
         idle_seconds=settings.idle_timeout_minutes * 60,
         output_bytes=settings.max_output_mb << 20,
@@ -61,10 +61,10 @@ def job_of(engine: Context, attempt: Attempt, path: str) -> Job:
     return Job(spec, session)
 
 
-def _stdin_file(folder: Path, text: str | None) -> str | None:
+def _stdin_file(engine: Context, folder: Path, text: str | None) -> str | None:
     if text is None:
         return None
-    files.write_private(folder / "stdin", text)
+    engine.parts.files.write_private(folder / "stdin", text)
     return str(folder / "stdin")
 
 
@@ -72,7 +72,8 @@ def _agent_launch(
     engine: Context, run: Run, item: Item, attempt: Attempt, place: Workspace, folder: Path
 ) -> agents.Launch:
     prompt_file = folder / "prompt.md"
-    files.write_private(prompt_file, prompt.prompt_for(engine.state, run, attempt.number, changes_of(engine, run)))
+    text = prompt.prompt_for(engine.state, run, attempt.number, changes_of(engine, run))
+    engine.parts.files.write_private(prompt_file, text)
     request = agents.Request(
         agent=_permitted(run, agent_of(engine, run, attempt)),
         item=item.id,
@@ -118,7 +119,7 @@ def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder
         "GOLEM_INSTANCE": parts.instance,
     }
     environ = child_environment(parts.environ, passed, values, path, golem)
-    return environ | workspace.ignoring(place, environ)
+    return environ | parts.workspaces.ignoring(place, environ)
 
 
 def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from golemd.adapters import workspace
+from golemd.adapters.workspace import Copied, Kept
 from golemd.api.faults import Fault
 from golemd.api.model import AttemptState, Run, RunState, WorktreeState
 from golemd.core import commands as cmd
@@ -36,24 +36,24 @@ async def _enter(engine: Context, effect: plan.Enter) -> None:
         await shared_trees.enter(engine, run)
         return
     item = engine.state.items[run.item]
-    config, place, git = config_of(engine, run), workspace_of(engine, run), engine.parts.git
+    config, place, workspaces = config_of(engine, run), workspace_of(engine, run), engine.parts.workspaces
     root, is_ready = worktree_root(engine), run.worktree is WorktreeState.READY
     branch = run.branch or branch_of(config, run)
     base_branch = run.base_branch or item.base or config.base_branch or engine.state.projects[run.project].base_branch
-    if is_ready and not await workspace.worktree_stands(git, place, branch):
+    if is_ready and not await workspaces.worktree_stands(place, branch):
         await engine.report(cmd.ReportGone(run=run.id))
         return  # it is entered again, and made and set up before
     if run.state is RunState.CREATED or (run.takes_base_afresh and not is_ready):
         dependencies = [(each, branch) for each in item.dependencies if (branch := engine.state.known(each).branch)]
-        ready = await workspace.prepare_worktree(
-            git, place, branch_of(config, run), base_branch, dependencies, worktree_root=root, keep_as=run.id
+        ready = await workspaces.prepare_worktree(
+            place, branch_of(config, run), base_branch, dependencies, worktree_root=root, keep_as=run.id
         )
         base, head, tree = ready.base_commit, ready.head, ready.tree
         branch = branch_of(config, run)
     else:
-        there = await workspace.reopen_worktree(git, place, branch, worktree_root=root, keep_as=run.id)
+        there = await workspaces.reopen_worktree(place, branch, worktree_root=root, keep_as=run.id)
         base, head, tree = run.base_commit, there.head, there.tree
-    copied = workspace.Copied(0) if is_ready else await _copy(engine, run)
+    copied = Copied(0) if is_ready else await _copy(engine, run)
     report = cmd.ReportEntered(
         run=run.id,
         base_branch=base_branch,
@@ -62,7 +62,7 @@ async def _enter(engine: Context, effect: plan.Enter) -> None:
         workspace=str(place.path),
         head=head,
         tree=tree,
-        refs=await workspace.refs_digest(git, place.root),
+        refs=await workspaces.refs_digest(place.root),
         environment=environment_names(engine),
         missing=await missing_phases(engine, run),
         copied=copied.files,
@@ -71,12 +71,12 @@ async def _enter(engine: Context, effect: plan.Enter) -> None:
     await engine.report(report)
 
 
-async def _copy(engine: Context, run: Run) -> workspace.Copied:
+async def _copy(engine: Context, run: Run) -> Copied:
     """Give a new worktree what git does not carry. Nothing of it is in the worktree's tree."""
     wanted = config_of(engine, run).workspace.copy
     if not wanted:
-        return workspace.Copied(0)
-    return await workspace.copy_files(engine.parts.git, workspace_of(engine, run), wanted, [worktree_root(engine)])
+        return Copied(0)
+    return await engine.parts.workspaces.copy_files(workspace_of(engine, run), wanted, [worktree_root(engine)])
 
 
 async def commit(engine: Context, effect: plan.Commit) -> None:
@@ -87,10 +87,10 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
     item, phase, place = engine.state.items[run.item], run.phase, workspace_of(engine, run)
     message = message_of(item, phase)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", phase.accepted), ("Golem-Tree", phase.tree))
-    done = await workspace.commit_phase(
-        engine.parts.git, place, run.branch, phase.start_head, phase.base_tree, phase.tree, message, trailers
+    done = await engine.parts.workspaces.commit_phase(
+        place, run.branch, phase.start_head, phase.base_tree, phase.tree, message, trailers
     )
-    now = await workspace.current(engine.parts.git, place)
+    now = await engine.parts.workspaces.current(place)
     report = cmd.ReportCommitted(
         run=run.id,
         attempt=phase.accepted,
@@ -110,8 +110,8 @@ async def keep(engine: Context, effect: plan.Keep) -> None:
     attempt = engine.state.attempts[effect.id]
     phase = next(each for each in run.phases if each.name == attempt.phase)
     place = workspace_of(engine, run)
-    back = await workspace.put_back(
-        engine.parts.git, place, run.branch, phase.start_head, phase.start_tree, name=attempt.id
+    back = await engine.parts.workspaces.put_back(
+        place, run.branch, phase.start_head, phase.start_tree, name=attempt.id
     )
     await engine.report(_kept_report(run.id, "put_back", attempt.id, back.kept))
 
@@ -122,16 +122,16 @@ async def tidy(engine: Context, effect: plan.Tidy) -> None:
         await engine.report(cmd.ReportKept(run=run.id, then="removed"))  # there is nothing of its own to remove
         return
     place = workspace_of(engine, run)
-    kept = await workspace.remove_worktree(engine.parts.git, place, worktree_root=worktree_root(engine), keep_as=run.id)
+    kept = await engine.parts.workspaces.remove_worktree(place, worktree_root=worktree_root(engine), keep_as=run.id)
     await engine.report(_kept_report(run.id, "removed", "", kept))
 
 
 async def set_aside(engine: Context, effect: plan.SetAside) -> None:
     """Keep all that a waiting run's worktree holds, and remove it; one that must stand is told of and left alone."""
     run = engine.state.runs[effect.id]
-    place, git = workspace_of(engine, run), engine.parts.git
+    place = workspace_of(engine, run)
     quiet_since = (engine.now_us() - ASIDE_AFTER_US) / 1e6
-    done = await workspace.keep_aside(git, place, run.branch, f"{run.id}.aside", quiet_since=quiet_since)
+    done = await engine.parts.workspaces.keep_aside(place, run.branch, f"{run.id}.aside", quiet_since=quiet_since)
     if done.aside is None:
         await engine.report(cmd.ReportKept(run=run.id, then="left", listed=done.hindrances))
         return
@@ -144,7 +144,7 @@ async def set_aside(engine: Context, effect: plan.SetAside) -> None:
 async def _remove_aside(engine: Context, run: Run, clean: Sequence[str]) -> None:
     """Remove the worktree of a run that is set aside; what has changed since it was kept is kept beside it."""
     place, root = workspace_of(engine, run), worktree_root(engine)
-    await workspace.remove_worktree(engine.parts.git, place, worktree_root=root, keep_as=run.id, clean=clean)
+    await engine.parts.workspaces.remove_worktree(place, worktree_root=root, keep_as=run.id, clean=clean)
 
 
 async def rebuild(engine: Context, effect: plan.Rebuild) -> None:
@@ -152,12 +152,12 @@ async def rebuild(engine: Context, effect: plan.Rebuild) -> None:
     run = engine.state.runs[effect.id]
     assert run.aside is not None, "plan asks only for what is set aside"
     place, root = workspace_of(engine, run), worktree_root(engine)
-    await workspace.bring_back(engine.parts.git, place, run.branch, run.aside, worktree_root=root, keep_as=run.id)
+    await engine.parts.workspaces.bring_back(place, run.branch, run.aside, worktree_root=root, keep_as=run.id)
     copied = await _copy(engine, run)
     await engine.report(cmd.ReportMade(run=run.id, copied=copied.files, warnings=copied.warnings))
 
 
-def _kept_report(run: str, then: str, attempt: str, kept: workspace.Kept) -> cmd.ReportKept:
+def _kept_report(run: str, then: str, attempt: str, kept: Kept) -> cmd.ReportKept:
     listed = tuple(f"{each.path} ({each.why})" for each in kept.listed[:50])
     return cmd.ReportKept(
         run=run, then=then, attempt=attempt, ref=kept.ref or "", commit=kept.commit or "", listed=listed
@@ -170,11 +170,11 @@ async def clean_up(engine: Context) -> None:
     """
     state = engine.state
     places = [workspace_of(engine, run) for run in state.runs.values() if run.workspace and not state.is_put_away(run)]
-    cleared = await workspace.clear_dead_git(engine.parts.instance, places)
+    cleared = await engine.parts.workspaces.clear_dead_git(engine.parts.instance, places)
     if cleared.ended or cleared.locks:
         log.warning("an earlier daemon left git at work: ended %s, removed %s", cleared.ended, cleared.locks)
     for run in state.runs.values():
-        if run.aside is not None and not is_over(run) and workspace_of(engine, run).path.exists():
+        if run.aside is not None and not is_over(run) and engine.parts.files.is_there(workspace_of(engine, run).path):
             with suppress(Fault):  # it takes room, and does no other harm
                 await _remove_aside(engine, run, (run.aside.tree, run.aside.staged))
     over = (AttemptState.ACCEPTED, AttemptState.REJECTED, AttemptState.LOST)

@@ -6,8 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import trio
-
 from golemd.adapters import agents
 from golemd.api.checks import CheckFinding
 from golemd.api.config import ProjectConfig
@@ -61,13 +59,18 @@ async def files(engine: Context, subject: Subject) -> list[CheckFinding]:
     named = list(_named_files(subject.config)) if subject.config is not None else []
     found = []
     for key, name in named:
-        file = await (trio.Path(subject.root) / await trio.Path(name).expanduser()).resolve()
-        if not await file.is_file():
-            what = f"{name} does not exist" if not await file.exists() else f"{name} is not a file"
-            found.append(
-                CheckFinding(level="error", where=subject.at(*key), what=what, hint="Write it, or take it out.")
-            )
+        if wrong := await engine.parts.in_thread(_problem_of, subject.root, name):
+            what, hint = f"{name} {wrong}", "Write it, or take it out."
+            found.append(CheckFinding(level="error", where=subject.at(*key), what=what, hint=hint))
     return found
+
+
+def _problem_of(root: Path, name: str) -> str:
+    """What is wrong with a file that is named; empty when it is one."""
+    file = root / Path(name).expanduser()
+    if file.is_file():
+        return ""
+    return "is not a file" if file.exists() else "does not exist"
 
 
 def _named_files(config: ProjectConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from golemd.adapters import workspace
-from golemd.adapters.workspace import survey
+from golemd.adapters.workspace import require_usable
 from golemd.api.checks import CheckFinding
 from golemd.api.faults import Fault
 from golemd.api.model import Item
@@ -19,12 +18,12 @@ UNDER_WAY: Final = "operation_in_progress"  # the code of a repository in the mi
 
 async def usable(engine: Context, subject: Subject) -> list[CheckFinding]:
     """There is a repository, in which golemd can work."""
-    git = engine.parts.git
+    workspaces = engine.parts.workspaces
     try:
-        subject.repository = await workspace.inspect_repository(git, subject.root)
+        subject.repository = await workspaces.inspect_repository(subject.root)
         subject.root = subject.repository.root
-        await survey.require_worktrees(git, subject.root)
-        workspace.require_usable(subject.repository)
+        await workspaces.require_worktrees(subject.root)
+        require_usable(subject.repository)
     except Fault as fault:
         if fault.code == UNDER_WAY:
             return []  # of concern only where work is done in the repository itself: see `tree`
@@ -36,7 +35,7 @@ async def free(engine: Context, subject: Subject) -> list[CheckFinding]:
     """No other daemon holds the project."""
     if subject.repository is None or (subject.project is not None and subject.project.name in engine.held):
         return []
-    fault = workspace.held_elsewhere(subject.repository.common_dir)
+    fault = engine.parts.workspaces.held_elsewhere(subject.repository.common_dir)
     return [of_fault(str(subject.root), fault, stops_all=True)] if fault is not None else []
 
 
@@ -50,7 +49,7 @@ async def tree(engine: Context, subject: Subject) -> list[CheckFinding]:
     if repository.in_progress:
         level = "error" if shared else "info"
         found.append(CheckFinding(level=level, where=where, what=f"a {repository.in_progress} is under way"))
-    if changed := await survey.uncommitted(engine.parts.git, subject.root):
+    if changed := await engine.parts.workspaces.uncommitted(subject.root):
         files = f"{changed} file{'' if changed == 1 else 's'} with uncommitted changes"
         why = "a run begins when there are none" if shared else "items begin at the tip of their branch, without them"
         level = "warning" if shared else "info"
@@ -72,7 +71,8 @@ async def branches(engine: Context, subject: Subject) -> list[CheckFinding]:
         return [CheckFinding(level="error", where=str(subject.root), what=what, hint=hint, stops_all=True)]
     items = live_items(engine.state, subject.project.name) if subject.project is not None else []
     unbound = {item.id: item.base or base for item in items if not _is_bound(engine, item)}
-    missing = await survey.missing_branches(engine.parts.git, subject.root, dict.fromkeys((base, *unbound.values())))
+    names = dict.fromkeys((base, *unbound.values()))
+    missing = await engine.parts.workspaces.missing_branches(subject.root, names)
     found = []
     if base in missing:
         what, hint = f"the base branch {base} does not exist", f"git branch {base}, or another base_branch in [project]"

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from golemd.adapters import workspace
 from golemd.adapters.agents.environment import child_environment
+from golemd.adapters.workspace import Repository
 from golemd.api.checks import CheckFinding
 from golemd.api.config import Agent, ProjectConfig
 from golemd.api.faults import Fault
@@ -26,7 +26,7 @@ class Subject(Struct):
     path: str = ""
     file: ProjectFile | None = None
     document: Document | None = None
-    repository: workspace.Repository | None = None
+    repository: Repository | None = None
 
     @property
     def config(self) -> ProjectConfig | None:

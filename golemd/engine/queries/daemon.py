@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ TAIL_LINES: Final = 3
 def ping(engine: Context, call: calls.Ping) -> views.Pong:
     return views.Pong(
         version=golemd.__version__,
-        pid=os.getpid(),
+        pid=engine.parts.pid,
         seq=engine.parts.journal.durable_seq,
         state_dir=str(engine.parts.state_dir),
     )
@@ -41,7 +40,7 @@ def daemon_view(engine: Context) -> views.DaemonView:
     full = "the disk is full: nothing is launched and changing calls are refused until there is room"
     return views.DaemonView(
         version=golemd.__version__,
-        pid=os.getpid(),
+        pid=engine.parts.pid,
         uptime_s=round(trio.current_time() - engine.started_at, 3),
         seq=engine.state.seq,
         durable_seq=journal.durable_seq,
@@ -56,7 +55,7 @@ def daemon_view(engine: Context) -> views.DaemonView:
 def shutdown_view(engine: Context, keep: bool) -> views.ShutdownView:
     """What a stop will do to running attempts."""
     running = tuple(each.id for each in engine.state.attempts.values() if each.state is AttemptState.SPAWNED)
-    return views.ShutdownView(pid=os.getpid(), ending=running, kept=keep)
+    return views.ShutdownView(pid=engine.parts.pid, ending=running, kept=keep)
 
 
 def status(engine: Context, call: calls.Status) -> views.StatusView | Awaitable[views.StatusView]:

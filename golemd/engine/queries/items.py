@@ -7,7 +7,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from golemd.adapters import workspace
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import NotFound
@@ -65,7 +64,8 @@ async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
     if run is None or not run.base_commit or not gate.content.commit:
         return detail
     root = Path(engine.state.projects[run.project].root)
-    stat = await workspace.diffstat(engine.parts.git, root, run.base_commit, gate.content.tree or gate.content.commit)
+    now = gate.content.tree or gate.content.commit
+    stat = await engine.parts.workspaces.diffstat(root, run.base_commit, now)
     files = tuple(each.path for each in stat.files)
     count = len(files) + stat.more
     shown = f"{count} file{'' if count == 1 else 's'} +{stat.insertions} -{stat.deletions}" if count else "none"

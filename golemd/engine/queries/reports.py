@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import trio
-
 from golemd.api import calls
 from golemd.api.faults import NotFound
 from golemd.api.model import EndedItem, Item
@@ -36,7 +34,7 @@ def _last_run(item: Item | EndedItem) -> str:
 async def _file(engine: Context, report: Report) -> str | None:
     """The Markdown file of a report, made again when it has been removed; None when it cannot be written now."""
     file = reports.folder_of(engine) / f"{report.run}.md"
-    if not await trio.to_thread.run_sync(file.exists):
+    if not await engine.parts.in_thread(engine.parts.files.is_there, file):
         try:
             await reports.write(engine, report)
         except OSError as error:
