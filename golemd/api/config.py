@@ -160,6 +160,7 @@ class ProjectConfig(Struct, frozen=True):
     default_pipeline: str = "feature"
     base_branch: str = ""
     branch_prefix: str = "golem"
+    worklog: bool = False  # kept in the repository as well, in `_worklog/`
     guardrails: Guardrails = Guardrails()
     execution: Execution = Execution()
     workspace: Workspace = Workspace()

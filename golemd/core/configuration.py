@@ -315,6 +315,7 @@ def _config(place: Place, sections: Sections, folder_name: str, salt: bytes) -> 
         default_pipeline=_default_pipeline(place, sections),
         base_branch=project.base_branch or "",
         branch_prefix=project.branch_prefix,
+        worklog=project.worklog,
         guardrails=sections.guardrails,
         execution=replace(sections.execution, agent=general),
         workspace=sections.workspace,

@@ -99,6 +99,7 @@ class ProjectSection(Struct, frozen=True):
     default_pipeline: str = "feature"
     base_branch: str | None = None
     branch_prefix: str = "golem"
+    worklog: bool = False
 
 
 class Phases(Struct, frozen=True):
@@ -139,6 +140,7 @@ PROJECT: Final[Keys] = {
     "default_pipeline": NAME,
     "base_branch": optional(BRANCH),
     "branch_prefix": BRANCH,
+    "worklog": flag,
 }
 DEFAULT_AGENT: Final[Keys] = {
     "cli": one_of("claude", "opencode"),

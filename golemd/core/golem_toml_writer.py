@@ -38,7 +38,7 @@ _REMARKS: Final[Mapping[str, str]] = {
     "is_destructive": "runs alone in its workspace",
     "staleness": "ignore | warn | block: what to do when the commit of an earlier phase is gone",
 }
-_PROJECT: Final = ("name", "prefix", "default_pipeline", "base_branch", "branch_prefix")
+_PROJECT: Final = ("name", "prefix", "default_pipeline", "base_branch", "branch_prefix", "worklog")
 _COLUMN: Final = 28
 """Where remarks begin."""
 

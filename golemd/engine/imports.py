@@ -13,9 +13,9 @@ from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import Actor
 from golemd.core import commands as cmd
 from golemd.core import imports
-from golemd.core.imports import worklog
 from golemd.core.imports.entries import Backlog
 from golemd.core.imports.task_golem import FILES, TASKS
+from golemd.core.worklog import FOLDER
 from golemd.engine.context import Context
 
 MAX_IMPORT_BYTES: Final = 64 << 20  # of one file
@@ -88,5 +88,5 @@ def _store(path: Path) -> dict[str, Path]:
 def _worklogs(folder: Path) -> dict[str, Path]:
     """The newest worklogs of the repository that a store is in."""
     root = folder.parent if folder.name == STORE_FOLDER else folder
-    logs = sorted((root / worklog.FOLDER).glob("*.md"))[-MAX_WORKLOGS:]
-    return {f"{worklog.FOLDER}/{file.name}": file for file in logs}
+    logs = sorted((root / FOLDER).glob("*.md"))[-MAX_WORKLOGS:]
+    return {f"{FOLDER}/{file.name}": file for file in logs}

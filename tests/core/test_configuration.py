@@ -34,6 +34,7 @@ prefix = "DM"
 default_pipeline = "fix"
 base_branch = "release/1.2"
 branch_prefix = "bot/golem"
+worklog = true
 
 [guardrails]
 max_size = "medium"
@@ -116,7 +117,7 @@ def bad(text: str) -> list[str]:
 def test_every_key_of_this_release_arrives_in_the_configuration() -> None:
     config = good(FULL)
     assert (config.name, config.prefix, config.default_pipeline) == ("demo", "DM", "fix")
-    assert (config.base_branch, config.branch_prefix) == ("release/1.2", "bot/golem")
+    assert (config.base_branch, config.branch_prefix, config.worklog) == ("release/1.2", "bot/golem", True)
     assert config.execution == Execution(
         agent="shell",
         max_fix_attempts=0,

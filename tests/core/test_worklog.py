@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from golemd.api import events as ev
+from golemd.api.config import Pipeline
 from golemd.api.events import Event, Record
-from golemd.api.model import GateKind, Resolution, ResultCode
-from golemd.core.worklog import MAX_SUMMARY, Entry, entry_of, markdown
+from golemd.api.model import GateKind, Phase, Resolution, ResultCode, Run, RunState, Stage
+from golemd.core.worklog import MAX_SUMMARY, Entry, entry_of, markdown, to_be_kept
 
 
 def record(event: Event) -> Record:
@@ -57,3 +60,75 @@ def test_an_entry_is_a_heading_and_its_fields_each_on_one_line() -> None:
     assert summary.startswith("- **Summary:** two lines x")
     assert summary.endswith("…")
     assert end == ["", "---", ""]
+
+
+# --- what a commit adds
+
+
+def life(*events: Event) -> list[Record]:
+    """The records of one item, one a day."""
+    return [replace(record(event), seq=seq, ts=f"2026-11-{seq:02}T00:00:00Z") for seq, event in enumerate(events, 1)]
+
+
+def committed(phase: str, *, deferred: bool = False) -> ev.CommitCreated:
+    return ev.CommitCreated(run="r", phase=phase, attempt="a", head="h", tree="t", deferred=deferred)
+
+
+def completed(phase: str) -> ev.PhaseCompleted:
+    return ev.PhaseCompleted(run="r", phase=phase, summary="all")
+
+
+CREATED: Final = ev.RunCreated(run="r", number=1, pipeline=Pipeline("feature"), config_digest="d")
+DONE: Final = ev.AttemptAccepted(attempt="WRK-1.1.build.1", result=ResultCode.PHASE_COMPLETE)
+ASKED: Final = gate(GateKind.QUESTION)
+
+
+def run_at(stage: Stage, *, more_rounds: bool = False) -> Run:
+    phase = Phase("build", stage=stage, accepted="WRK-1.1.build.1", summary="built", more_rounds=more_rounds)
+    return Run("r", "WRK-1", "demo", 1, RunState.EXECUTING, Pipeline("feature"), "d", (phase,))
+
+
+@pytest.mark.parametrize(
+    ("events", "run", "told"),
+    [
+        pytest.param([CREATED, DONE], run_at(Stage.COMMIT), ["02 Complete"], id="the phase that is committed"),
+        pytest.param([CREATED, DONE], run_at(Stage.GATE), [], id="not one that waits for approval"),
+        pytest.param([CREATED, DONE], run_at(Stage.COMMIT, more_rounds=True), [], id="nor one with rounds to come"),
+        pytest.param(
+            [CREATED, ASKED, accepted(ResultCode.SUBPHASE_COMPLETE), DONE],
+            run_at(Stage.COMMIT),
+            ["02 Blocked", "03 Subphase Complete", "04 Complete"],
+            id="what came before it",
+        ),
+        pytest.param(
+            [ASKED, CREATED, ASKED, committed("plan"), completed("plan"), ASKED],
+            run_at(Stage.GATE),
+            ["06 Blocked"],
+            id="not what an earlier commit or run has told",
+        ),
+        pytest.param(
+            [CREATED, committed("plan", deferred=True), completed("plan"), DONE],
+            run_at(Stage.COMMIT),
+            ["03 Complete", "04 Complete"],
+            id="phases that were not committed yet",
+        ),
+        pytest.param(
+            [CREATED, committed("plan"), committed("plan", deferred=True), completed("plan")],
+            run_at(Stage.BODY),
+            ["04 Complete"],
+            id="a phase that was done again and not committed yet",
+        ),
+    ],
+)
+def test_a_commit_adds_what_no_earlier_one_has_told(events: list[Event], run: Run, told: list[str]) -> None:
+    files = to_be_kept(life(*events), run, "A title")
+    assert set(files) <= {"_worklog/2026-11.md"}
+    text = "".join(files.values())
+    found = re.findall(r"^## 2026-11-(\d\d).*\n\n(?:- \*\*Phase.*\n)?- \*\*Outcome:\*\* (.*)$", text, re.MULTILINE)
+    assert [" ".join(each) for each in found] == told
+
+
+def test_each_month_has_its_file() -> None:
+    first, second = life(CREATED, ASKED)[1:] * 2
+    moved = replace(second, ts="2026-12-01T00:00:00Z")
+    assert list(to_be_kept([first, moved], run_at(Stage.BODY), "A")) == ["_worklog/2026-11.md", "_worklog/2026-12.md"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 from golemd.api import calls
 from golemd.core.imports.worklog import histories
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import Project, configuration, phase
 
 
 def test_what_was_done_is_told_phase_by_phase(daemon: House, demo: Project) -> None:
@@ -43,3 +45,68 @@ def test_it_is_read_in_pieces(daemon: House, demo: Project) -> None:
     whole = daemon.call(calls.Worklog())
     rest = daemon.call(calls.Worklog(since=whole.next - 1))
     assert len(rest.text) < len(whole.text)
+
+
+def _kept(daemon: House, **fields: Any) -> Project:
+    """A project that keeps its worklog in the repository."""
+    text = configuration("demo", "WRK", fields.pop("phases", [phase()]), fields.pop("execution", {}), {}, {})
+    project = daemon.repository("demo", {"golem.toml": text.replace("[project]\n", "[project]\nworklog = true\n")})
+    daemon.call(calls.ProjectInit(root=str(project.root)))
+    return project
+
+
+def _outcomes(text: str) -> list[tuple[str, str, str]]:
+    """Item, phase and outcome of each entry."""
+    return re.findall(r"^## \S+ — (\S+) .*\n\n(?:- \*\*Phase:\*\* (.*)\n)?- \*\*Outcome:\*\* (.*)", text, re.MULTILINE)
+
+
+def test_it_is_kept_in_the_repository_and_committed_with_the_work(daemon: House) -> None:
+    asks = json.dumps({"result": "blocked", "question": "Which?"})
+    project = _kept(daemon, phases=[phase("plan"), phase("build")])
+    item = project.work(f"[[plan: write p.txt p]] [[build: result {asks}]]")
+    daemon.until("gate.opened", item)
+    tree = project.worktree(item)
+    assert project.git("status", "--porcelain", cwd=tree) == ""
+    [log] = (tree / "_worklog").glob("*.md")
+    assert _outcomes(log.read_text(encoding="utf-8")) == [(item, "plan", "Complete")]
+    daemon.decide(item, "answer", text="this one")
+    daemon.call(calls.ItemEdit(id=item, description="[[build: write b.txt b]]"))
+    daemon.done(item)
+    text = project.file_of(item, f"_worklog/{log.name}")
+    assert _outcomes(text) == [(item, "plan", "Complete"), (item, "build", "Blocked"), (item, "build", "Complete")]
+    assert project.git("show", "--name-only", "--format=", f"golem/{item}").split() == [f"_worklog/{log.name}", "b.txt"]
+
+
+def test_branches_with_worklogs_can_be_merged(daemon: House) -> None:
+    project = _kept(daemon)
+    items = [project.add(f"[[write {name}.txt x]]") for name in ("one", "two")]
+    last = project.add("[[write three.txt x]]", dependencies=tuple(items))
+    project.run()
+    daemon.done(last)
+    [name] = project.git("ls-tree", "--name-only", f"golem/{last}:_worklog").split()[1:]
+    assert {item for item, _, _ in _outcomes(project.file_of(last, f"_worklog/{name}"))} == {*items, last}
+
+
+def test_in_a_shared_tree_it_is_committed_and_the_tree_is_clean(daemon: House) -> None:
+    phases = [phase("plan"), phase("build", is_destructive=True), phase("review")]
+    project = _kept(daemon, phases=phases, execution={"workspace": "shared"})
+    items = [project.add("[[plan: write p.txt p]] [[build: write b.txt b]]") for _ in range(2)]
+    project.run()
+    daemon.done(*items)
+    assert project.git("status", "--porcelain") == ""
+    [log] = (project.root / "_worklog").glob("*.md")
+    told = _outcomes(log.read_text(encoding="utf-8"))
+    assert sorted(told) == [(item, name, "Complete") for item in items for name in ("build", "plan", "review")]
+
+
+def test_something_else_in_its_place_asks_and_nothing_is_written_through_it(daemon: House) -> None:
+    project = _kept(daemon)
+    elsewhere = project.root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (project.root / "_worklog").symlink_to(elsewhere)
+    project.git("add", "--all")
+    project.git("commit", "-q", "-m", "a link")
+    item = project.work("[[write a.txt x]]")
+    question = daemon.until("gate.opened", item)["data"]["question"]
+    assert "_worklog is no plain folder" in question
+    assert list(elsewhere.iterdir()) == []

@@ -2,13 +2,14 @@
 
 Reading order: `types` (what goes in and out), `git` (running the program), `repository` (finding, holding,
 naming), `trees` (snapshots of what is on disk), `kept` (nothing is lost), `worktree` (making and removing), `copies`
-(what git does not carry), `aside` (removed for a while), `commit` (after an agent has run), `leftovers` (what a dead
-daemon left), `workspaces` (all of it as one seam, for the engine).
+(what git does not carry), `aside` (removed for a while), `commit` (after an agent has run), `additions` (what golemd
+adds to it), `leftovers` (what a dead daemon left), `workspaces` (all of it as one seam, for the engine).
 
 Each function takes the daemon's one `Git` first. What changes a repository waits for its turn there; what only reads
 does not. All of them may be cancelled, and called again after a crash at any point.
 """
 
+from golemd.adapters.workspace.additions import Addition
 from golemd.adapters.workspace.aside import SetAside, bring_back, content_aside, keep_aside
 from golemd.adapters.workspace.commit import commit_phase, examine, refs_digest
 from golemd.adapters.workspace.copies import Copied, copy_files, ignoring
@@ -44,6 +45,7 @@ from golemd.adapters.workspace.workspaces import GitWorkspaces, Hold, Workspaces
 from golemd.adapters.workspace.worktree import prepare_worktree, remove_worktree, reopen_worktree, worktree_stands
 
 __all__ = [
+    "Addition",
     "Cleared",
     "Committed",
     "Copied",

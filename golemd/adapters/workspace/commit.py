@@ -18,6 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from golemd.adapters.workspace.additions import Addition, with_additions
 from golemd.adapters.workspace.git import CHECKOUT_SECONDS, Dirs, Git, object_name
 from golemd.adapters.workspace.kept import make_commit
 from golemd.adapters.workspace.leftovers import free_stale_locks
@@ -154,6 +155,7 @@ async def commit_phase(
     *,
     only: Collection[str] | None = None,
     others: Collection[str] | None = None,
+    additions: Sequence[Addition] = (),
     sign: bool = False,
 ) -> Committed:
     """Commit what a phase changed between two snapshots, on top of the branch; the files on disk stay as they are.
@@ -161,8 +163,9 @@ async def commit_phase(
     `trailers` must hold `Golem-Attempt`, by which a repeated call finds the commit it made. `only` (paths as
     os.fsdecode gives them) narrows what is committed. `others`, in a shared tree: only paths that changed between the
     snapshots are taken, but for those that begin with one of these, which other items are at work on. What was made
-    after `tree` was taken stays uncommitted. Faults:
-    `branch_changed` (another branch is checked out), `branch_moved`, `object_missing`, `bad_trailer`, `git_locked`.
+    after `tree` was taken stays uncommitted. `additions` are committed with it, and are on disk then. Faults:
+    `branch_changed` (another branch is checked out), `branch_moved`, `object_missing`, `bad_trailer`, `git_locked`,
+    `file_in_the_way`.
     """
     dirs = dirs_of(workspace)
     text = _message(message, trailers)
@@ -180,6 +183,7 @@ async def commit_phase(
             final = await _own_part(git, dirs, head_tree, start_tree, tree, others)
         else:
             final = await _tree_to_commit(git, dirs, head_tree, start_commit, start_tree, tree, only)
+        final = await with_additions(git, dirs, final, additions)
         if final == head_tree:
             return Committed(None, head, head_tree)
         commit = await make_commit(git, dirs, final, [head], text, sign=sign)

@@ -21,6 +21,7 @@ from golemd.adapters.workspace import (
     trees,
     worktree,
 )
+from golemd.adapters.workspace.additions import Addition
 from golemd.adapters.workspace.aside import SetAside
 from golemd.adapters.workspace.copies import Copied
 from golemd.adapters.workspace.git import Git
@@ -124,6 +125,7 @@ class Workspaces(Protocol):
         trailers: Sequence[tuple[str, str]],
         *,
         others: Collection[str] | None = None,
+        additions: Sequence[Addition] = (),
     ) -> Committed: ...
 
     async def put_back(self, workspace: Workspace, branch: str, commit: str, tree: str, name: str) -> PutBack: ...

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from golemd.core.imports import own, task_golem, worklog
 from golemd.core.imports.entries import Backlog, marked
 from golemd.core.imports.fields import fitted_history
+from golemd.core.worklog import FOLDER
 
 FORMATS: Final = ("tg", "jsonl")
 BACKLOG_FILES: Final = ("BACKLOG.yaml", "BACKLOG_INBOX.yaml")
@@ -29,7 +30,7 @@ def read_export(data: bytes) -> Backlog:
 
 def read_store(files: Mapping[str, bytes]) -> Backlog:
     """task-golem's store, or the BACKLOG.yaml that was before it, and worklogs: file name → contents."""
-    told = worklog.histories(data for name, data in files.items() if name.startswith(f"{worklog.FOLDER}/"))
+    told = worklog.histories(data for name, data in files.items() if name.startswith(f"{FOLDER}/"))
     backlog = _backlog(files)
     entries = (
         replace(entry, history=fitted_history([*entry.history, *told[entry.key]])) if entry.key in told else entry

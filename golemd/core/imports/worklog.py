@@ -13,8 +13,6 @@ from typing import Final
 from golemd.api.model import Past
 from golemd.core import times
 
-FOLDER: Final = "_worklog"
-
 _HEADING: Final = re.compile(r"## (\S+) — (\S+) \(")
 _FIELD: Final = re.compile(r"- \*\*(\w+):\*\* (.*)")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from golemd.adapters.workspace import Committed
 from golemd.api.model import Phase, Run
-from golemd.core import changes, plan
+from golemd.core import changes, plan, worklog
 from golemd.core import commands as cmd
 from golemd.core.decide import deferring
 from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
-from golemd.engine.effects.common import environment_names, message_of, missing_phases
-from golemd.engine.effects.places import workspace_of
+from golemd.engine.effects.common import environment_names, message_of, missing_phases, worklog_of
+from golemd.engine.effects.places import config_of, workspace_of
 
 
 async def enter(engine: Context, run: Run) -> None:
@@ -85,9 +85,16 @@ async def _commit(engine: Context, run: Run, phases: tuple[Phase, ...]) -> tuple
     message = _message(engine, run, phases)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", last.accepted), ("Golem-Tree", last.tree))
     head, tree = (run.since_head, run.since_tree) if run.uncommitted else (last.start_head, last.base_tree)
-    others = _folders_of_others(engine, run)
     done = await engine.parts.workspaces.commit_phase(
-        place, run.branch, head, tree, last.tree, message, trailers, others=others
+        place,
+        run.branch,
+        head,
+        tree,
+        last.tree,
+        message,
+        trailers,
+        others=_not_its_own(engine, run),
+        additions=worklog_of(engine, run),
     )
     return done, message.splitlines()[0]
 
@@ -102,7 +109,8 @@ def _message(engine: Context, run: Run, phases: tuple[Phase, ...]) -> str:
     return f"{marks} Phase outputs\n\n" + "\n".join(summaries)
 
 
-def _folders_of_others(engine: Context, run: Run) -> tuple[str, ...]:
-    """The change folders of other live items of the project, in which they alone are at work."""
+def _not_its_own(engine: Context, run: Run) -> tuple[str, ...]:
+    """The change folders of other live items of the project, in which they alone are at work, and golemd's worklog."""
     items = (each.id for each in engine.state.items_of(run.project) if each.id != run.item)
-    return tuple(f"{changes.FOLDER}/{item}_" for item in items)
+    kept = (f"{worklog.FOLDER}/",) if config_of(engine, run).worklog else ()
+    return (*(f"{changes.FOLDER}/{item}_" for item in items), *kept)

@@ -18,7 +18,7 @@ from golemd.core.decide.common import is_over
 from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
 from golemd.engine.effects import shared_trees
-from golemd.engine.effects.common import environment_names, message_of, missing_phases
+from golemd.engine.effects.common import environment_names, message_of, missing_phases, worklog_of
 from golemd.engine.effects.places import branch_of, config_of, workspace_of, worktree_root
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,14 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
     message = message_of(item, phase)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", phase.accepted), ("Golem-Tree", phase.tree))
     done = await engine.parts.workspaces.commit_phase(
-        place, run.branch, phase.start_head, phase.base_tree, phase.tree, message, trailers
+        place,
+        run.branch,
+        phase.start_head,
+        phase.base_tree,
+        phase.tree,
+        message,
+        trailers,
+        additions=worklog_of(engine, run),
     )
     now = await engine.parts.workspaces.current(place)
     report = cmd.ReportCommitted(
