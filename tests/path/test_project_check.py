@@ -73,6 +73,16 @@ def test_an_empty_repository_and_one_in_the_middle_of_a_merge(daemon: House) -> 
     }
 
 
+def test_a_check_that_cannot_be_made_is_a_warning_and_keeps_no_run_from_beginning(daemon: House, demo: Project) -> None:
+    item = demo.add("[[write a.txt x]]")
+    (demo.root / ".git" / "index").write_text("damaged")
+    (finding,) = check(daemon, "demo").findings
+    assert (finding.level, finding.where) == ("warning", str(demo.root))
+    assert "index" in finding.what
+    demo.run()
+    daemon.done(item)
+
+
 def test_every_problem_of_the_configuration_is_told_with_its_line(daemon: House, demo: Project) -> None:
     configure(demo, "[execution]\nmax_wipp = 2\nagent = 'scripted'\nmax_retries = -1\n[triage]\nenabled = 1\n")
     view = check(daemon, "demo")

@@ -7,19 +7,19 @@ are told with the answer, since work on some items is possible.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from golemd.api import calls
 from golemd.api.checks import CheckFinding, CheckView
-from golemd.api.faults import Conflict, NotFound
+from golemd.api.faults import Conflict, Fault, NotFound
 from golemd.api.model import Project
 from golemd.core.admission import shortage
 from golemd.core.preflight import item_findings, ordered
 from golemd.engine.context import Context
 from golemd.engine.preflight import agents, configured, repository
-from golemd.engine.preflight.subject import Subject
+from golemd.engine.preflight.subject import Subject, of_fault
 from golemd.engine.room import room_now
 
 
@@ -27,8 +27,7 @@ async def check(engine: Context, call: calls.ProjectCheck) -> CheckView:
     """Everything that can be told before work begins."""
     subject = _subject(engine, call.project)
     subject.path = await engine.search_path.known()
-    checks = (*QUICK, *PROGRAMS, *ASKING)
-    findings = ordered([finding for each in checks for finding in await each(engine, subject)])
+    findings = ordered(await _found(engine, subject, (*QUICK, *PROGRAMS, *ASKING)))
     levels = [finding.level for finding in findings]
     return CheckView(
         project=subject.project.name if subject.project is not None else None,
@@ -44,12 +43,23 @@ async def before_run(engine: Context, project: Project) -> tuple[str, ...]:
     subject, checks = Subject(Path(project.root), project), QUICK
     if engine.search_path.is_known:  # a run that is started does not wait for the login shell, its first agent does
         subject.path, checks = await engine.search_path.known(), (*QUICK, *PROGRAMS)
-    found = [finding for each in checks for finding in await each(engine, subject) if finding.level == "error"]
+    found = [finding for finding in await _found(engine, subject, checks) if finding.level == "error"]
     stopping = [finding for finding in found if finding.stops_all]
     if stopping:
         message = f"No item of {project.name} could be worked on: {'; '.join(_sentence(each) for each in stopping)}."
         raise Conflict("preflight_failed", message, stopping[0].hint or "golemctl check shows everything.")
     return tuple(f"{_sentence(each)}. {each.hint or ''}".rstrip() for each in found)
+
+
+async def _found(engine: Context, subject: Subject, checks: Iterable[Check]) -> list[CheckFinding]:
+    """What the checks find. One that cannot be made says nothing about the work, so it is a warning."""
+    found: list[CheckFinding] = []
+    for each in checks:
+        try:
+            found += await each(engine, subject)
+        except Fault as fault:
+            found.append(of_fault(str(subject.root), fault, level="warning"))
+    return found
 
 
 def _sentence(finding: CheckFinding) -> str:
@@ -92,7 +102,6 @@ QUICK: Final[tuple[Check, ...]] = (
     repository.usable,
     repository.free,
     configured.configuration,
-    repository.tree,
     repository.branches,
     configured.files,
     _items,
@@ -100,5 +109,5 @@ QUICK: Final[tuple[Check, ...]] = (
 """In this order: each may rely on what those before it have found of the subject."""
 PROGRAMS: Final[tuple[Check, ...]] = (configured.commands, agents.installed)
 """Those that must know where programs are found."""
-ASKING: Final[tuple[Check, ...]] = (agents.usable, _notifier, _machine)
+ASKING: Final[tuple[Check, ...]] = (repository.tree, agents.usable, _notifier, _machine)
 """Those that ask programs, or tell what passes by itself."""

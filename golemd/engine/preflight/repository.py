@@ -6,7 +6,7 @@ from typing import Final
 
 from golemd.adapters.workspace import require_usable
 from golemd.api.checks import CheckFinding
-from golemd.api.faults import Fault
+from golemd.api.faults import Fault, Unavailable
 from golemd.api.model import Item
 from golemd.core.preflight import live_items
 from golemd.engine.context import Context
@@ -27,7 +27,7 @@ async def usable(engine: Context, subject: Subject) -> list[CheckFinding]:
     except Fault as fault:
         if fault.code == UNDER_WAY:
             return []  # of concern only where work is done in the repository itself: see `tree`
-        return [of_fault(str(subject.root), fault, stops_all=True)]
+        return [of_fault(str(subject.root), fault, stops_all=not isinstance(fault, Unavailable))]
     return []
 
 
