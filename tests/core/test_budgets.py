@@ -575,3 +575,16 @@ def test_a_gate_is_shown_with_what_its_item_has_cost() -> None:
         "the phase goes on with that much more to spend",
         "the run is aborted and the item is cancelled; its branch is kept",
     ]
+
+
+def test_what_a_cancelled_items_agent_had_spent_counts_for_the_day() -> None:
+    world = world_of(Budget(day_usd=2.0))
+    world.start()
+    while not world.running():
+        world.step()
+    world.ask(calls.ItemCancel(id=ITEM))
+    world.end(f"{ITEM}.1.build.1", costs(1.25, result=None))
+    world.settle()
+    assert budgets.spent_on(world.state, "demo", world.now_us) == 1.25
+    assert "attempt.rejected" in world.types(ITEM)
+    assert ITEM in world.state.ended

@@ -174,6 +174,8 @@ def test_a_planned_attempt_of_a_run_that_is_over_is_fenced_and_a_running_one_sto
     world.ask(calls.ItemCancel(id=item))
     assert asked(world) == ["Stop"]
     world.carry_out(world.plan().effects[0])
+    assert asked(world) == ["Examine"], "what it has cost"
+    world.carry_out(world.plan().effects[0])
     assert asked(world) == ["Tidy"]
 
 
@@ -325,6 +327,7 @@ def test_a_dispatch_does_not_halt_while_a_cancelled_items_process_is_ending() ->
     world.in_flight.add(f"stop:{item}.1.one.1")
     assert world.plan().commands == ()
     world.carry_out(planning.Stop(f"{item}.1.one.1"))
+    world.carry_out(planning.Examine(f"{item}.1.one.1"))
     assert [type(each) for each in world.plan().commands] == [cmd.Halt]
 
 

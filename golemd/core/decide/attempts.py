@@ -105,10 +105,7 @@ def exited(state: State, command: cmd.ReportExit, now_us: int) -> Decided:
         oom_kills=command.oom_kills,
         memory_limit_mb=command.memory_limit_mb,
     )
-    events: list[Event] = [ended]
-    if is_over(state.runs[attempt.run]):
-        events.append(ev.AttemptRejected(attempt=attempt.id, outcome=Outcome.CANCELLED, message="its run is over"))
-    return decided(state, state.items[attempt.item], *events)
+    return decided(state, state.items[attempt.item], ended)
 
 
 def lost(state: State, command: cmd.ReportLost, now_us: int) -> Decided:
