@@ -50,7 +50,7 @@ def test_an_open_gate() -> None:
     world.add()
     world.script["one"] = [End(result={"summary": "first line\nsecond"})]
     world.go()
-    assert words(world) == "DEMO-1 waits for you: Approve? first line"
+    assert words(world) == "DEMO-1 waits for you: Approve one? Its agent says: first line"
 
 
 def test_dependencies() -> None:

@@ -43,7 +43,8 @@ def test_an_item_that_is_not_blocked_is_refused(daemon: House, demo: Project) ->
 def test_a_gate_of_a_run_that_is_over_is_refused(daemon: House, demo: Project) -> None:
     item = _asking(daemon, demo)
     daemon.call(calls.ItemCancel(id=item))
-    daemon.until("work.kept", item)
+    for last in ("work.kept", "report.written"):
+        daemon.until(last, item)
     daemon.refused(calls.GateDecide(gate=f"{item}.g1", option="answer", text="x"), "run_over", "conflict")
 
 
@@ -80,7 +81,8 @@ def test_the_token_of_a_decision_is_known_after_its_item_has_ended(daemon: House
     item = _asking(daemon, demo)
     call = calls.GateDecide(gate=f"{item}.g1", option="answer", text="red", token="t-1")
     daemon.call(call)
-    daemon.until("work.kept", item)
+    for last in ("work.kept", "report.written"):
+        daemon.until(last, item)
     daemon.restart()
     again = daemon.call(call)
     assert (again.id, again.status, again.repeated) == (item, "done", True)

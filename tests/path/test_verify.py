@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.path.ground import ended
 from tests.path.house import House
 
 CHECK = "if grep draft a.txt; then echo it is a draft; exit 1; fi; echo all is well"
@@ -71,7 +72,7 @@ def test_a_verify_command_is_ended_at_the_time_limit_with_all_its_children(daemo
     gate = daemon.until("gate.opened", item)["data"]
     assert gate["key"] == "verify"
     assert any("time limit" in line for line in daemon.records("evidence.recorded", item)[0]["data"]["lines"])
-    assert daemon.left() == []
+    assert all(map(ended, daemon.left())), "also a git command of golemd's own"
 
 
 def test_values_of_secrets_are_masked_in_evidence(house: House) -> None:

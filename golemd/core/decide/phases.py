@@ -177,7 +177,8 @@ def next_approval(
     for key in definition_of(run, phase).gate:
         if key not in given:
             named = "" if key == "approval" else f" ({key})"
-            question = f"Approve{named}? {phase.summary or item.title}"
+            says = f" Its agent says: {phase.summary}" if phase.summary else ""
+            question = f"Approve {phase.name}{named}?{says}"
             return (open_gate(item, run, GateKind.APPROVAL, key, question, about_now, phase.accepted),)
     completed = ev.PhaseCompleted(run=run.id, phase=phase.name, summary=phase.summary, commit=about_now.commit)
     return completed, *after_phase(state, item, run, about_now.commit)
