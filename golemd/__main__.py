@@ -7,6 +7,7 @@ the lock; 76 the journal was written by a newer golemd; 78 configuration or plac
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from golemd.adapters.notifier import SESSION, Notifier
 from golemd.adapters.notify import LongStart, more_time, notify
 from golemd.adapters.processes.runner import LocalRunner
 from golemd.adapters.socket import SocketLimits, serve
+from golemd.adapters.sources import digest_of
 from golemd.adapters.state_folder import StateFolder
 from golemd.adapters.user_manager import UserManager
 from golemd.adapters.workspace import GitWorkspaces
@@ -37,11 +39,10 @@ from golemd.api.calls import decode_call
 from golemd.api.events import Record
 from golemd.api.faults import Fault, Invalid, Unavailable
 from golemd.api.wire import WireLimits
-from golemd.core.evolve import fold
-from golemd.core.state import State
 from golemd.engine import prepare
 from golemd.engine.context import Parts
 from golemd.engine.engine import Engine
+from golemd.engine.snapshots import FOLDING, Replay
 from golemd.logs import set_up_logging
 from golemd.settings import Settings, read_settings
 
@@ -179,12 +180,12 @@ def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
 async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int:
     folder = StateFolder.open(state_dir)
     instance = folder.instance()
-    state, clock = State(), SystemClock()
+    replay, clock = Replay(), SystemClock()
     notify(os.environ, "STATUS=Reading the journal", more_time())
     reading = LongStart(os.environ)
 
     def take(record: Record) -> None:
-        fold(state, record)
+        replay.take(record)
         reading()
 
     journal = await journals.Journal.open(
@@ -193,7 +194,9 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         clock.now_us,
         _journal_limits(settings),
         take,
+        codec=journals.Codec(digest_of(*FOLDING), replay.restore),
     )
+    gc.freeze()  # what was read stays, so no collection need ever walk over it again
     settings = settings.on_machine(machine.total_memory())
     manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
     runner = LocalRunner(state_dir, instance, service.launch_of(manager, os.environ))
@@ -214,7 +217,7 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         environ=dict(os.environ),
         notifier=_notifier(settings, instance, socket_path),
     )
-    engine = Engine(parts, state)
+    engine = Engine(parts, replay.state)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_mind_signals, engine, manager)
         nursery.start_soon(service.tell_of_stopping, engine, os.environ)

@@ -133,7 +133,7 @@ LIMITS: Final[Keys] = {
     "reserve_bytes": whole(64 * KIB, GIB),
     "tokens": later(whole(1, 10_000_000), 100_000),
     "token_days": later(whole(1, 365), 7),
-    "snapshot_events": later(whole(100, 1_000_000_000), 50_000),
+    "snapshot_events": whole(100, 1_000_000_000),
 }
 SETTINGS: Final = table(
     Settings,

@@ -16,6 +16,7 @@ from golemd.api import calls, events
 from golemd.core.decide import _ASKED, _OWN
 from golemd.core.evolve import EFFECTS
 from golemd.engine import effects, queries, streams
+from golemd.engine.snapshots import FOLDING
 from golemd.settings import Limits
 
 ROOT: Final = Path(__file__).parents[1]
@@ -91,6 +92,20 @@ def test_every_effect_and_every_command_of_the_daemon_has_its_row() -> None:
 
     assert set(effects._EFFECTS) == set(plan.Effect.__subclasses__())
     assert {*_OWN, commands.Asked} == set(commands.Command.__subclasses__())
+
+
+def test_a_snapshot_knows_all_the_code_that_made_its_state() -> None:
+    known = {module.__name__ for module in FOLDING} | {"golemd.api.faults"}  # which are raised, never kept
+    for source in SOURCES:
+        name = ".".join(source.relative_to(ROOT).with_suffix("").parts)
+        if name not in ("golemd.core.index", "golemd.core.state") and not name.startswith("golemd.core.evolve"):
+            continue
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+            named = {f"{module}.{alias.name}" for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+            used = {each for each in (module, *named) if each.startswith("golemd.") and each in sys.modules}
+            used = {each for each in used - {"golemd.api", "golemd.core"} if not each.startswith("golemd.core.evolve")}
+            assert used <= known, f"{name} makes states with {used - known}, which FOLDING in engine.snapshots lacks"
 
 
 def test_every_limit_is_documented() -> None:

@@ -38,6 +38,7 @@ class State:
     def __init__(self, *, shrink: bool = True) -> None:
         self.seq = 0
         self.ts = ""
+        self.first = 1  # the first record that the journal still has, or will have when what was asked for is removed
         self.projects: dict[str, Project] = {}
         self.configs: dict[str, ProjectConfig] = {}
         self.items: dict[str, Item] = {}

@@ -17,7 +17,7 @@ from golemd.api.model import AttemptState
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core.state import State
-from golemd.engine import effects, prepare, queries, streams
+from golemd.engine import effects, prepare, queries, snapshots, streams
 from golemd.engine.changes import Changes
 from golemd.engine.context import ROOM_SECONDS, Context, Parts
 from golemd.engine.effects import worktrees
@@ -83,9 +83,11 @@ class Engine(Context):
                 await self._settle_attempts()
                 task_status.started()
                 self._begin_to_prune()
+                nursery.start_soon(snapshots.keep, self)
                 await self.stop_asked.wait()
                 await self._end()
                 await self.changes.answered()
+                await snapshots.take(self)
                 whole.cancel()  # connections end before the journal that they read is closed
         finally:
             self.alarm.close()

@@ -78,6 +78,14 @@ def kept_index(state: State) -> dict[str, Any]:
     return found
 
 
+def orders(state: State) -> dict[str, Any]:
+    """What the index holds, in the orders in which it holds it."""
+    index = state.index
+    found: dict[str, Any] = {name: list(getattr(index, name)) for name in ("with_run", "paid_for")}
+    found["dependants"] = {item: list(each) for item, each in index.dependants.items()}
+    return found | {name: list(getattr(index, name)) for name in ("attempts", "gates", "runs")}
+
+
 def select_actions(
     state: State, limits: Limits, now_us: int, foreign: frozenset[str] = frozenset()
 ) -> list[Promote | Launch]:

@@ -19,6 +19,7 @@ from golemd.api.config import Budget, Guardrails, Pipeline, Triage, Workspace
 from golemd.api.faults import Fault
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, GateKind, RunState, Status
 from golemd.core import commands as cmd
+from golemd.core import snapshot
 from golemd.core.admission import Room
 from golemd.core.asides import ASIDE_AFTER_US
 from golemd.core.budgets import day_is_spent, spent_before_start
@@ -346,6 +347,18 @@ class Daemon(RuleBasedStateMachine):
         again = self.world.replay()
         assert picture(again) == live
         self.world.restart()
+
+    @rule()
+    def restart_from_a_snapshot(self) -> None:
+        """The state as bytes is the state; from then on everything is folded on top of what was read back."""
+        live = self.world.state
+        taken = snapshot.picture(live)
+        written = b"".join(snapshot.pieces(taken))
+        again = snapshot.restored(written)
+        assert picture(again) == picture(live)
+        assert full_scan.orders(again) == full_scan.orders(live)
+        assert b"".join(snapshot.pieces(snapshot.picture(again))) == written
+        self.world.restart(again)
 
     @rule(how=st.sampled_from(["end", "keep", "", "", ""]))
     def stop_the_daemon(self, how: str) -> None:

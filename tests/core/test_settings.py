@@ -143,7 +143,7 @@ def test_all_problems_are_told_at_once() -> None:
     assert len(bad("max_agents = 0\nlogs_days = -1\n[limits]\ntokens = 0\n")) == 3
 
 
-@pytest.mark.parametrize("line", ["tokens = 10", "token_days = 1", "snapshot_events = 500"])
+@pytest.mark.parametrize("line", ["tokens = 10", "token_days = 1"])
 def test_a_limit_that_cannot_be_chosen_yet_is_refused_rather_than_ignored(line: str) -> None:
     (problem,) = bad(f"[limits]\n{line}\n")
     assert "is not available in this release" in str(problem)

@@ -127,7 +127,8 @@ def picture(state: State) -> dict[str, Any]:
     """All that a state holds, in a form that can be compared, orders included."""
     names = ("projects", "configs", "items", "ended", "runs", "attempts", "gates", "tokens", "turns")
     found: dict[str, Any] = {name: getattr(state, name).copy() for name in (*names, "providers", "spent")}
-    found |= {"seq": state.seq, "ts": state.ts, "children": {item: [*mine] for item, mine in state.children.items()}}
+    found |= {"seq": state.seq, "ts": state.ts, "first": state.first}
+    found |= {"children": {item: [*mine] for item, mine in state.children.items()}}
     found["orders"] = [list(getattr(state, name)) for name in names if name not in ("configs", "tokens", "turns")]
     found["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
     return found
@@ -362,9 +363,9 @@ class World:
         left = self.script.get(key)
         return left.pop(0) if left else End()
 
-    def restart(self) -> None:
-        """The daemon dies and comes back: all it knows is its journal; processes went on."""
-        self.state = self.replay()
+    def restart(self, known: State | None = None) -> None:
+        """The daemon dies and comes back: all it knows is its journal, or what is given; processes went on."""
+        self.state = self.replay() if known is None else known
         self.in_flight.clear()
         self.stopping = ""
         self.apply(cmd.ReportDaemonStarted(version="1", pid=1, boot_id="boot"))

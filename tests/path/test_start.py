@@ -114,7 +114,7 @@ def test_a_damaged_journal_ends_with_65_and_repair_is_the_way_past_it(house: Hou
     last_good = house.seq
     demo.add(title="damaged")
     demo.add(title="after")
-    house.stop()
+    house.kill9()
     (segment,) = (house.state / "journal").glob("*.jsonl")
     whole = segment.read_bytes()
     segment.write_bytes(whole.replace(b'"damaged"', b'"dAmaged"'))

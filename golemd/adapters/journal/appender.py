@@ -104,7 +104,8 @@ class Appender:
 
     def _begin(self, first: int, count: int) -> None:
         """Make the next segment under its temporary name; nothing is changed when there is no room for it."""
-        segment = Segment(self._folder / FOLDER, len(self.segments) + 1, first)
+        number = self.segments[-1].number + 1 if self.segments else 1
+        segment = Segment(self._folder / FOLDER, number, first)
         temporary = _temporary(segment.path)
         file = self._disk.open(temporary, How.CREATE)
         try:

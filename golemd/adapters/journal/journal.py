@@ -17,37 +17,30 @@ from pathlib import Path
 from typing import Final, Self
 
 import trio
-from msgspec import Struct
 
 from golemd.adapters.disk import Disk
 from golemd.adapters.journal.appender import Appender
-from golemd.adapters.journal.faults import JournalDamaged, JournalFailed, failure
+from golemd.adapters.journal.faults import JournalFailed, failure
 from golemd.adapters.journal.head import Mark
+from golemd.adapters.journal.history import History
+from golemd.adapters.journal.keeper import Keeper
 from golemd.adapters.journal.limits import Limits
-from golemd.adapters.journal.line import VERSION, ZERO_HASH, encode
+from golemd.adapters.journal.line import VERSION, encode
 from golemd.adapters.journal.reading import Reader
 from golemd.adapters.journal.recovery import Recovered, recover
-from golemd.adapters.journal.segments import FOLDER, INDEX_MASK
+from golemd.adapters.journal.segments import INDEX_MASK
+from golemd.adapters.journal.snapshots import Codec, Header, extent_of
 from golemd.adapters.journal.times import timestamp
 from golemd.api.events import Draft, JournalRepaired, Record
-from golemd.api.faults import NotFound
 
 _EWMA: Final = 0.2  # the weight of the newest flush in the average
 _INLINE_BYTES: Final = 16 * 1024
 
 
-class Verified(Struct, frozen=True):
-    """What `verify` read: how many records in how many segments, and the last record's hash, which stands for all."""
-
-    records: int
-    segments: int
-    digest: str
-
-
 class _Batch:
     """What is staged together: one write, one sync, one event for all who wait."""
 
-    __slots__ = ("done", "first", "index", "last", "last_h", "parts", "size")
+    __slots__ = ("done", "first", "index", "last", "last_h", "parts", "record", "size")
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -56,13 +49,15 @@ class _Batch:
         self.first = 0
         self.last = 0
         self.last_h = ""
+        self.record: Record | None = None  # the last one
         self.done = trio.Event()
 
 
-class Journal:
+class Journal(History):
     """The open journal. Made by `open`; `run` must run in the engine's nursery; `aclose` ends both.
 
     `repaired_tail`: what was cut before this start, not recorded yet; the engine stages it as its first event.
+    `snapshot_seq`: the record of the newest snapshot that this journal has read or written; 0 for none.
     """
 
     def __init__(
@@ -73,16 +68,18 @@ class Journal:
         limits: Limits,
         found: Recovered,
         timer: Callable[[], float],
+        fold: str,
     ) -> None:
+        super().__init__(Reader(disk, found.segments, limits.chunk_bytes), found.segments, found.end, limits, timer)
         self._clock = clock
-        self._timer = timer
-        self._limits = limits
         self._head = found.head
         self._appender = Appender(disk, folder, limits, found.segments)
-        self._reader = Reader(disk, found.segments, limits.chunk_bytes)
-        self._seq = self._durable = found.end.seq
-        self._h = self._durable_h = found.end.h
+        self._seq, self._h = found.end.seq, found.end.h
         self._last_us = found.end.us
+        self._newest: tuple[Record | None, int] = None, 0  # the record at `_durable`, and the bytes of its line
+        self._fold = fold
+        self.snapshot_seq = found.snapshot_seq
+        self._keeper = Keeper(disk, folder, limits.reserve_bytes, self._pause)
         self._failure: JournalFailed | None = None
         self._closed = False
         self._pending = _Batch()
@@ -104,25 +101,23 @@ class Journal:
         limits: Limits,
         on_record: Callable[[Record], None],
         *,
+        codec: Codec | None = None,
         timer: Callable[[], float] = time.perf_counter,
     ) -> Self:
         """Replay the journal of state folder `folder`, which exists and whose lock is held.
 
-        `clock`: microseconds since the epoch. `on_record` gets every record of every whole command, in order.
+        `clock`: microseconds since the epoch. `on_record` gets every record of every whole command, in order; with
+        `codec`, those after the newest snapshot that fits, which is restored first.
         `timer`: seconds, only for choosing where to sync and when to let others run. The next segment is made
         with the first record that is staged. Faults: JournalDamaged, JournalNewer, JournalFailed.
         """
-        return cls(disk, folder, clock, limits, await recover(disk, folder, limits, on_record), timer)
+        found = await recover(disk, folder, limits, on_record, codec)
+        return cls(disk, folder, clock, limits, found, timer, "" if codec is None else codec.fold)
 
     @property
     def seq(self) -> int:
         """The newest staged record."""
         return self._seq
-
-    @property
-    def durable_seq(self) -> int:
-        """The newest durable record."""
-        return self._durable
 
     @property
     def degraded(self) -> bool:
@@ -237,50 +232,34 @@ class Journal:
         except OSError as error:
             raise self._fail(error) from error
 
-    def read(self, seqs: Iterable[int]) -> Iterator[Record]:
-        """Durable records by number, in the order asked for. Faults: NotFound `no_record`, JournalDamaged."""
-        return self._reader.pick(map(self._known, seqs))
+    def standing(self) -> Header | None:
+        """What a snapshot of the state after the newest durable record begins with; None before the first flush."""
+        record, line_bytes = self._newest
+        if record is None:
+            return None
+        segments = self._appender.segments
+        return Header(
+            fold=self._fold,
+            seq=record.seq,
+            h=record.h,
+            d=record.d,
+            ts=record.ts,
+            first=self.first,
+            start=segments[-1].size - line_bytes,
+            segments=tuple(map(extent_of, segments)),
+        )
 
-    def scan(self, since: int, until: int) -> Iterator[Record]:
-        """Durable records with `since` < seq <= `until`, in order; `until` may lie ahead. Faults: JournalDamaged."""
-        for records in self._reader.chunks(since, min(until, self._durable)):
-            yield from records
+    async def keep_snapshot(self, header: Header, state: Iterable[bytes]) -> bool:
+        """Write a snapshot while others run, and remove the oldest ones; whether that went well.
 
-    async def scan_slices(self, since: int, until: int, visit: Callable[[Record], None]) -> None:
-        """Like `scan`, for long stretches: `visit` gets each record, and others may run about every millisecond."""
-        await self._in_slices(self.scan(since, until), visit)
-
-    async def read_slices(self, seqs: Iterable[int], visit: Callable[[Record], None]) -> None:
-        """Like `read`, for many records that lie far apart: in slices, as `scan_slices`."""
-        await self._in_slices(self.read(seqs), visit)
-
-    async def _in_slices(self, records: Iterable[Record], visit: Callable[[Record], None]) -> None:
-        slice_s = self._limits.slice_us / 1e6
-        begun = self._timer()
-        for record in records:
-            visit(record)
-            if self._timer() - begun >= slice_s:
-                await trio.lowlevel.checkpoint()
-                begun = self._timer()
-
-    async def verify(self) -> Verified:
-        """Read every durable line and the whole chain again from disk, in slices. Faults: JournalDamaged."""
-        until, digest, segments = self._durable, self._durable_h, len(self._appender.segments)
-        found = ZERO_HASH
-
-        def visit(record: Record) -> None:
-            nonlocal found
-            found = record.h
-
-        await self.scan_slices(0, until, visit)
-        if found != digest:
-            raise JournalDamaged(FOLDER, 0, until - 1, f"record {until} is not the one that was written")
-        return Verified(until, segments, digest)
-
-    def _known(self, seq: int) -> int:
-        if not 1 <= seq <= self._durable:
-            raise NotFound("no_record", f"there is no durable record {seq}", seq=seq)
-        return seq
+        `header` is what `standing` gave when the state was as `state`, its bytes in pieces, has it.
+        """
+        async with self._keeper.turn:
+            written = not self.degraded and await self._keeper.write(header, state)
+            if written:
+                self.snapshot_seq = header.seq
+                self._keeper.clear(header.seq, self.first)
+            return written
 
     def _encode(self, drafts: Sequence[Draft], body: str, cause: str) -> tuple[list[bytes], list[Record], int]:
         now = max(self._clock(), self._last_us)
@@ -320,6 +299,7 @@ class Journal:
         batch.parts += lines
         batch.size += size
         batch.last, batch.last_h = self._seq, self._h = records[-1].seq, records[-1].h
+        batch.record = records[-1]
 
     async def _flush(self) -> None:
         """Write one batch, make it durable, wake those who wait. The lock is held; cancellation waits outside."""
@@ -344,6 +324,7 @@ class Journal:
             self._inflight = None
         self._flush_us += _EWMA * ((self._timer() - begun) * 1e6 - self._flush_us)
         self._durable, self._durable_h = batch.last, batch.last_h
+        self._newest = batch.record, len(batch.parts[-1])
         batch.done.set()
         moved, self._moved = self._moved, trio.Event()
         moved.set()

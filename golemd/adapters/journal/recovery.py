@@ -13,38 +13,53 @@ from pathlib import Path
 from msgspec import Struct
 
 from golemd.adapters.disk import Disk, How
-from golemd.adapters.journal import head
+from golemd.adapters.journal import head, snapshots
 from golemd.adapters.journal.faults import failure
 from golemd.adapters.journal.head import Head, Mark
 from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import VERSION
 from golemd.adapters.journal.segments import BROKEN, FOLDER, LINK, TEMPORARY, Segment, copy_bytes, list_segments
-from golemd.adapters.journal.walk import End, Torn, Walk, judge, marks_of
+from golemd.adapters.journal.snapshots import Codec
+from golemd.adapters.journal.walk import End, Torn, Walk, collector_paused, judge, marks_of
 from golemd.api.events import JournalRepaired, Record
 
 
 class Recovered(Struct, frozen=True):
-    """A journal that may be written: all of it up to `end` is durable, and nothing is behind it."""
+    """A journal that may be written: all of it up to `end` is durable, and nothing is behind it.
+
+    `snapshot_seq`: the record of the snapshot with which its reading began; 0 for none.
+    """
 
     segments: list[Segment]
     end: End
     head: Head
     repaired: JournalRepaired | None
+    snapshot_seq: int
 
 
-async def recover(disk: Disk, folder: Path, limits: Limits, on_record: Callable[[Record], None]) -> Recovered:
-    """Replay the journal of a state folder and make its end sound. Faults: JournalFault."""
+async def recover(
+    disk: Disk, folder: Path, limits: Limits, on_record: Callable[[Record], None], codec: Codec | None = None
+) -> Recovered:
+    """Replay the journal of a state folder, from a snapshot on where `codec` can read one, and make its end sound.
+
+    Faults: JournalFault.
+    """
     try:
-        return await _recover(disk, folder, limits, on_record)
+        return await _recover(disk, folder, limits, on_record, codec)
     except OSError as error:
         raise failure(error) from error
 
 
-async def _recover(disk: Disk, folder: Path, limits: Limits, on_record: Callable[[Record], None]) -> Recovered:
+async def _recover(
+    disk: Disk, folder: Path, limits: Limits, on_record: Callable[[Record], None], codec: Codec | None
+) -> Recovered:
     opened = await _settle(disk, folder)
     try:
         slots = None if opened is None else opened.slots
-        walk = Walk(disk, folder, limits.chunk_bytes, on_record, marks_of(slots)).run()
+        segments = list_segments(disk, folder / FOLDER)
+        with collector_paused():
+            start = None if codec is None else snapshots.find(disk, folder, segments, codec)
+        walk = Walk(disk, folder, limits.chunk_bytes, on_record, marks_of(slots), start=start).run()
         torn = judge(walk, slots)
         if opened is None:
             await head.create_head(disk, folder)
@@ -91,7 +106,7 @@ async def _mend(disk: Disk, folder: Path, limits: Limits, walk: Walk, torn: Torn
     if torn is not None and not await _cut(disk, folder, torn):
         segments = segments[:-1]
     _clear(disk, folder)
-    return Recovered(segments, end, opened, repaired)
+    return Recovered(segments, end, opened, repaired, walk.begun)
 
 
 def _trim(disk: Disk, segment: Segment) -> None:

@@ -42,6 +42,16 @@ class Segment:
         self._seqs.append(seq)
         self._offsets.append(offset)
 
+    def index_bytes(self) -> tuple[bytes, bytes]:
+        """All indexed records and their offsets, 8 bytes each, for `take_index`."""
+        return self._seqs.tobytes(), self._offsets.tobytes()
+
+    def take_index(self, seqs: bytes, offsets: bytes) -> None:
+        """Have the index that `index_bytes` gave. Raises ValueError for bytes that are none."""
+        self._seqs, self._offsets = array("Q", seqs), array("Q", offsets)
+        if not len(self._seqs) == len(self._offsets) > 0:
+            raise ValueError("an index of as many records as offsets is needed")
+
     def nearest(self, seq: int) -> tuple[int, int]:
         """An indexed record at or before `seq`: its seq and byte offset."""
         at = bisect_right(self._seqs, seq) - 1

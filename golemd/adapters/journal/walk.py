@@ -1,4 +1,6 @@
-"""Reading a whole journal from its first byte, changing nothing: every line, the chain, the order of the segments.
+"""Reading a whole journal, changing nothing: every line, the chain, the order of the segments.
+
+It begins with the first byte, or with a Start: behind the record of a snapshot, what is before being left as it is.
 
 A walk stops at the first line that does not follow. What that means is `judge`'s business: with the durable watermark
 (the larger of the head and every valid line's `d`) it tells a torn end, which was never confirmed to anyone, from
@@ -21,6 +23,7 @@ from golemd.adapters.journal.faults import JournalDamaged, JournalFault, Journal
 from golemd.adapters.journal.head import Mark
 from golemd.adapters.journal.line import ZERO_HASH, Chain, FutureRecord, durable_claim
 from golemd.adapters.journal.segments import FOLDER, INDEX_MASK, Lines, Reading, Segment, length, list_segments
+from golemd.adapters.journal.snapshots import Start
 from golemd.adapters.journal.times import microseconds
 from golemd.api.events import Record
 
@@ -64,6 +67,7 @@ class Walk:
         on_record: Callable[[Record], None] = lambda record: None,
         marks: Sequence[Mark] = (),
         until: int = sys.maxsize,
+        start: Start | None = None,
     ) -> None:
         self._disk = disk
         self._chunk = chunk
@@ -74,21 +78,35 @@ class Walk:
         self.segments = list_segments(disk, folder / FOLDER)
         self.chain = Chain()
         self.end = End()
+        self._position = self._offset = 0  # of the segment, and of the byte in it, with which the reading begins
+        self._number = 1  # of the first segment
         self.next_end: int | None = None
         self.claim = 0
         self.fault: JournalFault | None = None
         self.torn = False
         self.hashes = {0: ZERO_HASH}
+        if start is not None:
+            self._begin_at(start)
+        self.begun = self.chain.seq
+
+    def _begin_at(self, start: Start) -> None:
+        header = start.header
+        self.segments = start.segments
+        self.chain = Chain(header.seq, header.h, header.d, header.ts)
+        self._position, self._offset, self._number = start.position, start.offset, start.segments[0].number
+        self.end = End(header.seq, header.h, header.ts, start.segments[start.position], start.offset)
+        self.hashes[header.seq] = header.h
 
     def run(self) -> Walk:
         """Read everything up to the first bad line."""
-        with _collector_paused():
-            for position, segment in enumerate(self.segments):
+        with collector_paused():
+            for position, segment in list(enumerate(self.segments))[self._position :]:
                 last = position == len(self.segments) - 1
-                if what := self._misplaced(segment, position):
+                offset, self._offset = self._offset, 0
+                if what := "" if offset else self._misplaced(segment, position):
                     self._stop(segment, 0, what)
                 else:
-                    self._read(segment, last)
+                    self._read(segment, offset, last)
                 if self.fault is not None:
                     break
         return self
@@ -100,8 +118,8 @@ class Walk:
 
     def _misplaced(self, segment: Segment, position: int) -> str:
         """What is wrong with a segment's name where it stands; empty when nothing is."""
-        if segment.number != position + 1:
-            return f"segment {segment.number} stands where segment {position + 1} belongs"
+        if segment.number != self._number + position:
+            return f"segment {segment.number} stands where segment {self._number + position} belongs"
         if segment.first != self.chain.seq + 1:
             return f"the segment begins with record {segment.first} where {self.chain.seq + 1} belongs"
         if self._unfinished:
@@ -112,12 +130,12 @@ class Walk:
         self.fault = JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, self.chain.seq, what, self.end.seq)
         self.torn = torn
 
-    def _read(self, segment: Segment, last: bool) -> None:
+    def _read(self, segment: Segment, offset: int, last: bool) -> None:
         with Reading(self._disk, segment.path) as file:
             segment.size = self._disk.size(file)
             if segment.size == 0:
                 self._stop(segment, 0, "the segment is empty", torn=last)
-            lines = Lines(self._disk, file, 0, segment.size, self._chunk)
+            lines = Lines(self._disk, file, offset, segment.size, self._chunk)
             chunks = iter(lines)
             for chunk in chunks:
                 good = self._take(segment, chunk, lines.start)
@@ -198,7 +216,7 @@ def judge(walk: Walk, slots: list[Mark | None] | None) -> Torn | None:
     if durable > walk.end.seq:
         raise walk.fault if walk.fault is not None else _lost_end(walk, durable)
     for mark in marks:
-        if mark.record != walk.hashes[mark.seq]:
+        if mark.seq >= walk.begun and mark.record != walk.hashes[mark.seq]:
             raise JournalDamaged(head.NAME, 0, walk.end.seq, f"record {mark.seq} is not the one that it names")
     try:
         microseconds(walk.end.ts)
@@ -219,7 +237,7 @@ def _lost_end(walk: Walk, durable: int) -> JournalDamaged:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """No cyclic collection while millions of live records come into being: it would only walk over them."""
     enabled = gc.isenabled()
     gc.disable()

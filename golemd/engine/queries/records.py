@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
+import trio
+from msgspec.structs import replace
 
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState
-from golemd.core import times
+from golemd.core import snapshot, times
 from golemd.core import worklog as worklogs
-from golemd.core.configuration import digest
-from golemd.core.evolve import fold
 from golemd.core.state import State
 from golemd.engine import past
 from golemd.engine.context import Context
@@ -137,31 +138,30 @@ def _whole_characters(data: bytes) -> bytes:
 
 
 async def verify(engine: Context, call: calls.JournalVerify) -> views.VerifyView:
-    """Check every line; deep: fold all durable records anew and compare with the live state at that record."""
+    """Check every line; deep: fold all durable records anew and compare with the live state as it is just now."""
     journal = engine.parts.journal
     verified = await journal.verify()
-    path = str(engine.parts.state_dir / "journal.jsonl")
-    if not call.deep:
-        return views.VerifyView(records=verified.records, segments=verified.segments, digest=verified.digest, path=path)
-    replayed = State()
-    while replayed.seq < engine.state.seq:
-        await engine.settled()
-        await journal.scan_slices(replayed.seq, journal.durable_seq, lambda record: fold(replayed, record))
-    live, again = state_digest(engine.state), state_digest(replayed)
-    return views.VerifyView(
+    view = views.VerifyView(
         records=verified.records,
         segments=verified.segments,
         digest=verified.digest,
-        deep=True,
-        equal=live == again,
-        live_digest=live,
-        replayed_digest=again,
-        path=path,
+        path=str(engine.parts.state_dir / "journal.jsonl"),
     )
+    return await _deeply(engine, view) if call.deep else view
 
 
-def state_digest(state: State) -> str:
-    """One hash over all that the state holds; its index follows from the rest."""
-    whole = {name: value for name, value in vars(state).items() if name not in ("trail", "shrink", "index")}
-    whole["trail"] = {item: list(seqs) for item, seqs in state.trail.items()}
-    return digest(whole)
+async def _deeply(engine: Context, view: views.VerifyView) -> views.VerifyView:
+    await engine.settled()
+    taken = snapshot.picture(engine.state)
+    replayed = await past.state_at(engine, taken.seq)
+    live, again = await _digest(taken), await _digest(snapshot.picture(replayed))
+    return replace(view, deep=True, equal=live == again, live_digest=live, replayed_digest=again)
+
+
+async def _digest(taken: snapshot.Picture) -> str:
+    """One hash over all that a state holds, made in slices; its index follows from the rest."""
+    found = blake2b(digest_size=32)
+    for piece in snapshot.pieces(taken):
+        found.update(piece)
+        await trio.lowlevel.checkpoint()
+    return found.hexdigest()

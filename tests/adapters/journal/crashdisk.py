@@ -42,7 +42,9 @@ class CrashDisk:
         self.reserves = True
         self.short_writes = True  # every few appends take a part only
         self.waits = waits
+        self.place = STATE  # what the operation under way is about
         self._handles: dict[int, File] = {}
+        self._paths: dict[int, Path] = {}
         self._next = 100
         for path, content in (image or {}).items():
             *folders, name = path.split("/")
@@ -51,8 +53,9 @@ class CrashDisk:
                 folder = _subfolder(folder, each)
             folder.entries[name] = folder.durable[name] = File(content)
 
-    def _step(self, operation: str) -> None:
+    def _step(self, operation: str, what: Path | int) -> None:
         self.operations.append(operation)
+        self.place = self._paths[what] if isinstance(what, int) else what
         self.before(operation)
 
     def _node(self, path: Path) -> Node | None:
@@ -81,18 +84,18 @@ class CrashDisk:
     # --- the seam
 
     def make_folder(self, folder: Path) -> None:
-        self._step("make_folder")
+        self._step("make_folder", folder)
         if self._node(folder) is None:
             self._folder(folder.parent).change((folder.name, Folder()))
         self.after("make_folder")
 
     def names(self, folder: Path) -> list[str]:
-        self._step("names")
+        self._step("names", folder)
         node = self._node(folder)
         return sorted(node.entries) if isinstance(node, Folder) else []
 
     def open(self, path: Path, how: How) -> int:
-        self._step("open")
+        self._step("open", path)
         folder = self._folder(path.parent)
         if how is How.CREATE:
             if path.name in folder.entries:
@@ -102,25 +105,25 @@ class CrashDisk:
         if not isinstance(file, File):
             raise _error(errno.ENOENT if file is None else errno.EISDIR)
         self._next += 1
-        self._handles[self._next] = file
+        self._handles[self._next], self._paths[self._next] = file, path
         if how is How.CREATE:
             self.after("open")
         return self._next
 
     def close(self, file: int) -> None:
-        self._step("close")
+        self._step("close", file)
         del self._handles[file]
 
     def size(self, file: int) -> int:
-        self._step("size")
+        self._step("size", file)
         return len(self._handles[file].data)
 
     def read(self, file: int, count: int, offset: int) -> bytes:
-        self._step("read")
+        self._step("read", file)
         return bytes(self._handles[file].data[offset : offset + count])
 
     def append(self, file: int, data: bytes | memoryview) -> int:
-        self._step("append")
+        self._step("append", file)
         held = self._handles[file]
         taken = len(data)
         if self.short_writes and len(self.operations) % 5 == 0:
@@ -132,13 +135,13 @@ class CrashDisk:
         return taken
 
     def write_at(self, file: int, data: bytes, offset: int) -> int:
-        self._step("write_at")
+        self._step("write_at", file)
         self._handles[file].write(offset, data)
         self.after("write_at")
         return len(data)
 
     def truncate(self, file: int, size: int) -> None:
-        self._step("truncate")
+        self._step("truncate", file)
         held = self._handles[file]
         self._give_back(held, size)
         if size != len(held.data):
@@ -146,7 +149,7 @@ class CrashDisk:
         self.after("truncate")
 
     def reserve(self, file: int, offset: int, count: int) -> bool:
-        self._step("reserve")
+        self._step("reserve", file)
         if not self.reserves:
             return False
         held = self._handles[file]
@@ -155,15 +158,15 @@ class CrashDisk:
         return True
 
     def free_bytes(self, folder: Path) -> int:
-        self._step("free_bytes")
+        self._step("free_bytes", folder)
         return 1 << 40 if self.room is None else self.room
 
     def drop_cache(self, file: int) -> None:
-        self._step("drop_cache")
+        self._step("drop_cache", file)
         self._handles[file].drop_cache()
 
     def rename(self, old: Path, new: Path) -> None:
-        self._step("rename")
+        self._step("rename", new)
         folder = self._folder(old.parent)
         node = folder.entries.get(old.name)
         if node is None or old.parent != new.parent:
@@ -172,7 +175,7 @@ class CrashDisk:
         self.after("rename")
 
     def unlink(self, path: Path) -> None:
-        self._step("unlink")
+        self._step("unlink", path)
         folder = self._folder(path.parent)
         file = folder.entries.get(path.name)
         if not isinstance(file, File):
@@ -182,7 +185,7 @@ class CrashDisk:
         self.after("unlink")
 
     def symlink(self, target: str, path: Path) -> None:
-        self._step("symlink")
+        self._step("symlink", path)
         folder = self._folder(path.parent)
         if path.name in folder.entries:
             raise _error(errno.EEXIST)
@@ -192,7 +195,7 @@ class CrashDisk:
     async def fdatasync(self, file: int, *, inline: bool = False) -> None:
         held = self._handles[file]
         try:
-            self._step("fdatasync")
+            self._step("fdatasync", file)
         except OSError:
             held.lose()
             raise
@@ -203,7 +206,7 @@ class CrashDisk:
         self.after("fdatasync")
 
     async def sync_folder(self, folder: Path) -> None:
-        self._step("sync_folder")
+        self._step("sync_folder", folder)
         if self.waits:
             await trio.lowlevel.cancel_shielded_checkpoint()
         self._folder(folder).sync()

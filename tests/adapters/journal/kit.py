@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
+import msgspec
 import trio
 
 from golemd.adapters.disk import Disk, RealDisk
-from golemd.adapters.journal import Journal, Limits
+from golemd.adapters.journal import Codec, Journal, Limits
 from golemd.api.events import DaemonStopped, Draft, Record
 from golemd.api.faults import Unavailable
 
@@ -36,6 +37,40 @@ class Clock:
     def __call__(self) -> int:
         self.now += 1000
         return self.now
+
+
+class Tape:
+    """A state that is the list of its records, with snapshots that hold their hashes."""
+
+    KNOWN: ClassVar[dict[str, Record]] = {}
+
+    def __init__(self, fold: str = "tape") -> None:
+        self.records: list[Record] = []
+        self.codec = Codec(fold, self.restore)
+        self.restored = 0  # records that came out of a snapshot
+
+    def take(self, record: Record) -> None:
+        self.KNOWN[record.h] = record
+        self.records.append(record)
+
+    def restore(self, data: memoryview) -> None:
+        try:
+            hashes = msgspec.msgpack.decode(data, type=str).split()
+            self.records[:] = [self.KNOWN[h] for h in hashes]
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise ValueError("no tape") from error
+        self.restored = len(self.records)
+
+    async def keep(self, journal: Journal) -> bool:
+        """Write a snapshot of all that is durable."""
+        header = journal.standing()
+        return header is not None and await journal.keep_snapshot(header, _hashes(self.records[: header.seq]))
+
+
+def _hashes(records: list[Record]) -> Iterator[bytes]:
+    yield b"\xdb" + (len(records) * 33).to_bytes(4, "big")
+    for record in records:
+        yield f"{record.h} ".encode()
 
 
 async def load(folder: Path, disk: Disk | None = None, limits: Limits = Limits()) -> tuple[Journal, list[Record]]:  # noqa: B008 - frozen

@@ -16,6 +16,7 @@ from golemd.adapters.journal.recovery import recover
 from golemd.api.events import Record
 from golemd.api.faults import Fault
 from tests.adapters.journal.crashdisk import STATE, CrashDisk, Image
+from tests.adapters.journal.kit import Tape
 from tests.faults.journal.lives import Broken, Life, Script, Told, look, run, segments_of
 from tests.faults.journal.repairs import crash_repairs
 from tests.faults.journal.scenarios import SCENARIOS, Scenario, a_little, beginnings, wild
@@ -37,6 +38,7 @@ MUST_BE_MET: Final = (
     "repairs cut short, and repeated",
     "repairs cut short after they had cut",
     "starts after a repair",
+    "starts from a snapshot",
 )
 
 
@@ -117,7 +119,7 @@ class Explorer:
 
     def _start(self, disk: CrashDisk, image: Image, told: Told, depth: int, *, cached: bool = False) -> Start:
         """One start, and all crashes during it. `cached`: not all of the image is on the device before it is over."""
-        seen: list[Record] = []
+        tape = Tape()
         moments: list[list[Image]] = []
 
         def before(operation: str) -> None:
@@ -126,9 +128,11 @@ class Explorer:
 
         disk.before = before
         try:
-            end = finish(recover(disk, STATE, self._scenario.limits, seen.append)).end
+            end = finish(recover(disk, STATE, self._scenario.limits, tape.take, tape.codec)).end
         except Fault as fault:
             return Start(refused=fault.message)
+        seen = tape.records
+        self.tally.meet("starts from a snapshot", tape.restored > 0)
         self._expect(end.seq == len(seen), f"a start hands out {len(seen)} records and goes on after {end.seq}")
         self._inspect(disk, image, seen)
         shown = Told(told.records, len(seen))

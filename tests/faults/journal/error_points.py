@@ -1,7 +1,8 @@
 """An error at each operation of the journal, once and for ever, before and after it took effect.
 
 Whichever operation fails, also one of a start: nothing that was confirmed is missing afterwards, whether the next
-daemon finds the caches, or only what the device holds. A write or a sync that has failed is the end of that daemon.
+daemon finds the caches, or only what the device holds. A write or a sync that has failed is the end of that daemon;
+not so of a snapshot, which is no loss.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Final
 from msgspec import Struct
 
 from golemd.adapters.journal.recovery import recover
-from golemd.api.events import Record
+from golemd.adapters.journal.snapshots import FOLDER as SNAPSHOTS
 from golemd.api.faults import Fault
 from tests.adapters.journal.crashdisk import STATE, CrashDisk
+from tests.adapters.journal.kit import Tape
 from tests.faults.journal.lives import Broken, Life, Script, Told, run
 from tests.faults.journal.scenarios import SCENARIOS, Scenario, beginnings, wild
 from tests.faults.journal.steps import finish
@@ -29,9 +31,24 @@ MORE_CODES: Final = (errno.EFBIG, errno.EROFS, errno.ENOMEM)
 FATAL: Final = frozenset({"append", "write_at", "fdatasync", "sync_folder"})
 LATE: Final = FATAL | {"make_folder", "open", "truncate", "rename", "unlink", "symlink"}
 """The operations that may have taken effect when they say that they failed."""
+OF_A_SNAPSHOT: Final = " of a snapshot"
+SPARED: Final = (
+    "make_folder",
+    "names",
+    "open",
+    "append",
+    "fdatasync",
+    "close",
+    "rename",
+    "sync_folder",
+    "unlink",
+    "read",
+)
+"""What may fail of a snapshot, and the daemon goes on."""
 CRASHES: Final = 3  # looked at after each error, beside the disk as the next process finds it
 MUST_BE_MET: Final = (
     *(f"{name} failed" for name in sorted(LATE | {"read", "names", "size", "close", "reserve", "free_bytes"})),
+    *(f"{name}{OF_A_SNAPSHOT} failed" for name in SPARED),
     "starts that failed",
     "lives that went on",
 )
@@ -62,7 +79,7 @@ def inject(disk: CrashDisk, error: Error) -> list[str]:
     def fails(name: str) -> None:
         at = len(disk.operations) - begun - 1
         if at == error.number or (error.for_ever and at > error.number):
-            failed.append(name)
+            failed.append(f"{name}{OF_A_SNAPSHOT}" if SNAPSHOTS in disk.place.parts else name)
             raise OSError(error.code, os.strerror(error.code))
 
     def before(name: str) -> None:
@@ -101,6 +118,8 @@ class Errors:
         self.tally.case()
         for operation in failed[:1]:
             self.tally.meet(f"{operation} failed")
+            spared = operation.endswith(OF_A_SNAPSHOT)
+            self.tally.meet("snapshots that failed, and no loss", spared and finished)
             self.tally.expect(
                 not finished or operation not in FATAL, f"{name}: {operation} failed, and the daemon went on"
             )
@@ -116,12 +135,13 @@ class Errors:
         told = life.told
         for _ in range(2):
             disk.waits, disk.room = False, None
-            seen: list[Record] = []
+            tape = Tape()
             try:
-                finish(recover(disk, STATE, life.limits, seen.append))
+                finish(recover(disk, STATE, life.limits, tape.take, tape.codec))
             except Fault as fault:
                 self.tally.violation(f"{name}: the next start was refused: {fault.message}")
                 return
+            seen = tape.records
             self.tally.expect(seen == told.records[: len(seen)], f"{name}: what is found was never staged")
             self.tally.expect(len(seen) >= told.confirmed, f"{name}: {told.confirmed} confirmed, {len(seen)} found")
             told = Told(seen, len(seen))

@@ -16,7 +16,7 @@ from golemd.adapters.journal import Journal, Limits
 from golemd.api.events import Draft, Record
 from golemd.api.faults import Fault, Unavailable
 from tests.adapters.journal.crashdisk import STATE, CrashDisk, Image, PowerCut
-from tests.adapters.journal.kit import Clock
+from tests.adapters.journal.kit import Clock, Tape
 from tests.faults.outside import check_lines, newest_mark
 
 SMALL: Final = Limits(segment_bytes=1500, reserve_bytes=8192, chunk_bytes=700)
@@ -49,8 +49,11 @@ class Life:
 
     async def begin(self) -> None:
         """Open the journal; what it replays is shown to the world, and what it cut is its first record."""
-        replayed: list[Record] = []
-        self.journal = await Journal.open(STATE, self.disk, Clock(), self.limits, replayed.append, timer=lambda: 0.0)
+        tape = self.tape = Tape()
+        self.journal = await Journal.open(
+            STATE, self.disk, Clock(), self.limits, tape.take, codec=tape.codec, timer=lambda: 0.0
+        )
+        replayed = tape.records
         if len(replayed) < self.told.confirmed or replayed != self.told.records[: len(replayed)]:
             raise Broken(f"of {self.told.confirmed} confirmed records a start finds {len(replayed)}, or other ones")
         self.told.records = replayed
@@ -60,8 +63,14 @@ class Life:
 
     def stage(self, command: Command, *, essential: bool = False) -> int:
         """Stage a command; the last of its records."""
-        self.told.records += self.journal.stage(command, essential=essential)
+        for record in self.journal.stage(command, essential=essential):
+            self.tape.take(record)
         return self.journal.seq
+
+    async def snapshot(self) -> bool:
+        """Take a snapshot of all that is durable; whether that went well, which is nobody's loss if not."""
+        await self.journal.durable(self.journal.seq)
+        return await self.tape.keep(self.journal)
 
     def stage_what_fits(self, command: Command, *, essential: bool = False) -> int:
         """Stage a command again and again until the disk is full; how often it went in."""

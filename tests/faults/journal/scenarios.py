@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final
 
+import trio
 from msgspec import Struct
 
 from golemd.adapters.journal import Limits
@@ -132,6 +133,36 @@ async def full_at_the_turn(life: Life) -> None:
     await life.close()
 
 
+async def with_snapshots(life: Life) -> None:
+    """Snapshots are taken between commands, more than are kept, and once more at the end."""
+    for letter in "abcd":
+        await life.commit(command(letter * 200, letter))
+        await life.snapshot()
+    await life.commit(command("after the last"))
+
+
+async def snapshot_beside(life: Life) -> None:
+    """A snapshot is written while commands go on."""
+    await life.commit(command("a" * 700), command("b"))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(life.snapshot)
+        await life.commit(command("beside", "it"))
+        await life.commit(command("c" * 900))
+    await life.snapshot()
+    await life.close()
+
+
+async def snapshot_on_a_full_disk(life: Life) -> None:
+    """There is no room for it; nothing else is lost by that, and later there is."""
+    await life.commit(command("before"))
+    room, life.disk.room = life.disk.room, 100
+    assert not await life.snapshot(), "a snapshot has taken the journal's room"
+    life.disk.room = room
+    await life.commit(command("after"))
+    assert await life.snapshot(), "a snapshot could not be written, and there is room"
+    await life.close()
+
+
 CUT, KILLED, CLOSED = Ends.CUT, Ends.KILLED, Ends.CLOSED
 SCENARIOS: Final = (
     Scenario("one by one", ((one_by_one, CLOSED),), PLENTY),
@@ -147,6 +178,9 @@ SCENARIOS: Final = (
     Scenario("full disk, no reserves", ((full_at_the_turn, CUT), (a_little, CLOSED)), TIGHT, reserves=False),
     Scenario("full at the start", ((full_at_the_start, CUT), (a_little, CLOSED)), room=3000),
     Scenario("full at the turn", ((full_at_the_turn, CLOSED),), TIGHT),
+    Scenario("snapshots", ((with_snapshots, CUT), (with_snapshots, KILLED), (a_little, CUT), (nothing, CLOSED))),
+    Scenario("snapshots beside commands", ((snapshot_beside, CLOSED), (snapshot_beside, CUT), (a_little, CLOSED))),
+    Scenario("snapshots on a full disk", ((snapshot_on_a_full_disk, CLOSED), (a_little, CLOSED))),
 )
 
 
@@ -194,6 +228,8 @@ def _wild_life(seed: int) -> Script:
             else:
                 for each in group:
                     life.stage(each)
+            if dice.random() < 0.2:
+                await life.snapshot()
         if dice.random() < 0.5:
             await life.close()
 
