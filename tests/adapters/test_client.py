@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,10 @@ from golemctl import client as module
 from golemctl.client import Client, Connection, DaemonUnreachable
 from golemd.api import calls, views, wire
 from golemd.api.faults import Conflict, Fault, Internal, NotFound, Unavailable
-from tests.adapters.wire_server import Behaviour, Peer, Server
+from tests.adapters.wire_server import Peer, Serve
 
 PONG = views.Pong(version="0.1.0", pid=1, seq=7, state_dir="/state")
 ITEM = views.ItemView(id="WRK-1", project="demo", title="A", status="new", pipeline="feature")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "s"
-
-
-@pytest.fixture
-def serve(path: Path) -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
-
-    def start(*behaviours: Behaviour, at: Path = path) -> Server:
-        servers.append(Server(at, list(behaviours)))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
-
-
-Serve = Callable[..., Server]
 
 
 def test_a_reply_has_the_type_that_the_call_declares(serve: Serve, path: Path) -> None:

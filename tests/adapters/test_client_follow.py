@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,7 @@ from golemctl.client import Client, DaemonUnreachable, Disconnected
 from golemctl.follow import Records
 from golemd.api import calls, views, wire
 from golemd.api.faults import NotFound, Unavailable
-from tests.adapters.wire_server import Behaviour, Peer, Server
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "s"
-
-
-@pytest.fixture
-def serve(path: Path) -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
-
-    def start(*behaviours: Behaviour, at: Path = path) -> Server:
-        servers.append(Server(at, list(behaviours)))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.end()
-
-
-Serve = Callable[..., Server]
+from tests.adapters.wire_server import Behaviour, Peer, Serve
 
 
 def _event(msgid: int, seq: int) -> bytes:

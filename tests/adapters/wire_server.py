@@ -17,6 +17,8 @@ from golemd.api import wire
 from golemd.api.faults import Fault
 
 Behaviour = Callable[["Peer"], object]
+Serve = Callable[..., "Server"]
+"""Starts a server with its behaviours, one a connection."""
 
 
 class Peer:

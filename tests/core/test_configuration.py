@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
 
 import msgspec
 import pytest
@@ -13,14 +12,13 @@ from golemd.api.config import Agent, Budget, Execution, Pipeline, ProjectConfig
 from golemd.core import golem_toml
 from golemd.core.configuration import (
     DEFAULT_PIPELINE,
-    Reading,
     canonical_json,
     digest,
     env_digest,
     folder_as_name,
-    read_project,
 )
 from golemd.core.golem_toml_writer import template
+from tests.core.reading import bad, good, read
 
 SMALLEST = """
 [execution]
@@ -91,24 +89,6 @@ budget_usd = 1.25
 name = "ship"
 gate = ["design", "safety"]
 """
-
-
-def read(text: str, **more: Any) -> Reading:
-    return read_project(text, "golem.toml", **{"folder_name": "folder", **more})
-
-
-def good(text: str, **more: Any) -> ProjectConfig:
-    reading = read(text, **more)
-    assert reading.problems == ()
-    assert reading.config is not None
-    return reading.config
-
-
-def bad(text: str) -> list[str]:
-    reading = read(text)
-    assert reading.config is None
-    assert all(problem.level == "error" for problem in reading.problems)
-    return [str(problem) for problem in reading.problems]
 
 
 # --- what is accepted ----------------------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golemd.api.config import AVAILABLE_KINDS, KINDS, Agent, ProjectConfig
+from golemd.api.config import AVAILABLE_KINDS, KINDS, Agent
 from golemd.core import golem_toml
-from golemd.core.configuration import Reading, read_project
-from golemd.core.keys import Problem
+from tests.core.reading import bad, good, literal, only, read
 
 SMALLEST = """
 [execution]
@@ -22,31 +21,6 @@ agent = "scripted"
 
 HEAD = "[execution]\nagent = 'scripted'\n"
 PHASE = HEAD + "[[pipelines.feature.phases]]\nname = 'a'\n"
-
-
-def read(text: str, **more: Any) -> Reading:
-    return read_project(text, "golem.toml", **{"folder_name": "folder", **more})
-
-
-def good(text: str, **more: Any) -> ProjectConfig:
-    reading = read(text, **more)
-    assert reading.problems == ()
-    assert reading.config is not None
-    return reading.config
-
-
-def bad(text: str) -> list[str]:
-    reading = read(text)
-    assert reading.config is None
-    assert all(problem.level == "error" for problem in reading.problems)
-    return [str(problem) for problem in reading.problems]
-
-
-def only(text: str) -> Problem:
-    """The one problem of a text."""
-    problems = read(text).problems
-    assert len(problems) == 1, [str(problem) for problem in problems]
-    return problems[0]
 
 
 # --- what this release does not have -------------------------------------------------------------------------------
@@ -188,21 +162,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=10,
 )
-
-
-def literal(value: Any) -> str:
-    """A value in TOML's inline notation."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{literal(key)} = {literal(inner)}" for key, inner in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(literal, value)) + "]"
-        case str():
-            return '"' + "".join(f"\\U{ord(char):08x}" for char in value) + '"'
-        case bool():
-            return str(value).lower()
-        case _:
-            return str(value)
 
 
 @given(st.dictionaries(st.sampled_from(list(msgspec.structs.asdict(golem_toml.Sections()))), JSON, max_size=4))

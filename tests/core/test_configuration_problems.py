@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from golemd.api.config import KINDS, ProjectConfig
+from golemd.api.config import KINDS
 from golemd.core import golem_toml
-from golemd.core.configuration import Reading, read_project
-from golemd.core.keys import Place, Problem
+from golemd.core.keys import Place
 from golemd.core.toml import Document
+from tests.core.reading import bad, good, only
 
 SMALLEST = """
 [execution]
 agent = "scripted"
 """
-
-
-def read(text: str, **more: Any) -> Reading:
-    return read_project(text, "golem.toml", **{"folder_name": "folder", **more})
-
-
-def good(text: str, **more: Any) -> ProjectConfig:
-    reading = read(text, **more)
-    assert reading.problems == ()
-    assert reading.config is not None
-    return reading.config
-
-
-def bad(text: str) -> list[str]:
-    reading = read(text)
-    assert reading.config is None
-    assert all(problem.level == "error" for problem in reading.problems)
-    return [str(problem) for problem in reading.problems]
-
-
-def only(text: str) -> Problem:
-    """The one problem of a text."""
-    problems = read(text).problems
-    assert len(problems) == 1, [str(problem) for problem in problems]
-    return problems[0]
 
 
 # --- what is wrong with one key ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from golemd.api import config as api
 from golemd.core import golem_toml
 from golemd.core.configuration import DEFAULT_PIPELINE, Reading, digest, read_project
 from golemd.core.golem_toml_writer import equivalent, seen_from
+from tests.core.reading import literal
 
 TREES: Final = "[execution]\nworkspace = 'worktree'\n"
 
@@ -307,21 +308,6 @@ FILES = st.fixed_dictionaries(
         "unheard_of": st.just({"x": 1}),
     },
 )
-
-
-def literal(value: Any) -> str:
-    """A value in TOML's inline notation."""
-    match value:
-        case dict():
-            return "{" + ", ".join(f"{key} = {literal(inner)}" for key, inner in value.items()) + "}"
-        case list():
-            return "[" + ", ".join(map(literal, value)) + "]"
-        case str():
-            return '"' + "".join(f"\\U{ord(char):08x}" for char in value) + '"'
-        case bool():
-            return str(value).lower()
-        case _:
-            return str(value)
 
 
 @given(FILES, st.booleans())

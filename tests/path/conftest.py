@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,3 +64,13 @@ def site(daemon: House, claude: str) -> Iterator[Site]:
     """A daemon whose agent is the real Claude Code, and the fake of its service."""
     with Model() as api:
         yield Site(daemon, claude, api)
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times are shown in UTC, wherever the test runs."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
