@@ -13,7 +13,6 @@ import os
 import select
 import socket
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -258,7 +257,7 @@ def signed(call: Call[R]) -> Call[R]:
     """The call with a token and the client's name, where it is a change that has none yet."""
     if not isinstance(call, Change):
         return call
-    token = call.token or uuid.uuid4().hex
+    token = call.token or os.urandom(16).hex()
     signed_call: Call[R] = msgspec.structs.replace(call, token=token, client=call.client or CLIENT_NAME)
     return signed_call
 

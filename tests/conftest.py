@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 _BUSY = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("steady", derandomize=True, deadline=None, database=None, suppress_health_check=_BUSY)
 settings.register_profile("wild", deadline=None, max_examples=2000, suppress_health_check=_BUSY)
+# Hundreds of processes of golemd are started, and each would compile all of it anew: containers often set this.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # A shell's background job ignores SIGINT, and so would every program that is started from here.

@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tests.bench: please install {', '.join(lacking)}: bash tests/bench/install", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _interrupted)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed golemd is compiled, as its peers are
     begun = time.monotonic()
     try:
         results = run(options.only or list(BENCHES), options.rounds, QUICK if options.quick else Size())
