@@ -35,6 +35,7 @@ CONNECTIONS: Final = 16
 FLOOD: Final = 30  # connections of one client
 FINISH_SECONDS: Final = 0.3
 ANSWER_SECONDS: Final = 10.0  # on a busy machine
+FOLLOWED_SECONDS: Final = 5.0  # by one client: changes come as fast as they are followed
 QUIET_SECONDS: Final = 30.0  # until every connection has ended
 EDIT_BYTES: Final = 60_000  # of an edit: followers that do not read are soon behind
 GROWN_KIB: Final = 96 << 10
@@ -143,13 +144,14 @@ class Hostile(threading.Thread):
                     self._listen(sock)
 
     def _follow(self) -> None:
-        """Follow everything, and read only when the daemon has had enough of waiting."""
+        """Follow everything, and read only when the daemon has had enough of waiting; not for ever, if it keeps up."""
+        until = time.monotonic() + FOLLOWED_SECONDS
         with connected(self._place) as sock:
             sock.sendall(FOLLOW)
             select.select([], [], [], self._dice.uniform(0, 1.0))
             framer, said = Framer(ANSWER_LIMITS, trusting=True), list[Message]()
             while "lagged" not in self._codes(said) and select.select([sock], [], [], 0.2)[0]:
-                if not (data := sock.recv(1 << 16)):
+                if time.monotonic() > until or not (data := sock.recv(1 << 16)):
                     break
                 framer.feed(data)
                 while (message := framer.next_message()) is not None:
