@@ -86,6 +86,13 @@ class Ask:
             call = msgspec.structs.replace(call, token=self.options.token)
         return self.client.call(call, seconds=seconds)
 
+    def confirmed(self, question: str) -> bool:
+        """Whether a person says yes; there is nobody to ask where standard input is no terminal."""
+        if not sys.stdin.isatty():
+            return False
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     @property
     def folder(self) -> str:
         """The folder that a project is looked for around. Raises Invalid when it is gone."""

@@ -69,6 +69,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "shutdown": ("golemctl shutdown", "golemctl shutdown --keep-agents"),
     "journal": ("golemctl journal verify",),
     "journal verify": ("golemctl journal verify --deep",),
+    "journal prune": ("golemctl journal prune --before 2026-01-01 --dry-run",),
     "journal path": ('tail -F "$(golemctl journal path)" | jq .type',),
     "version": ("golemctl version",),
 }

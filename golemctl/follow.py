@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from golemctl.client import Client, DaemonUnreachable, Disconnected, Following
+from golemctl.render.records import pruned_note
 from golemd.api.calls import EventsFollow
 from golemd.api.faults import Fault, Internal, Unavailable
 
@@ -71,8 +72,11 @@ class Records:
 
     def _follow(self) -> Following:
         self._following = self._connect().follow(self._call)
-        if self._call.since is None:
-            self._resume_at(self._following.started.since)
+        started = self._following.started
+        if started.pruned:
+            self._tell(pruned_note(started.pruned))
+        if self._call.since is None or started.pruned:
+            self._resume_at(started.since)
         return self._following
 
     def _resume_at(self, seq: int | str | None) -> None:

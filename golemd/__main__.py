@@ -155,6 +155,7 @@ def _check(state_dir: Path, settings: Settings) -> int:
         return 0
     found = journals.check(state_dir, RealDisk(), _journal_limits(settings))
     size = f"{found.records} records, {found.segments} segments"
+    size += f"; those before record {found.first} were pruned" if found.first > 1 else ""
     print(f"golemd: the configuration is good; the journal is whole: {size}")
     if found.torn is not None:
         print(

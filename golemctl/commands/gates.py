@@ -21,7 +21,6 @@ from golemd.api.faults import Conflict, Invalid
 from golemd.api.views import GateDetail
 
 _GATE: Final = re.compile(r".+\.g[0-9]+")
-_YES: Final = ("y", "yes")
 
 Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="A comment; the next prompt holds it.")]
 Wanted = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What is to be changed.")]
@@ -126,8 +125,7 @@ def _shown(ask: Ask, name: str) -> GateDetail | None:
 def _confirmed(ask: Ask, gate: GateDetail) -> bool:
     """Whether a person says yes to exactly this."""
     what = f"tree {short_hash(gate.content.tree)} of {gate.item}" if gate.content.tree else gate.id
-    print(f"Approve {what}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in _YES
+    return ask.confirmed(f"Approve {what}?")
 
 
 def _read(name: str) -> str:

@@ -12,6 +12,7 @@ import typer
 from golemctl.app import Ask
 from golemctl.parser import Commands
 from golemctl.render.others import imported_lines, problem_lines
+from golemctl.render.text import count
 from golemd.api import calls
 
 IMPORT_SECONDS: Final = 600.0
@@ -73,6 +74,8 @@ def export(context: typer.Context) -> None:
             break
         page = ask.call(calls.Export(project=page.project, after=page.next))
         lines += page.lines
+    if page.pruned:
+        ask.out.aside(f"Left out: {count(page.pruned, 'ended item')}, of which the records were pruned.")
     if ask.out.json:
         ask.out.document(
             {"header": msgspec.Raw(header.encode()), "items": [msgspec.Raw(each.encode()) for each in lines]}

@@ -17,8 +17,8 @@ from golemctl.completion import event_types, item_ids
 from golemctl.follow import Records
 from golemctl.moments import FORMS, moment
 from golemctl.parser import Commands
-from golemctl.render.others import verify_lines
-from golemctl.render.records import record_line
+from golemctl.render.others import pruned_lines, verify_lines
+from golemctl.render.records import pruned_note, record_line
 from golemctl.render.text import paragraphs
 from golemd.api import calls
 from golemd.api.views import LogView
@@ -33,13 +33,18 @@ def register(app: Commands) -> None:
     app.add("events", events, "What has happened, record by record.", _EVENTS)
     app.add("logs", logs, "What an agent wrote.", _LOGS)
     app.add("worklog", worklog, "What was done, phase by phase.", _WORKLOG)
-    journal = Commands("The journal itself: verify, path.")
+    journal = Commands("The journal itself: verify, prune, path.")
     journal.add("verify", verify, "Check every line of it.", _VERIFY)
+    journal.add("prune", prune, "Remove its oldest files.", _PRUNE)
     journal.add("path", path, "Print its file.")
-    app.add_group("journal", journal, "The journal itself: verify, path.")
+    app.add_group("journal", journal, "The journal itself: verify, prune, path.")
 
 
 _VERIFY: Final = "Check every line of the journal."
+_PRUNE: Final = (
+    "Remove the oldest files of the journal that lie wholly before a record or moment, once snapshots stand for them. "
+    "Records of items that have not ended stay. What was removed cannot be shown or reported again."
+)
 _EVENTS: Final = f"Read the journal: the newest {NEWEST} records, or those that are chosen."
 _WORKLOG: Final = "Print what was done to the project's items in a month, as Markdown; rendered from the journal."
 _LOGS: Final = "Print an attempt's output. An item or run stands for its newest attempt."
@@ -82,6 +87,8 @@ def _print_record(ask: Ask, record: dict[str, Any]) -> None:
 def _read_all(ask: Ask, call: calls.EventsRead) -> Iterator[dict[str, Any]]:
     while True:
         view = ask.call(call)
+        if view.pruned:
+            ask.out.aside(pruned_note(view.pruned))
         yield from view.records
         if not view.more:
             return
@@ -175,6 +182,27 @@ def verify(
     view = ask.call(calls.JournalVerify(deep=deep), seconds=VERIFY_SECONDS)
     ask.out.reply(view, verify_lines)
     return REFUSED if view.equal is False else 0
+
+
+def prune(
+    context: typer.Context,
+    before: Annotated[str, typer.Option(metavar="SEQ|TIME", help=f"What is older goes. {FORMS}")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> int:
+    ask = Ask.of(context)
+    call = calls.JournalPrune(before=moment(before, datetime.now(UTC)), dry_run=True)
+    view = ask.call(call)
+    if dry_run or not view.segments:
+        ask.out.reply(view, pruned_lines)
+        return 0
+    if not yes:
+        ask.out.aside(*pruned_lines(view, ask.out.look()))
+        if not ask.confirmed("Remove them for good?"):
+            ask.out.aside("Nothing was removed. --yes does it without a question.")
+            return REFUSED
+    ask.out.reply(ask.call(msgspec.structs.replace(call, dry_run=False)), pruned_lines)
+    return 0
 
 
 def path(context: typer.Context) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from golemctl.render.status import dispatch_words
-from golemctl.render.text import Look, block, clean, count, cut, folder, since
+from golemctl.render.text import Look, block, clean, count, cut, folder, since, volume
 from golemd.api.views import (
     AttemptView,
     Imported,
     Pong,
     ProjectReady,
+    Pruned,
     ReloadView,
     RunStarted,
     RunStopped,
@@ -24,11 +25,22 @@ def pong_lines(view: Pong, look: Look) -> list[str]:
 def verify_lines(view: VerifyView, look: Look) -> list[str]:
     """The journal's own check, and with `deep` both digests of the state."""
     lines = [f"{count(view.records, 'record')} in {count(view.segments, 'segment')}, every line as it was written."]
+    if view.first > 1:
+        lines.append(f"Records before {view.first} were pruned; a snapshot stands for them.")
     lines.append(f"journal   {view.digest}")
     if view.deep:
         lines += [f"live      {view.live_digest}", f"replayed  {view.replayed_digest}"]
         lines.append("The live state is what the journal says." if view.equal else _UNEQUAL)
     return lines
+
+
+def pruned_lines(view: Pruned, look: Look) -> list[str]:
+    """What is removed of the journal, or would be, and what keeps more from it."""
+    held = f" {view.held_by} is not done, and needs what comes then." if view.held_by else ""
+    if not view.segments:
+        return [f"There is nothing to remove: no file of the journal lies wholly before that.{held}"]
+    what = f"{count(view.segments, 'file')} of the journal, {volume(view.bytes)}: all records before {view.first}"
+    return [f"{'Would remove' if view.dry_run else 'Removes'} {what}.{held}"]
 
 
 _UNEQUAL = "The live state is NOT what the journal says. Restart golemd, and keep a copy of the journal for a report."

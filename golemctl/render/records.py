@@ -16,6 +16,11 @@ _UNSAID: Final = frozenset({"actor", "token", "run", "number", "index", "boot_id
 _DIGEST: Final = re.compile(r"[0-9a-f]{32,64}")
 
 
+def pruned_note(first: int) -> str:
+    """What is said where records were asked for that are not there any more."""
+    return f"Records before {first} were pruned; these are the ones that are left."
+
+
 def record_line(record: Mapping[str, Any], look: Look) -> str:
     """`seq  local time  type  item  short data`."""
     item = pad(clean(str(record.get("item") or record.get("project") or "-")), _ITEM_COLUMNS)

@@ -178,6 +178,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def volume(of_bytes: int) -> str:
+    """A size in the unit that suits it."""
+    return f"{of_bytes / 1024:,.0f} KiB" if of_bytes < 1 << 20 else f"{of_bytes / (1 << 20):,.0f} MiB"
+
+
 def money(usd: float) -> str:
     """Dollars: $3.21."""
     return f"${usd:.2f}"

@@ -60,6 +60,16 @@ class JournalRepaired(Event, frozen=True, kw_only=True):
     last_seq: int
 
 
+class JournalPruned(Event, frozen=True, kw_only=True):
+    """A user has had the oldest segments removed: the journal begins with record `first`, which a snapshot covers."""
+
+    TYPE = "journal.pruned"
+    first: int
+    segments: int
+    bytes: int
+    actor: Actor = Actor()
+
+
 class ProjectRegistered(Event, frozen=True, kw_only=True):
     TYPE = "project.registered"
     name: str

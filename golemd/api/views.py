@@ -10,6 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 from golemd.api.model import Actor, Brief, Content, Evidence, Finding, FollowUp, Option, Past
+from golemd.api.record_views import FollowStarted as FollowStarted
+from golemd.api.record_views import LogView as LogView
+from golemd.api.record_views import Pruned as Pruned
+from golemd.api.record_views import RecordsView as RecordsView
+from golemd.api.record_views import VerifyView as VerifyView
+from golemd.api.record_views import WorklogView as WorklogView
 
 
 class ItemFields(Struct, frozen=True, kw_only=True):
@@ -327,55 +333,6 @@ class Pong(Struct, frozen=True, kw_only=True):
     state_dir: str
 
 
-class RecordsView(Struct, frozen=True, kw_only=True):
-    """Records in the journal's own shape. `next`: read on from here; `more`: there is more already."""
-
-    records: tuple[dict[str, Any], ...]
-    next: int
-    more: bool = False
-
-
-class FollowStarted(Struct, frozen=True, kw_only=True):
-    """What follows comes as notifications that name this request's id."""
-
-    since: int
-    attempt: str | None = None
-
-
-class LogView(Struct, frozen=True, kw_only=True):
-    """A piece of an attempt's output. `next`: the offset to read on from; `ended`: nothing will be added."""
-
-    attempt: str
-    stream: str
-    offset: int
-    next: int
-    text: str
-    ended: bool
-
-
-class WorklogView(Struct, frozen=True, kw_only=True):
-    """A piece of a month's worklog, as Markdown. `next`: read on from here; `more`: there is more already."""
-
-    project: str
-    month: str
-    text: str
-    next: int
-    more: bool = False
-
-
-class VerifyView(Struct, frozen=True, kw_only=True):
-    """The journal is whole. With `deep`, both digests of the state, live and replayed, which must be equal."""
-
-    records: int
-    segments: int
-    digest: str
-    deep: bool = False
-    equal: bool | None = None
-    live_digest: str | None = None
-    replayed_digest: str | None = None
-    path: str = ""
-
-
 class ReloadView(Struct, frozen=True, kw_only=True):
     """Which projects have a new configuration in force."""
 
@@ -402,13 +359,17 @@ class Imported(Struct, frozen=True, kw_only=True):
 
 
 class Exported(Struct, frozen=True, kw_only=True):
-    """A page of an export: JSON texts, of the header and of one item each. `next`: the `after` of the next page."""
+    """A page of an export: JSON texts, of the header and of one item each. `next`: the `after` of the next page.
+
+    `pruned`: how many ended items are left out, because their records are gone.
+    """
 
     project: str
     header: str
     lines: tuple[str, ...]
     next: int
     more: bool = False
+    pruned: int = 0
 
 
 class ShutdownView(Struct, frozen=True, kw_only=True):

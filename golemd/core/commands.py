@@ -34,6 +34,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     wrote: bool = False
     warnings: tuple[str, ...] = ()
     backlog: Backlog | None = None
+    segments: tuple[tuple[int, int], ...] = ()  # of the journal: first record and bytes, the oldest first
+    before: int = 0  # the record that a moment means
 
 
 class Asked(Command, frozen=True, kw_only=True):

@@ -43,6 +43,7 @@ class World(Struct, frozen=True):
     notifies: bool = False  # whether there is a way to tell people something
     room: Room = Room()
     prune_at_us: int | None = None  # when old logs are to be removed next; None: never
+    unpruned: bool = False  # whether records are still there that are to be removed
 
 
 class Effect(Struct, frozen=True):
@@ -125,6 +126,10 @@ class Prune(Effect, frozen=True):
     """Remove the logs of items that ended long ago."""
 
 
+class PruneJournal(Effect, frozen=True):
+    """Remove the segments that a user wants to be rid of."""
+
+
 class Plan(Struct, frozen=True):
     """What to do now; and when time alone changes something (microseconds), or None.
 
@@ -188,6 +193,8 @@ def _effects(state: State, world: World, crowded: frozenset[str]) -> Iterator[Ef
         return
     if world.prune_at_us is not None and world.prune_at_us <= world.now_us:
         yield Prune("logs")
+    if world.unpruned and not world.full:
+        yield PruneJournal("journal")
     for run in map(state.runs.__getitem__, state.index.runs):
         if run.project not in world.foreign:
             yield from _run_effects(state, world, run, crowded)

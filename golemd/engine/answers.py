@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from golemd.api import calls, views
-from golemd.api.events import ItemAdded
+from golemd.api.events import ItemAdded, JournalPruned
 from golemd.api.faults import Unavailable
 from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core import present
@@ -150,8 +150,22 @@ def _imported(
     return views.Imported(project=project, added=dict(added), renamed=listed, repeated=repeated)
 
 
+def _pruned(
+    engine: Context, call: calls.JournalPrune, project: str, item: str, note: str, repeated: bool
+) -> views.Pruned:
+    """What was removed when the token was first used."""
+    first = engine.state.tokens[call.token].seq
+    if engine.parts.journal.durable_seq < first:
+        raise Unavailable("still_recording", "The prune is being recorded.", "Ask again in a moment.")
+    (record,) = engine.parts.journal.read([first])
+    told = record.data
+    assert isinstance(told, JournalPruned)
+    return views.Pruned(first=told.first, segments=told.segments, bytes=told.bytes, repeated=repeated)
+
+
 _ANSWERS: Final[dict[type[calls.Call[Any]], Callable[..., Any]]] = {
     calls.Import: _imported,
+    calls.JournalPrune: _pruned,
     calls.Pause: _about_items,
     calls.Resume: _about_items,
     calls.RunStart: _run_started,

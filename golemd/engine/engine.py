@@ -200,6 +200,7 @@ class Engine(Context):
             notifies=self.parts.notifier is not None,
             room=look_at_room(self),
             prune_at_us=self.prune_at_us,
+            unpruned=self.parts.journal.first < self.state.first,
         )
 
     def _tell_of_shortage(self, short: str) -> None:

@@ -10,9 +10,9 @@ from typing import Final
 from msgspec import Struct
 
 from golemd.api.events import ItemAdded, Record
-from golemd.api.faults import Invalid
+from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import EndedItem, Item, Past
-from golemd.core import times
+from golemd.core import snapshot, times
 from golemd.core.evolve import fold
 from golemd.core.state import State
 from golemd.engine.context import Context
@@ -34,7 +34,14 @@ class Moment(Struct, frozen=True):
 def first_since(engine: Context, since: int | str) -> int:
     """The first record at or after a sequence number or a time. Raises Invalid `invalid_since`."""
     seq, moment = _parsed(since, "since")
-    return max(1, seq) if moment is None else _first_at(engine, moment)
+    return max(engine.parts.journal.first, seq) if moment is None else _first_at(engine, moment)
+
+
+def pruned_since(engine: Context, since: int | str) -> int | None:
+    """The first record that there is, where the one at a sequence number or a time may have been pruned."""
+    first = engine.parts.journal.first
+    asked, _ = _parsed(since, "since")
+    return first if asked < first > 1 and first_since(engine, since) == first else None
 
 
 def last_until(engine: Context, at: int | str) -> Moment:
@@ -49,10 +56,8 @@ def last_until(engine: Context, at: int | str) -> Moment:
         seq = _first_at(engine, moment + 1) - 1
     if seq > engine.parts.journal.durable_seq:
         raise _not_yet(engine, f"There is no record {at} yet")
-    if seq < 1:
-        first = _record(engine, 1)
-        hint = "What was before it is not known: golemctl status --at 1"
-        raise Invalid("before_the_journal", f"The journal begins at {first.ts}.", hint, first=first.ts)
+    if seq < engine.parts.journal.first:
+        raise _before(engine)
     while _record(engine, seq).more:  # between the records of one command the state may look odd
         seq += 1
     ts = _record(engine, seq).ts if moment is None else str(at)
@@ -73,7 +78,7 @@ def _parsed(given: int | str, field: str) -> tuple[int, int | None]:
 
 def _first_at(engine: Context, moment_us: int) -> int:
     """The first durable record at or after a time; the one to come when there is none. Times never decrease."""
-    low, high = 1, engine.parts.journal.durable_seq + 1
+    low, high = engine.parts.journal.first, engine.parts.journal.durable_seq + 1
     while low < high:
         middle = (low + high) // 2
         earlier = times.micros(_record(engine, middle).ts) < moment_us
@@ -83,6 +88,13 @@ def _first_at(engine: Context, moment_us: int) -> int:
 
 def _record(engine: Context, seq: int) -> Record:
     return next(engine.parts.journal.read([seq]))
+
+
+def _before(engine: Context) -> Invalid:
+    first = _record(engine, engine.parts.journal.first)
+    pruned = f" Records before {first.seq} were pruned." if first.seq > 1 else ""
+    hint = f"What was before it is not known: golemctl status --at {first.seq}"
+    return Invalid("before_the_journal", f"The journal begins at {first.ts}.{pruned}", hint, first=first.ts)
 
 
 def _not_yet(engine: Context, what: str) -> Invalid:
@@ -95,9 +107,13 @@ def _not_yet(engine: Context, what: str) -> Invalid:
 
 
 async def state_at(engine: Context, seq: int) -> State:
-    """The whole state as it was after a durable record, folded into a fresh container in slices."""
-    past = State()
-    await engine.parts.journal.scan_slices(0, seq, lambda record: fold(past, record))
+    """The whole state as it was after a durable record, folded into a fresh container in slices.
+
+    Raises NotFound `records_pruned` when it was before what is left of the journal, or that begins with nothing.
+    """
+    base = engine.parts.journal.base()
+    past = State() if base is None else snapshot.restored(base)
+    await engine.parts.journal.scan_slices(past.seq, seq, lambda record: fold(past, record))
     return past
 
 
@@ -113,15 +129,25 @@ def item_from_records(engine: Context, item: str) -> Item | None:
 
 
 def history_of(engine: Context, item: str) -> State:
-    """A small state of one item alone, folded from its records."""
+    """A small state of one item alone, folded from its records. Raises NotFound `records_pruned`."""
+    require_records(engine, item)
     past = State(shrink=False)
     for record in engine.parts.journal.read(engine.state.trail.get(item, ())):
         fold(past, record)
     return past
 
 
+def require_records(engine: Context, item: str) -> None:
+    """Go on when all records of an item are there. Raises NotFound `item_not_found`, `records_pruned`."""
+    first, known = engine.state.first, engine.state.known(item)
+    if known.order < first:
+        message = f"{item} is {known.status}; its records were pruned: the journal begins with record {first}."
+        raise NotFound("records_pruned", message, "What is left of it: golemctl status --all", first=first)
+
+
 async def story_of(engine: Context, item: str) -> list[Record]:
-    """An item's durable records, read in slices."""
+    """An item's durable records, read in slices. Raises NotFound `records_pruned`."""
+    require_records(engine, item)
     durable = engine.parts.journal.durable_seq
     found: list[Record] = []
     await engine.parts.journal.read_slices([seq for seq in engine.state.trail[item] if seq <= durable], found.append)

@@ -169,6 +169,11 @@ async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.
     return cmd.Facts(ended=past.item_from_records(engine, call.id))
 
 
+async def _prune(engine: Context, call: calls.JournalPrune, actor: Actor) -> cmd.Facts:
+    """The journal's segments, and the record at or after which all is to stay."""
+    return cmd.Facts(segments=engine.parts.journal.extents, before=past.first_since(engine, call.before))
+
+
 async def _gate_content(engine: Context, call: calls.GateDecide | calls.ItemUnblock, actor: Actor) -> cmd.Facts:
     """What an approval is about at this moment: the commit and tree in the workspace."""
     named = call.gate if isinstance(call, calls.GateDecide) else call.id
@@ -207,6 +212,7 @@ _FACTS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any, Actor], Awaitable[
     calls.Triage: _run_start,
     calls.Reload: _reload,
     calls.ItemReopen: _reopen,
+    calls.JournalPrune: _prune,
     calls.GateDecide: _gate_content,
     calls.ItemUnblock: _gate_content,
 }

@@ -39,9 +39,8 @@ async def keep(engine: Context) -> None:
         taken = journal.durable_seq
 
 
-async def take(engine: Context) -> None:
-    """Take a snapshot of what is now; one that cannot be written is told in the log."""
+async def take(engine: Context) -> bool:
+    """Take a snapshot of what is now; whether that went well. One that cannot be written is told in the log."""
     await engine.settled()
-    header, taken = engine.parts.journal.standing(), snapshot.picture(engine.state)
-    if header is not None:
-        await engine.parts.journal.keep_snapshot(header, snapshot.pieces(taken))
+    header, taken = engine.parts.journal.standing(engine.state.first), snapshot.picture(engine.state)
+    return header is not None and await engine.parts.journal.keep_snapshot(header, snapshot.pieces(taken))

@@ -38,7 +38,8 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
                     await trio.lowlevel.checkpoint()
             sent = max(sent, until)
 
-    return Stream(views.FollowStarted(since=since), produce)
+    pruned = None if call.since is None else past.pruned_since(engine, call.since)
+    return Stream(views.FollowStarted(since=since, pruned=pruned), produce)
 
 
 def _log(engine: Context, call: calls.LogsFollow) -> Stream:

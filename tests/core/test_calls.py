@@ -29,6 +29,7 @@ GIVEN: Final[dict[str, Any]] = {
     "token": "tok",
     "format": "jsonl",
     "path": "/items.jsonl",
+    "before": "2026-01-01",
 }
 OWN: Final[dict[str, dict[str, Any]]] = {"worklog": {"since": 7}}
 """Fields that are of another type in one method."""

@@ -19,7 +19,7 @@ ASKS: Final = '[[build: result {"result": "blocked", "summary": "s", "question":
 
 OFFERED: Final = {
     "golemctl sh": "show shutdown",
-    "golemctl journal ": "verify path",
+    "golemctl journal ": "verify prune path",
     "golemctl status --al": "--all",
     "golemctl why ": "WRK-1 WRK-2 OTH-1",
     "golemctl show O": "OTH-1",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import ClassVar, Final
 
-from golemd.api.faults import Unavailable
+from golemd.api.faults import NotFound, Unavailable
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What an operation that sets space aside says when there is none. The same from a write is a failed write."""
@@ -25,12 +25,15 @@ class JournalDamaged(JournalFault):
 
     exit_status = 65
 
-    def __init__(self, file: str, offset: int, seq: int, what: str, whole: int | None = None) -> None:
+    def __init__(
+        self, file: str, offset: int, seq: int, what: str, whole: int | None = None, *, hint: str = ""
+    ) -> None:
         self.whole = seq if whole is None else whole
         super().__init__(
             "journal_damaged",
             f"the journal is damaged: {file}, byte {offset}: {what}; record {seq} is the last good one before it",
-            f"Look for a backup of the file first. `golemd --repair {self.whole}` keeps a copy of journal and head, "
+            hint
+            or f"Look for a backup of the file first. `golemd --repair {self.whole}` keeps a copy of journal and head, "
             f"then cuts everything after record {self.whole}.",
             file=file,
             offset=offset,
@@ -70,6 +73,12 @@ class JournalFailed(JournalFault):
             "Nothing unconfirmed was answered or acted upon. Check the disk, then start golemd again.",
         )
         self.what = what
+
+
+def records_pruned(seq: int, first: int) -> NotFound:
+    """The answer to who asks for a record that was removed."""
+    message = f"Record {seq} was pruned: the journal begins with record {first}."
+    return NotFound("records_pruned", message, "What is left is what came after it, and every item's last state.")
 
 
 def disk_full(free: int) -> Unavailable:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import trio
 from msgspec import Struct
 
-from golemd.adapters.journal.faults import JournalDamaged
+from golemd.adapters.journal.faults import JournalDamaged, records_pruned
 from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import ZERO_HASH
 from golemd.adapters.journal.reading import Reader
@@ -18,11 +18,15 @@ from golemd.api.faults import NotFound
 
 
 class Verified(Struct, frozen=True):
-    """What `verify` read: how many records in how many segments, and the last record's hash, which stands for all."""
+    """What `verify` read: how many records in how many segments, and the last record's hash, which stands for all.
+
+    `first`: the record with which it begins.
+    """
 
     records: int
     segments: int
     digest: str
+    first: int = 1
 
 
 class History:
@@ -49,11 +53,19 @@ class History:
         return self._segments[0].first if self._segments else self._durable + 1
 
     def read(self, seqs: Iterable[int]) -> Iterator[Record]:
-        """Durable records by number, in the order asked for. Faults: NotFound `no_record`, JournalDamaged."""
+        """Durable records by number, in the order asked for.
+
+        Faults: NotFound `no_record`, `records_pruned`; JournalDamaged.
+        """
         return self._reader.pick(map(self._known, seqs))
 
     def scan(self, since: int, until: int) -> Iterator[Record]:
-        """Durable records with `since` < seq <= `until`, in order; `until` may lie ahead. Faults: JournalDamaged."""
+        """Durable records with `since` < seq <= `until`, in order; `until` may lie ahead.
+
+        Faults: NotFound `records_pruned`; JournalDamaged.
+        """
+        if since + 1 < self.first and since < until:
+            raise records_pruned(max(since, 0) + 1, self.first)
         for records in self._reader.chunks(since, min(until, self._durable)):
             yield from records
 
@@ -77,16 +89,17 @@ class History:
     async def verify(self) -> Verified:
         """Read every durable line and the whole chain again from disk, in slices. Faults: JournalDamaged."""
         until, digest, segments = self._durable, self._durable_h, len(self._segments)
+        first = self.first
         found = ZERO_HASH
 
         def visit(record: Record) -> None:
             nonlocal found
             found = record.h
 
-        await self.scan_slices(0, until, visit)
+        await self.scan_slices(first - 1, until, visit)
         if found != digest:
             raise JournalDamaged(FOLDER, 0, until - 1, f"record {until} is not the one that was written")
-        return Verified(until, segments, digest)
+        return Verified(until - first + 1, segments, digest, first)
 
     async def _pause(self) -> None:
         """Let others run, if it is time for that."""
@@ -97,4 +110,6 @@ class History:
     def _known(self, seq: int) -> int:
         if not 1 <= seq <= self._durable:
             raise NotFound("no_record", f"there is no durable record {seq}", seq=seq)
+        if seq < self.first:
+            raise records_pruned(seq, self.first)
         return seq

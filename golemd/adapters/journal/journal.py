@@ -72,6 +72,7 @@ class Journal(History):
     ) -> None:
         super().__init__(Reader(disk, found.segments, limits.chunk_bytes), found.segments, found.end, limits, timer)
         self._clock = clock
+        self._disk = disk
         self._head = found.head
         self._appender = Appender(disk, folder, limits, found.segments)
         self._seq, self._h = found.end.seq, found.end.h
@@ -232,8 +233,11 @@ class Journal(History):
         except OSError as error:
             raise self._fail(error) from error
 
-    def standing(self) -> Header | None:
-        """What a snapshot of the state after the newest durable record begins with; None before the first flush."""
+    def standing(self, first: int = 1) -> Header | None:
+        """What a snapshot of the state after the newest durable record begins with; None before the first flush.
+
+        `first`: the record with which the journal may begin then.
+        """
         record, line_bytes = self._newest
         if record is None:
             return None
@@ -244,7 +248,7 @@ class Journal(History):
             h=record.h,
             d=record.d,
             ts=record.ts,
-            first=self.first,
+            first=first,
             start=segments[-1].size - line_bytes,
             segments=tuple(map(extent_of, segments)),
         )
@@ -260,6 +264,36 @@ class Journal(History):
                 self.snapshot_seq = header.seq
                 self._keeper.clear(header.seq, self.first)
             return written
+
+    @property
+    def extents(self) -> tuple[tuple[int, int], ...]:
+        """The segments, oldest first: the first record and the size in bytes of each."""
+        return tuple((segment.first, segment.size) for segment in self._segments)
+
+    async def prune(self, first: int, state: Iterable[bytes]) -> bool:
+        """Remove the segments before the one that begins with record `first`; whether nothing stood in the way.
+
+        Before that, `state`, the one after record `first - 1`, becomes the snapshot with which the journal begins; it
+        and a newer one are read back. Faults: JournalFailed.
+        """
+        async with self._keeper.turn:
+            gone = [segment for segment in self._segments if segment.first < first]
+            header = self._reader.last_of(gone, first, self._fold)
+            if not await self._keeper.write(header, state) or not self._keeper.are_covered(first):
+                return False
+            try:
+                for segment in gone:
+                    self._disk.unlink(segment.path)
+                    del self._segments[0]
+                    await self._disk.sync_folder(segment.path.parent)
+            except OSError as error:
+                raise self._fail(error) from error
+            self._keeper.clear(self._durable, first)
+            return True
+
+    def base(self) -> memoryview | None:
+        """The state with which a pruned journal begins; None where it begins with record 1, or cannot be read."""
+        return self._keeper.read(self.first - 1)
 
     def _encode(self, drafts: Sequence[Draft], body: str, cause: str) -> tuple[list[bytes], list[Record], int]:
         now = max(self._clock(), self._last_us)

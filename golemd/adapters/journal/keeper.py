@@ -69,6 +69,22 @@ class Keeper:
                 if name not in kept:
                     self._disk.unlink(self._place / name)
 
+    def read(self, seq: int) -> memoryview | None:
+        """The state that the snapshot of a record holds; None when there is none that can be read."""
+        name = snapshots.name_of(seq)
+        if name not in self._disk.names(self._place):
+            return None
+        try:
+            return snapshots.load(self._disk, self._place / name)[1]
+        except (snapshots.Unusable, OSError) as error:
+            log.warning("%s/%s cannot be read: %s", FOLDER, name, error)
+            return None
+
+    def are_covered(self, first: int) -> bool:
+        """Whether two snapshots can be read without which the records before `first` could not be done without."""
+        seqs = [seq for seq in map(snapshots.seq_of, snapshots.names(self._disk, self._folder)) if seq >= first - 1]
+        return self.read(first - 1) is not None and any(self.read(seq) is not None for seq in seqs if seq >= first)
+
     async def _write(self, name: str, pieces: list[bytes]) -> None:
         size = sum(map(len, pieces))
         if (free := self._disk.free_bytes(self._folder)) < size + self._room:

@@ -17,7 +17,8 @@ from golemd.adapters.journal.faults import failure
 from golemd.adapters.journal.head import Mark
 from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import VERSION
-from golemd.adapters.journal.segments import FOLDER, TEMPORARY, Reading, Segment, copy_bytes
+from golemd.adapters.journal.segments import FOLDER, TEMPORARY, Reading, Segment, copy_bytes, list_segments
+from golemd.adapters.journal.snapshots import begin
 from golemd.adapters.journal.walk import Torn, Walk, judge, marks_of
 from golemd.api.events import JournalRepaired
 from golemd.api.faults import Invalid
@@ -32,16 +33,19 @@ class Report(Struct, frozen=True):
     segments: int
     digest: str
     torn: Torn | None = None
+    first: int = 1  # the record with which it begins
 
 
 def check(folder: Path, disk: Disk, limits: Limits = Limits()) -> Report:  # noqa: B008 - frozen
     """Read a state folder's journal, changing nothing. Faults: JournalDamaged, JournalNewer, JournalFailed."""
     try:
         slots = head.look(disk, folder)
-        walk = Walk(disk, folder, limits.chunk_bytes, marks=marks_of(slots)).run()
+        start = begin(disk, folder, list_segments(disk, folder / FOLDER))
+        walk = Walk(disk, folder, limits.chunk_bytes, marks=marks_of(slots), start=start).run()
     except OSError as error:
         raise failure(error) from error
-    return Report(walk.end.seq, len(walk.segments), walk.end.h, judge(walk, slots))
+    torn = judge(walk, slots)
+    return Report(walk.end.seq - walk.first + 1, len(walk.segments), walk.end.h, torn, walk.first)
 
 
 async def repair(folder: Path, seq: int, disk: Disk, limits: Limits = Limits()) -> Path:  # noqa: B008 - frozen
@@ -51,8 +55,11 @@ async def repair(folder: Path, seq: int, disk: Disk, limits: Limits = Limits()) 
     Faults: Invalid `not_a_command_end`, JournalFailed.
     """
     try:
-        walk = Walk(disk, folder, limits.chunk_bytes, until=seq).run()
-        if walk.end.seq != seq:
+        start = begin(disk, folder, list_segments(disk, folder / FOLDER))
+        walk = Walk(disk, folder, limits.chunk_bytes, until=seq, start=start).run()
+        if walk.fault is not None and walk.first > walk.end.seq + 1 and seq:
+            raise walk.fault  # nothing can be read, so there is nothing to cut after
+        if walk.end.seq != seq or 0 < seq < walk.first:
             raise _not_an_end(seq, walk)
         kept = await _keep(disk, folder, walk.segments, limits.chunk_bytes)
         repaired = await _cut(disk, folder, walk, kept.name)
@@ -63,7 +70,7 @@ async def repair(folder: Path, seq: int, disk: Disk, limits: Limits = Limits()) 
 
 
 def _not_an_end(seq: int, walk: Walk) -> Invalid:
-    near = [str(walk.end.seq)] if walk.next_end is None else [str(walk.end.seq), str(walk.next_end)]
+    near = [str(end) for end in (walk.end.seq, walk.next_end) if end is not None and not 0 < end < walk.first]
     return Invalid(
         "not_a_command_end",
         f"record {seq} is not the end of a command in the good part of the journal",

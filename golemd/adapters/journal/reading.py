@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
 
 from golemd.adapters.disk import Disk
-from golemd.adapters.journal.faults import JournalDamaged
+from golemd.adapters.journal.faults import JournalDamaged, records_pruned
 from golemd.adapters.journal.line import BadLine, Chain, FutureRecord, decode
 from golemd.adapters.journal.segments import FOLDER, Lines, Reading, Segment, length
+from golemd.adapters.journal.snapshots import Header, extent_of
 from golemd.api.events import Record
 
 _FIRST = attrgetter("first")
@@ -27,10 +29,12 @@ class Reader:
         """Records with `since` < seq <= `until`, the chain checked from one to the next. Faults: JournalDamaged."""
         chain: Chain | None = Chain() if since <= 0 else None
         at = max(bisect_right(self._segments, since + 1, key=_FIRST) - 1, 0)
-        while at < len(self._segments) and (chain is None or chain.seq < until) and since < until:
-            segment = self._segments[at]
+        segments = self._segments[at:]  # none of them moves when the oldest are pruned meanwhile
+        for segment in segments if since < until else ():
+            if chain is not None and chain.seq >= until:
+                break
             seq, offset = segment.nearest(since + 1) if chain is None else (segment.first, 0)
-            with Reading(self._disk, segment.path) as file:
+            with self._open(segment) as file:
                 lines = Lines(self._disk, file, offset, segment.size, self._chunk)
                 for chunk in lines:
                     chain = chain or self._join(segment, seq, chunk[0], offset)
@@ -40,7 +44,6 @@ class Reader:
                         yield wanted
                     if chain.seq >= until:
                         return
-            at += 1
         if since < until:
             raise self._missing(chain.seq + 1 if chain is not None else since + 1)
 
@@ -58,8 +61,35 @@ class Reader:
                 raise self._damaged(self._of(seq), 0, seq - 1, f"record {record.seq} stands where {seq} belongs")
             yield record
 
+    @contextmanager
+    def _open(self, segment: Segment) -> Iterator[int]:
+        """Faults: NotFound `records_pruned`, when it was removed while others of a long reading were read."""
+        if self._segments[0].first > segment.first:
+            raise records_pruned(segment.first, self._segments[0].first)
+        with Reading(self._disk, segment.path) as file:
+            yield file
+
     def _of(self, seq: int) -> Segment:
         return self._segments[bisect_right(self._segments, seq, key=_FIRST) - 1]
+
+    def last_of(self, segments: list[Segment], first: int, fold: str) -> Header:
+        """What a snapshot begins with that stands for these segments, so that the journal may begin with `first`."""
+        (record,) = self.pick([first - 1])
+        segment = segments[-1]
+        with Reading(self._disk, segment.path) as file:
+            _, offset = segment.nearest(first - 1)
+            for chunk in (lines := Lines(self._disk, file, offset, segment.size, self._chunk)):
+                start = lines.offset - len(chunk[-1]) - 1
+        return Header(
+            fold=fold,
+            seq=record.seq,
+            h=record.h,
+            d=record.d,
+            ts=record.ts,
+            first=first,
+            start=start,
+            segments=tuple(map(extent_of, segments)),
+        )
 
     def _window(self, seq: int) -> tuple[int, list[bytes]]:
         """Lines around a record, from the indexed one before it: the seq of the first, and the lines."""

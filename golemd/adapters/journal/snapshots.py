@@ -50,7 +50,8 @@ class Extent(Struct, frozen=True, array_like=True):
 class Header(Struct, frozen=True, kw_only=True):
     """What a state follows: record `seq` with its `h`, `d` and `ts`, in the last of `segments` from byte `start` on.
 
-    `fold`: what stands for the code that made the state. `first`: the first record of the journal at that time.
+    `fold`: what stands for the code that made the state. `first`: the record with which the journal may begin: 1, until
+    what is before it has been pruned.
     """
 
     format: int = FORMAT

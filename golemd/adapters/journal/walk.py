@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -25,7 +26,13 @@ from golemd.adapters.journal.line import ZERO_HASH, Chain, FutureRecord, durable
 from golemd.adapters.journal.segments import FOLDER, INDEX_MASK, Lines, Reading, Segment, length, list_segments
 from golemd.adapters.journal.snapshots import Start
 from golemd.adapters.journal.times import microseconds
-from golemd.api.events import Record
+from golemd.api.events import JournalPruned, Record
+
+BEGINS_LATER: Final = (
+    "Put the missing files of journal/ or snapshots/ back from a backup. If the journal was pruned and golemd has been "
+    "replaced since, the release that took the snapshots can still read them. `golemd --repair 0` keeps a copy of all, "
+    "then begins anew."
+)
 
 
 class End(Struct, frozen=True):
@@ -72,7 +79,7 @@ class Walk:
         self._disk = disk
         self._chunk = chunk
         self._until = until
-        self._on_record = on_record
+        self._on_record = self._take_record = on_record
         self._unfinished: list[Record] = []  # of a command whose last record was not seen yet
         self._hashes_wanted = {mark.seq for mark in marks}
         self.segments = list_segments(disk, folder / FOLDER)
@@ -80,6 +87,7 @@ class Walk:
         self.end = End()
         self._position = self._offset = 0  # of the segment, and of the byte in it, with which the reading begins
         self._number = 1  # of the first segment
+        self.permitted = 1  # the record with which the journal may begin, all before it having been pruned
         self.next_end: int | None = None
         self.claim = 0
         self.fault: JournalFault | None = None
@@ -88,13 +96,28 @@ class Walk:
         if start is not None:
             self._begin_at(start)
         self.begun = self.chain.seq
+        if self.first > self.permitted:
+            self._on_record = self._watching
+
+    @property
+    def first(self) -> int:
+        """The record with which the first segment begins."""
+        return self.segments[0].first if self.segments else 1
+
+    def _watching(self, record: Record) -> None:
+        """Mind records that permit the journal to begin later."""
+        if isinstance(record.data, JournalPruned):
+            self.permitted = record.data.first
+        self._take_record(record)
 
     def _begin_at(self, start: Start) -> None:
         header = start.header
         self.segments = start.segments
         self.chain = Chain(header.seq, header.h, header.d, header.ts)
         self._position, self._offset, self._number = start.position, start.offset, start.segments[0].number
-        self.end = End(header.seq, header.h, header.ts, start.segments[start.position], start.offset)
+        self.permitted = header.first
+        within = start.segments[start.position] if start.offset else None
+        self.end = End(header.seq, header.h, header.ts, within, start.offset)
         self.hashes[header.seq] = header.h
 
     def run(self) -> Walk:
@@ -118,6 +141,8 @@ class Walk:
 
     def _misplaced(self, segment: Segment, position: int) -> str:
         """What is wrong with a segment's name where it stands; empty when nothing is."""
+        if position == 0 and self.begun == 0 and self.first > 1 < segment.number:
+            return f"the records before {self.first} are gone, and no snapshot that can be read goes on from them"
         if segment.number != self._number + position:
             return f"segment {segment.number} stands where segment {self._number + position} belongs"
         if segment.first != self.chain.seq + 1:
@@ -127,7 +152,9 @@ class Walk:
         return ""
 
     def _stop(self, segment: Segment, offset: int, what: str, *, torn: bool = False) -> None:
-        self.fault = JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, self.chain.seq, what, self.end.seq)
+        hint = BEGINS_LATER if self.first > self.chain.seq + 1 else ""
+        name = f"{FOLDER}/{segment.path.name}"
+        self.fault = JournalDamaged(name, offset, self.chain.seq, what, self.end.seq, hint=hint)
         self.torn = torn
 
     def _read(self, segment: Segment, offset: int, last: bool) -> None:
@@ -215,6 +242,10 @@ def judge(walk: Walk, slots: list[Mark | None] | None) -> Torn | None:
     durable = max([walk.claim, walk.chain.d, *(mark.seq for mark in marks)])
     if durable > walk.end.seq:
         raise walk.fault if walk.fault is not None else _lost_end(walk, durable)
+    if walk.first > walk.permitted:
+        what = f"the records before {walk.first} are gone, and nobody had them pruned"
+        name = f"{FOLDER}/{walk.segments[0].path.name}"
+        raise JournalDamaged(name, 0, walk.end.seq, what, hint=BEGINS_LATER)
     for mark in marks:
         if mark.seq >= walk.begun and mark.record != walk.hashes[mark.seq]:
             raise JournalDamaged(head.NAME, 0, walk.end.seq, f"record {mark.seq} is not the one that it names")

@@ -28,6 +28,7 @@ from golemd.api.calls.changing import ItemCancel as ItemCancel
 from golemd.api.calls.changing import ItemEdit as ItemEdit
 from golemd.api.calls.changing import ItemReopen as ItemReopen
 from golemd.api.calls.changing import ItemUnblock as ItemUnblock
+from golemd.api.calls.changing import JournalPrune as JournalPrune
 from golemd.api.calls.changing import Pause as Pause
 from golemd.api.calls.changing import ProjectInit as ProjectInit
 from golemd.api.calls.changing import ProjectRemove as ProjectRemove
@@ -146,5 +147,5 @@ def _type_name(kind: Any) -> str:  # noqa: ANN401 - any type expression
     return (
         getattr(kind, "__name__", "")
         if isinstance(kind, type) and not get_args(kind)
-        else re.sub(r"typing\.|golemd\.api\.(views|checks|reports|model)\.", "", str(kind))
+        else re.sub(r"typing\.|golemd\.api\.(views|record_views|checks|reports|model)\.", "", str(kind))
     )

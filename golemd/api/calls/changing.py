@@ -159,6 +159,14 @@ class Import(Change[views.Imported], frozen=True, kw_only=True):
     dry_run: bool = False
 
 
+class JournalPrune(Change[views.Pruned], frozen=True, kw_only=True):
+    """Remove the journal's oldest files that lie wholly before a record or time, and that no live item needs."""
+
+    METHOD = "journal.prune"
+    before: int | str
+    dry_run: bool = False
+
+
 class Reload(Change[views.ReloadView], frozen=True, kw_only=True):
     """Read the projects' configuration again; one with errors is refused and the old one stays."""
 

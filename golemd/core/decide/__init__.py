@@ -28,6 +28,7 @@ from golemd.core.decide import (
     pauses,
     phases,
     projects,
+    pruning,
     worktrees,
 )
 from golemd.core.decide.common import Decided
@@ -45,6 +46,7 @@ _ASKED: Final[dict[type[calls.Call[Any]], Callable[[State, Any, cmd.Asked], Deci
     calls.ItemReopen: items.reopen,
     calls.ItemUnblock: gates.unblock,
     calls.GateDecide: gates.decide_gate,
+    calls.JournalPrune: pruning.prune,
     calls.Pause: pauses.pause,
     calls.Resume: pauses.resume,
     calls.RunStart: dispatches.run_start,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
@@ -34,6 +35,14 @@ SUMMARY_KEPT: Final = 600  # characters of an ended item's summary, for the prom
 
 def _nothing(state: State, record: Record, event: Event) -> None:
     """The fact is for the reader of the journal."""
+
+
+def _journal_pruned(state: State, record: Record, event: ev.JournalPruned) -> None:
+    """What is gone is not looked for any more. Live items need their records, and still have them."""
+    state.first = event.first
+    for item, seqs in state.trail.items():
+        if seqs and seqs[0] < event.first:
+            state.trail[item] = seqs[bisect_left(seqs, event.first) :]
 
 
 def _project_registered(state: State, record: Record, event: ev.ProjectRegistered) -> None:
@@ -149,6 +158,7 @@ EFFECTS: Final[dict[type[Event], Callable[[State, Record, Any], None]]] = {
     ev.DaemonStarted: _nothing,
     ev.DaemonStopped: _nothing,
     ev.JournalRepaired: _nothing,
+    ev.JournalPruned: _journal_pruned,
     ev.ProjectRegistered: _project_registered,
     ev.ProjectConfigured: _project_configured,
     ev.ProjectRemoved: _project_removed,

@@ -102,6 +102,7 @@ _EFFECTS: Final[dict[type[plan.Effect], Callable[[Any, Any], Awaitable[None]]]] 
     plan.Notify: notices.notify,
     plan.WriteReport: reports.write,
     plan.Prune: prune.prune,
+    plan.PruneJournal: prune.prune_journal,
     plan.SetAside: worktrees.set_aside,
     plan.Rebuild: worktrees.rebuild,
 }

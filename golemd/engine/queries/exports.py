@@ -23,7 +23,8 @@ async def export(engine: Context, call: calls.Export) -> views.Exported:
     state = engine.state
     project = state.project(call.project)
     mine = [item for kind in (state.items, state.ended) for item in kind.values() if item.project == project.name]
-    ahead = sorted((item.order, item.id) for item in mine if item.order > call.after)
+    pruned = sum(item.order < state.first for item in mine)
+    ahead = sorted((item.order, item.id) for item in mine if item.order > call.after and item.order >= state.first)
     firsts = engine.parts.journal.read(order for order, _ in ahead)
     lines: list[str] = []
     size, after = 0, call.after
@@ -36,7 +37,12 @@ async def export(engine: Context, call: calls.Export) -> views.Exported:
         await engine.settled()  # what happened meanwhile can be read too
     header = exports.header(project, times.stamp(engine.now_us()), golemd.__version__)
     return views.Exported(
-        project=project.name, header=header, lines=tuple(lines), next=after, more=len(lines) < len(ahead)
+        project=project.name,
+        header=header,
+        lines=tuple(lines),
+        next=after,
+        more=len(lines) < len(ahead),
+        pruned=pruned,
     )
 
 

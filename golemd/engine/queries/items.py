@@ -23,6 +23,7 @@ LAST_EVENTS: Final = 20
 
 def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     state, item, folder = engine.state, engine.state.known(call.id), str(reports.folder_of(engine))
+    past.require_records(engine, item.id)
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
     before = past.before(engine, item)
     if isinstance(item, EndedItem):

@@ -34,6 +34,7 @@ def wanted(record: Record, item: str, kind: str) -> bool:
 def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
     journal = engine.parts.journal
     seq = past.first_since(engine, call.since)
+    pruned = past.pruned_since(engine, call.since)
     limit = max(1, min(call.limit, MAX_RECORDS))
     found: list[dict[str, Any]] = []
     size = 0
@@ -42,9 +43,9 @@ def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
             line = as_line(record)
             size += len(msgspec.json.encode(line))
             if found and (len(found) >= limit or size > MAX_ANSWER_BYTES):
-                return views.RecordsView(records=tuple(found), next=record.seq, more=True)
+                return views.RecordsView(records=tuple(found), next=record.seq, more=True, pruned=pruned)
             found.append(line)
-    return views.RecordsView(records=tuple(found), next=journal.durable_seq + 1)
+    return views.RecordsView(records=tuple(found), next=journal.durable_seq + 1, pruned=pruned)
 
 
 def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
@@ -56,7 +57,7 @@ def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
         raise Invalid("invalid_month", f"{month[:20]!r} is no month.", "Such as 2026-11.")
     parts: list[str] = []
     size = 0
-    first = max(call.since, past.first_since(engine, f"{month}-01T00:00:00Z"))
+    first = max(call.since, journal.first, past.first_since(engine, f"{month}-01T00:00:00Z"))
     for record in journal.scan(first - 1, journal.durable_seq):
         if record.ts[:7] > month:
             break
@@ -143,6 +144,7 @@ async def verify(engine: Context, call: calls.JournalVerify) -> views.VerifyView
     verified = await journal.verify()
     view = views.VerifyView(
         records=verified.records,
+        first=verified.first,
         segments=verified.segments,
         digest=verified.digest,
         path=str(engine.parts.state_dir / "journal.jsonl"),

@@ -61,10 +61,14 @@ class Tape:
             raise ValueError("no tape") from error
         self.restored = len(self.records)
 
-    async def keep(self, journal: Journal) -> bool:
-        """Write a snapshot of all that is durable."""
-        header = journal.standing()
-        return header is not None and await journal.keep_snapshot(header, _hashes(self.records[: header.seq]))
+    def until(self, seq: int) -> Iterator[bytes]:
+        """The tape as it was after a record, in bytes."""
+        return _hashes(self.records[:seq])
+
+    async def keep(self, journal: Journal, first: int = 1) -> bool:
+        """Write a snapshot of all that is durable. `first`: the record with which the journal may begin."""
+        header = journal.standing(first)
+        return header is not None and await journal.keep_snapshot(header, self.until(header.seq))
 
 
 def _hashes(records: list[Record]) -> Iterator[bytes]:

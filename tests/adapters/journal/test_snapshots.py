@@ -14,9 +14,10 @@ import pytest
 import trio
 
 from golemd.adapters.disk import RealDisk
-from golemd.adapters.journal import Journal, JournalDamaged, Limits
+from golemd.adapters.journal import Journal, JournalDamaged, JournalFailed, Limits, Verified, check
 from golemd.adapters.journal import snapshots as files
-from golemd.api.events import Record
+from golemd.api.events import Draft, JournalPruned, Record
+from golemd.api.faults import NotFound
 from tests.adapters.journal.kit import Clock, Tape, drafts, segments, watched, writing
 
 SMALL = Limits(segment_bytes=1500, reserve_bytes=8192, chunk_bytes=700)
@@ -34,8 +35,8 @@ class Opened:
             self.tape.take(record)
         await self.journal.durable(self.journal.seq)
 
-    async def keep(self) -> bool:
-        return await self.tape.keep(self.journal)
+    async def keep(self, first: int = 1) -> bool:
+        return await self.tape.keep(self.journal, first)
 
 
 @asynccontextmanager
@@ -293,3 +294,115 @@ async def test_appends_go_on_while_a_large_one_is_written(tmp_path: Path) -> Non
         assert steps.index("append") < steps.index("written")
     (only,) = kept(tmp_path)
     assert only.stat().st_size > 4_000_000
+
+
+# --- pruning -----------------------------------------------------------------------------------------------------
+
+
+async def a_pruned_life(folder: Path, disk: Any = None) -> tuple[list[Record], int]:
+    """A journal of some segments, the first two of which are pruned: what is known of it, and where it begins."""
+    async with life(folder, disk) as opened:
+        for number in range(8):
+            await opened.write(f"a{number}" * 60, "b")
+        first = opened.journal.extents[2][0]
+        event = JournalPruned(first=first, segments=2, bytes=0)
+        opened.tape.take(*opened.journal.stage([Draft(event)]))
+        await opened.journal.durable(opened.journal.seq)
+        assert await opened.keep(first)
+        assert await opened.journal.prune(first, opened.tape.until(first - 1))
+        await opened.write("c")
+        return opened.tape.records, first
+
+
+async def test_what_is_pruned_is_gone_and_all_else_is_there(tmp_path: Path) -> None:
+    records, first = await a_pruned_life(tmp_path)
+    assert int(segments(tmp_path)[0].name[17:33], 16) == first
+    async with life(tmp_path) as opened:
+        journal = opened.journal
+        assert opened.tape.records == records
+        assert journal.first == first
+        assert [*journal.scan(first - 1, 1000)] == records[first - 1 :]
+        assert [*journal.read([first, first + 1])] == records[first - 1 : first + 1]
+        assert await journal.verify() == Verified(
+            len(records) - first + 1, len(segments(tmp_path)), records[-1].h, first
+        )
+        assert journal.base() is not None
+        for asked in (journal.scan(0, 1000), journal.read([first - 1])):
+            with pytest.raises(NotFound, match="was pruned: the journal begins with record"):
+                list(asked)
+        await opened.write("d" * 2000)
+        await opened.write("and a segment after it")
+        assert [*journal.scan(first - 1, 1000)] == opened.tape.records[first - 1 :]
+
+
+async def test_a_pruned_journal_begins_with_the_oldest_snapshot_of_another_release_if_it_must(tmp_path: Path) -> None:
+    records, first = await a_pruned_life(tmp_path)
+    tape = await found(tmp_path, fold="of the next release")
+    assert (tape.records, tape.restored) == (records, first - 1)
+
+
+async def test_a_pruned_journal_without_a_snapshot_is_refused(tmp_path: Path) -> None:
+    await a_pruned_life(tmp_path)
+    for path in kept(tmp_path):
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(JournalDamaged, match="no snapshot that can be read") as refused:
+        await found(tmp_path)
+    assert "snapshots/" in refused.value.hint
+    with pytest.raises(JournalDamaged):
+        check(tmp_path, RealDisk(), SMALL)
+
+
+async def test_nothing_is_pruned_without_two_snapshots_that_stand_for_it(tmp_path: Path) -> None:
+    async with life(tmp_path) as opened:
+        for number in range(8):
+            await opened.write(f"a{number}" * 60, "b")
+        first = opened.journal.extents[2][0]
+        assert not await opened.journal.prune(first, opened.tape.until(first - 1))
+        assert opened.journal.first == 1
+        assert opened.journal.base() is None
+        assert await opened.keep()
+        assert await opened.journal.prune(first, opened.tape.until(first - 1))
+        assert opened.journal.first == first
+
+
+async def test_a_long_reading_is_told_when_what_it_has_not_read_yet_is_pruned(tmp_path: Path) -> None:
+    async with life(tmp_path) as opened:
+        for number in range(12):
+            await opened.write(f"a{number}" * 100, "b")
+        reading = opened.journal.scan(0, 1000)
+        next(reading)
+        first = opened.journal.extents[3][0]
+        await opened.keep(first)
+        assert await opened.journal.prune(first, opened.tape.until(first - 1))
+        with pytest.raises(NotFound, match="pruned"):
+            list(reading)
+
+
+@pytest.mark.parametrize(("name", "after"), [("unlink", 0), ("sync_folder", 1)])
+async def test_a_removal_that_fails_ends_the_journal(tmp_path: Path, name: str, after: int) -> None:
+    """`after` so many of these operations, which are the snapshot's."""
+    seen: list[str] = []
+    failing: list[str] = []
+
+    def fail(operation: str) -> None:
+        seen.append(operation)
+        if failing and seen.count(name) > after:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    records: list[Record] = []
+
+    async def prune() -> None:
+        async with life(tmp_path, watched(RealDisk(), fail)) as opened:
+            for number in range(8):
+                await opened.write(f"a{number}" * 60, "b")
+            first = opened.journal.extents[2][0]
+            await opened.keep(first)
+            records.extend(opened.tape.records)
+            seen.clear()
+            failing.append(name)
+            await opened.journal.prune(first, opened.tape.until(first - 1))
+
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await prune()
+    assert raised.group_contains(JournalFailed)
+    assert (await found(tmp_path)).records == records
