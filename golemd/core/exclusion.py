@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from golemd.api.config import TRIAGE
 from golemd.api.config import Phase as PhaseDefinition
-from golemd.api.model import Item, PhaseState, Run, Status
+from golemd.api.model import RUN_OVER, AttemptState, Item, PhaseState, Run, Status
 from golemd.core.state import State
 
 _AT_WORK = (PhaseState.RUNNING, PhaseState.VERIFYING)
+_MAY_RUN = (AttemptState.PLANNED, AttemptState.SPAWNED)
 
 
 def next_phase(state: State, item: Item) -> PhaseDefinition:
@@ -53,7 +54,8 @@ class Shared:
         self._state = state
         runs = [(item, run) for item, run in state.live_runs() if run.project == project and shares(state, item)]
         self._at_work = [item.id for item, run in runs if _is_at_work(run)]
-        self._closed_by = next(
+        self._ending = _ending(state, project)
+        self._closed_by = self._ending or next(
             (item.id for item, run in runs if _is_at_work(run) and next_phase(state, item).is_destructive), ""
         )
 
@@ -74,12 +76,24 @@ class Shared:
         """In words who keeps the item's next phase from beginning; None when nobody does."""
         if not shares(self._state, item):
             return None
+        if self._ending:
+            return f"the agent of {self._ending} is still being ended in the shared workspace"
         if self._closed_by and self._closed_by != item.id:
             return f"{self._closed_by} has the shared workspace to itself: its phase is destructive"
         others = [each for each in self._at_work if each != item.id]
         if others and next_phase(self._state, item).is_destructive:
             return f"its next phase is destructive and waits until {', '.join(others)} leave the shared workspace"
         return None
+
+
+def _ending(state: State, project: str) -> str:
+    """The item whose process still has to end in the shared workspace, where it has no place any more; or empty."""
+    for attempt in map(state.attempts.__getitem__, state.index.attempts):
+        run = state.runs[attempt.run]
+        has_no_place = run.state in RUN_OVER or run.leaving == attempt.id
+        if run.project == project and has_no_place and attempt.state in _MAY_RUN and is_shared(state, run):
+            return attempt.item
+    return ""
 
 
 def _is_at_work(run: Run) -> bool:

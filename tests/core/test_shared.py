@@ -9,6 +9,7 @@ from golemd.api import events as ev
 from golemd.core import commands as cmd
 from golemd.core.decide import decide
 from golemd.core.prompt import prompt_for
+from golemd.core.scheduler import select_actions, why
 from tests.core.world import FAILS, End, World, config, phase, picture
 
 BUILD = phase("build", is_destructive=True)
@@ -88,6 +89,21 @@ def test_a_destructive_phase_of_another_item_waits_until_all_is_committed() -> N
     world.ask(calls.ItemCancel(id=first))
     world.settle()
     assert commits(world)[-1] == ("plan", False)
+    assert world.running()[0].item == second
+
+
+def test_nothing_begins_beside_the_agent_of_a_cancelled_item_that_is_still_being_ended() -> None:
+    world, first = world_with(BUILD)
+    world.held = {"build"}
+    world.go()
+    second = world.add()
+    world.ask(calls.ItemCancel(id=first))
+    world.apply(cmd.Promote(item=second))
+    assert select_actions(world.state, world.limits, world.now_us) == []
+    sentence = why(world.state, world.item(second), world.limits, world.now_us)
+    assert f"the agent of {first} is still being ended in the shared workspace" in (sentence or "")
+    world.end(f"{first}.1.build.1", End(status=None, signal=15, reason="stopped", result=None))
+    world.settle(wait=False)
     assert world.running()[0].item == second
 
 
