@@ -8,6 +8,7 @@ has no path of its own: after a replay nothing is in flight, so what was under w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from msgspec import Struct
 
@@ -28,8 +29,11 @@ from golemd.core.commands import (
 )
 from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
+from golemd.core.exclusion import is_shared
 from golemd.core.slots import Limits, busy, crowded_out, held_back, may_set_up, may_verify
 from golemd.core.state import State
+
+_AT_WORK: Final = (PhaseState.RUNNING, PhaseState.VERIFYING)
 
 
 class World(Struct, frozen=True):
@@ -180,7 +184,7 @@ def _is_there(state: State, world: World, launch: Launch) -> bool:
 def _idle(state: State, world: World, launched: set[str]) -> list[tuple[int, Run]]:
     """Runs whose worktrees nobody needs, and when each is set aside."""
     runs = (run for item, run in state.live_runs() if item.id not in launched and run.project not in world.foreign)
-    return [(at, run) for run in runs if (at := aside_at(state, run)) is not None and not _at_work(world, run)]
+    return [(at, run) for run in runs if (at := aside_at(state, run)) is not None and not _at_work(state, world, run)]
 
 
 # --- effects -----------------------------------------------------------------------------------------------------
@@ -232,12 +236,12 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
         yield Flush(run.id)
         return
     if is_over(run):
-        if run.tidy and not _has_live_attempt(state, run) and not _at_work(world, run):
+        if run.tidy and not _has_live_attempt(state, run) and not _at_work(state, world, run):
             yield Tidy(run.id)
         if not run.reported and state.is_put_away(run) and not world.full:
             yield WriteReport(run.id)
         return
-    if run.state is RunState.AWAITING or run.leaving or held_back(state, run) or _at_work(world, run):
+    if run.state is RunState.AWAITING or run.leaving or held_back(state, run) or _at_work(state, world, run):
         return
     to_put_back = next((phase.put_back for phase in run.phases if phase.put_back), "")
     if run.worktree is WorktreeState.ASIDE:
@@ -245,25 +249,44 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
             yield Rebuild(run.id)
     elif to_put_back:
         yield Keep(to_put_back, run.id)
-    elif run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING):
+    elif run.phase.state in _AT_WORK:
         if run.phase.stage is Stage.ENTER:
             is_free = run.id not in crowded and deferring.is_clear(state, run)
             if is_free and run.worktree is not WorktreeState.MADE:
                 yield Enter(run.id)
-        elif run.phase.stage is Stage.COMMIT and not deferring.may_wait(state, run):
-            yield Commit(run.id)
+        elif run.phase.stage is Stage.COMMIT:
+            waits = deferring.may_wait(state, run) or deferring.is_closed(state, run)
+            yield from () if waits else (Commit(run.id),)
+
+
+def is_left(state: State, effect: Effect) -> bool:
+    """Whether a run has left the step that an effect was planned for, while that waited for its turn."""
+    stage = {Enter: Stage.ENTER, Commit: Stage.COMMIT}.get(type(effect))
+    if stage is None:
+        return False
+    run = state.runs.get(effect.id)
+    return run is None or is_over(run) or run.phase.stage is not stage or run.phase.state not in _AT_WORK
 
 
 def _has_live_attempt(state: State, run: Run) -> bool:
     return any(state.attempts[each].run == run.id for each in state.index.attempts)
 
 
-def _at_work(world: World, run: Run) -> bool:
+def _at_work(state: State, world: World, run: Run) -> bool:
     """Whether an effect works in the run's worktree, where nothing else may begin before it has ended."""
+    if is_shared(state, run):
+        return any(_works_beside(state, key, run) for key in world.in_flight)
     if any(f"{effect.__name__.lower()}:{run.id}" in world.in_flight for effect in (Enter, Commit, SetAside, Rebuild)):
         return True
     keeps = f"{Keep.__name__.lower()}:{run.id}."
     return any(key.startswith(keeps) for key in world.in_flight)
+
+
+def _works_beside(state: State, key: str, run: Run) -> bool:
+    """Whether an effect looks at, or changes, the tree that the run shares."""
+    kind, _, name = key.partition(":")
+    other = state.runs.get(name) if kind in ("enter", "commit", "flush") else None
+    return other is not None and other.project == run.project and is_shared(state, other)
 
 
 # --- commands ----------------------------------------------------------------------------------------------------
@@ -284,7 +307,7 @@ def _budgets(state: State, world: World) -> Iterator[Command]:
 def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
     """The commands that golemd runs itself: they set a new worktree up, and check an agent's work."""
     for _, run in state.live_runs():
-        if _waits(state, world, run, crowded) or _at_work(world, run):
+        if _waits(state, world, run, crowded) or _at_work(state, world, run):
             continue
         if may_set_up(run, world.now_us):
             yield PlanSetup(run=run.id)
@@ -294,7 +317,7 @@ def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterat
 
 def _deferrals(state: State) -> Iterator[Command]:
     for _, run in state.live_runs():
-        commits = run.phase.stage is Stage.COMMIT and run.phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING)
+        commits = run.phase.stage is Stage.COMMIT and run.phase.state in _AT_WORK
         waits = run.state is RunState.AWAITING or run.leaving or held_back(state, run)
         if commits and not waits and deferring.may_wait(state, run):
             yield Defer(run=run.id)

@@ -388,3 +388,27 @@ def test_old_logs_are_removed_when_it_is_time_and_the_time_is_waited_for() -> No
     assert "Prune" in asked(world), "room is what a full disk needs"
     world.stopping = "end"
     assert "Prune" not in asked(world)
+
+
+# --- what has waited ---------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_waited_is_left_when_its_run_stands_elsewhere_by_then() -> None:
+    world = World()
+    world.project(config(phases=("one", "two")))
+    item = world.add()
+    world.start()
+    while (entering := planning.Enter(f"{item}.1")) not in world.plan().effects:
+        world.step()
+    assert not planning.is_left(world.state, entering)
+    world.calm()
+    assert planning.is_left(world.state, entering), "it has been made"
+    world.held = {"one"}
+    world.end(f"{item}.1.one.1")
+    while (committing := planning.Commit(f"{item}.1")) not in world.plan().effects:
+        world.step()
+    assert not planning.is_left(world.state, committing)
+    world.ask(calls.ItemAdvance(id=item, force=True))
+    assert planning.is_left(world.state, committing), "a human has left the phase behind"
+    assert not planning.is_left(world.state, planning.Tidy(f"{item}.1")), "this is no step of a phase"
+    assert planning.is_left(world.state, planning.Commit("NONE.1")), "it was put away"

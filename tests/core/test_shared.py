@@ -7,6 +7,7 @@ import pytest
 from golemd.api import calls
 from golemd.api import events as ev
 from golemd.core import commands as cmd
+from golemd.core import plan
 from golemd.core.decide import decide
 from golemd.core.prompt import prompt_for
 from golemd.core.scheduler import select_actions, why
@@ -105,6 +106,39 @@ def test_nothing_begins_beside_the_agent_of_a_cancelled_item_that_is_still_being
     world.end(f"{first}.1.build.1", End(status=None, signal=15, reason="stopped", result=None))
     world.settle(wait=False)
     assert world.running()[0].item == second
+
+
+def test_nothing_is_committed_under_an_agent_that_has_the_workspace_to_itself() -> None:
+    world, first = world_with(BUILD)
+    world.held = {"build"}
+    world.go()
+    world.end(f"{first}.1.build.1")
+    (looking,) = world.plan().effects
+    world.carry_out(looking)
+    world.apply(cmd.ReportTrouble(run=f"{first}.1", doing="committing", message="git is locked"))
+    second = world.add()
+    world.settle(wait=False)
+    assert world.running()[0].item == second
+    world.decide(world.gate(first).id, "retry")
+    assert not [each for each in world.plan().effects if isinstance(each, plan.Commit)]
+    assert commits(world) == []
+    world.end(f"{second}.1.build.1")
+    world.settle(wait=False)
+    assert len(commits(world)) == 2
+
+
+def test_nobody_enters_while_the_work_of_another_is_being_committed() -> None:
+    world, first = world_with("plan", "last")
+    second = world.add()
+    world.start()
+    while len(world.state.runs) < 2 or not all(run.phase.started_at for run in world.state.runs.values()):
+        for command in world.plan().commands:
+            world.apply(command)
+    assert [each.id for each in world.plan().effects] == [f"{first}.1", f"{second}.1"]
+    world.in_flight = {f"commit:{first}.1"}
+    assert world.plan().effects == ()
+    world.in_flight = {f"tidy:{first}.1", "commit:NONE.1"}
+    assert len(world.plan().effects) == 2
 
 
 def test_leftovers_of_a_failed_attempt_stay_and_are_named() -> None:

@@ -127,6 +127,19 @@ def _next(world: World, item: Item, match: Match[str]) -> bool:
     return begins or (item.run != "" and world.run(item.id).phase.state in AT_WORK)
 
 
+def _has_it_alone(world: World, item: Item, match: Match[str]) -> bool:
+    run = world.run(match[1])
+    return run.phase.state in AT_WORK and run.pipeline.all_phases[run.index].is_destructive
+
+
+def _still_there(world: World, item: Item, match: Match[str]) -> bool:
+    return all(world.run(each).phase.state in AT_WORK for each in match[1].split(", "))
+
+
+def _still_ending(world: World, item: Item, match: Match[str]) -> bool:
+    return any(each.item == match[1] and each.state in LIVE for each in world.state.attempts.values())
+
+
 def _spent(world: World, item: Item, match: Match[str]) -> bool:
     return float(match[1].replace(",", "")) >= float(match[2].replace(",", ""))
 
@@ -150,6 +163,9 @@ CLAIMS: Final[tuple[tuple[str, Claim], ...]] = (
     (r"(\d+) runs are in progress in all projects \(max_concurrent_runs\)", _runs),
     (r"(\d+) of (\d+) slots are taken \(max_concurrent\)", _slots),
     (r"(\d+) agents run in all projects \(max_agents\)", _agents),
+    (r"(\S+) has the shared workspace to itself: its phase is destructive", _has_it_alone),
+    (r"its next phase is destructive and waits until (.+) leave the shared workspace", _still_there),
+    (r"the agent of (\S+) is still being ended in the shared workspace", _still_ending),
     (r"it is next in line", _next),
 )
 

@@ -74,6 +74,15 @@ def test_a_deleted_worktree_is_a_failure_that_a_retry_mends(daemon: House, demo:
     assert project.file_of(item, "a.txt") == "mended"
 
 
+def test_a_worktree_that_is_deleted_after_its_work_was_verified_is_made_again_for_the_commit(daemon: House) -> None:
+    agents = daemon.agent("shell", f"echo good > a.txt; {RESULT}")
+    phases = [{"name": "build", "agent": "shell", "verify": ['cd /; rm -rf "$GOLEM_WORKSPACE"']}]
+    project = daemon.project(phases=phases, agents=agents)
+    item = project.work()
+    daemon.done(item)
+    assert project.file_of(item, "a.txt") == "good"
+
+
 def test_names_of_any_bytes_are_committed_as_they_are(daemon: House) -> None:
     script = r"""printf x > 'with space'; printf x > "$(printf 'new\nline')"; printf x > 'ümläut ✓'
 printf x > "$(printf 'bad\377byte')"; printf x > -dash; mkdir 'a b'; printf x > 'a b/[c]*?'"""

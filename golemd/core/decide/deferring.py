@@ -47,6 +47,13 @@ def is_clear(state: State, run: Run) -> bool:
     return not any(each.uncommitted for each in state.runs.values() if each.project == run.project)
 
 
+def is_closed(state: State, run: Run) -> bool:
+    """Whether an agent of another run has the shared workspace to itself, so that nothing is committed under it."""
+    others = (each for _, each in state.live_runs() if each.project == run.project and each.id != run.id)
+    at_work = (each for each in others if each.live and definition_of(each, each.phase).is_destructive)
+    return is_shared(state, run) and any(is_shared(state, each) for each in at_work)
+
+
 def defer(state: State, command: cmd.Defer, now_us: int) -> Decided:
     """Leave the work of the phase under way in the tree, and go on."""
     run = state.runs.get(command.run)

@@ -28,7 +28,8 @@ async def carry_out(engine: Context, effect: plan.Effect) -> None:
     """Do one effect and report what came of it."""
     try:
         await engine.settled()  # an effect reads the state: what it finds there must be durable, not its intent alone
-        await _EFFECTS[type(effect)](engine, effect)
+        if not plan.is_left(engine.state, effect):
+            await _EFFECTS[type(effect)](engine, effect)
     except Exception as error:
         if _is_fatal(error):
             raise

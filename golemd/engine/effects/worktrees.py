@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 async def enter(engine: Context, effect: plan.Enter) -> None:
     """Make the workspace ready: a new worktree for a new run, the one that stands for a run that has one."""
     async with engine.turn_to_start():
-        await _enter(engine, effect)
+        if not plan.is_left(engine.state, effect):
+            await _enter(engine, effect)
 
 
 async def _enter(engine: Context, effect: plan.Enter) -> None:
@@ -87,6 +88,10 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
     item, phase, place = engine.state.items[run.item], run.phase, workspace_of(engine, run)
     message = message_of(item, phase)
     trailers = (("Golem-Run", run.id), ("Golem-Attempt", phase.accepted), ("Golem-Tree", phase.tree))
+    if not engine.parts.files.is_there(place.path):  # somebody has removed it, and what was verified is still known
+        await engine.parts.workspaces.reopen_worktree(
+            place, run.branch, worktree_root=worktree_root(engine), keep_as=run.id, tree=phase.tree
+        )
     done = await engine.parts.workspaces.commit_phase(
         place,
         run.branch,
