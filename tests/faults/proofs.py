@@ -40,6 +40,8 @@ PROOFS: Final = (
     Proof("errors", "of each of its operations, once and for ever", 10_000, "tests.faults.journal.error_points"),
     Proof("damages", "of its bytes, lines, sectors and segments", 36_000, "tests.faults.journal.damages"),
     Proof("fuzz", "inputs for the wire and for decode_call", 5_000_000, "tests.faults.wire.fuzz", share=4),
+    Proof("simulation", "seeds of the whole daemon, with all faults", 500, "tests.faults.simulation.seeds", share=4),
+    Proof("determinism", "the same seeds in 3 fresh processes", 60, "tests.faults.simulation.determinism", share=0),
     Proof("hostile", "clients beside a good one", 500, "tests.faults.wire.hostile"),
 )
 

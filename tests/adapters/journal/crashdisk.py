@@ -14,6 +14,7 @@ from itertools import islice, product
 from math import prod
 from pathlib import Path
 from random import Random
+from typing import Self
 
 import trio
 
@@ -255,19 +256,19 @@ class CrashDisk:
             for contents in _combinations(outcomes, max(1, most // len(trees))):
                 yield dict(zip(files, contents, strict=True))
 
-    def crash(self, random: Random) -> CrashDisk:
+    def crash(self, random: Random) -> Self:
         """One of the disks that may be found when the power is back."""
         files = random.choice(_files(self.root, "", Folder.outcomes))
         return self._found({path: random.choice(file.outcomes()) for path, file in files.items()})
 
-    def killed(self) -> CrashDisk:
+    def killed(self) -> Self:
         """The same disk for the next process: only this one ended, what it wrote is in the caches."""
         found = self._found({})
         found.root = _twin(self.root, {})
         return found
 
-    def _found(self, image: Image) -> CrashDisk:
-        found = CrashDisk(image, waits=self.waits)
+    def _found(self, image: Image) -> Self:
+        found = type(self)(image, waits=self.waits)
         found.room, found.reserves, found.short_writes = self.room, self.reserves, self.short_writes
         return found
 
