@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.disable()  # thousands of warnings that are as they should be
         print(msgspec.json.encode(prove(chosen[0], Budget(options.cases, options.seconds, options.seed))).decode())
         return 0
-    shares = sum(proof.share for proof in chosen) / options.at_once
+    shares = sum(proof.share for proof in chosen) / options.at_once or 1
     longest_first = sorted(chosen, key=lambda proof: proof.share, reverse=True)
     with ThreadPoolExecutor(options.at_once) as pool:
         seconds = [options.minutes * 60 * min(1, proof.share / shares) for proof in longest_first]

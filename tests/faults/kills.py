@@ -26,10 +26,9 @@ from tests.faults.model import Model
 from tests.faults.outside import processes_of
 from tests.faults.rig import Daemon, Ended, Rig, rig
 from tests.faults.watcher import Watcher
-from tests.faults.workers import PROJECT, Turnstile, Worker, file_of, is_finished
+from tests.faults.workers import PROJECT, Pace, Turnstile, Worker, file_of, is_finished
 
 CLIENTS: Final = 4
-KILL_WITHIN_SECONDS: Final = 0.4  # after readiness
 KILL_STARTING_WITHIN_SECONDS: Final = 0.3  # after the launch
 STARTING_SHARE: Final = 0.3
 VICTIM_SHARE: Final = 0.9
@@ -42,23 +41,29 @@ LOOK_SECONDS: Final = 0.1
 class Kills:
     """One session of random kills on one rig."""
 
-    def __init__(self, place: Rig, seed: int) -> None:
+    def __init__(self, place: Rig, seed: int, pace: Pace = Pace()) -> None:  # noqa: B008 - frozen
         self.rig = place
+        self.pace = pace
         self.model = Model()
         self.dice = random.Random(seed)
         self.turnstile = Turnstile(CLIENTS)
         self.watcher = Watcher(place, self.model, seed)
-        self.workers = [Worker(f"c{n}", place, self.model, self.turnstile, seed * 1000 + n) for n in range(CLIENTS)]
+        self.workers = [
+            Worker(f"c{n}", place, self.model, self.turnstile, seed * 1000 + n, pace) for n in range(CLIENTS)
+        ]
+        self.jobs = 0  # items that have ended
         self.slowest_start = 0.0
 
     def run(self, kills: int, until: float = float("inf")) -> Model:
-        """Kill that often, or until that monotonic moment; then let everything finish."""
+        """Kill that often, until that monotonic moment, or until all jobs have ended; then let everything finish."""
         try:
             self._register()
             for thread in (self.watcher, *self.workers):
                 thread.start()
             done = 0
-            while done < kills and time.monotonic() < until and not self.model.violations:
+            while (
+                done < kills and self.jobs < self.pace.items and time.monotonic() < until and not self.model.violations
+            ):
                 done += self._one_life()
             self._finish()
         except Ended as ended:
@@ -88,7 +93,7 @@ class Kills:
         if self.dice.random() < QUIET_SHARE:
             checks.join()
         self.turnstile.release()
-        time.sleep(self.dice.uniform(0, KILL_WITHIN_SECONDS))
+        time.sleep(self.dice.uniform(0, self.pace.life_seconds))
         status = daemon.kill()
         if status != -9:
             self.model.violated(f"the daemon ended by itself with status {status}: {daemon.said[-2000:]}")
@@ -118,9 +123,13 @@ class Kills:
 
     def _after(self, daemon: Daemon) -> None:
         """What a dead daemon left: the journal, and what it said."""
-        self.model.check(self.rig.state)
+        self._count_jobs(self.model.check(self.rig.state))
         if "Traceback" in daemon.said or " ERROR " in daemon.said:
             self.model.violated(f"the daemon said: {daemon.said[-3000:]}")
+
+    def _count_jobs(self, records: list[dict[str, Any]]) -> None:
+        ended = {record["item"] for record in records if record["type"] in ("item.completed", "item.cancelled")}
+        self.jobs = len(ended)
 
     def _checks(self, chance: float) -> None:
         """Ask a daemon to verify itself and to answer old tokens again. It may be killed meanwhile."""

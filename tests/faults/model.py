@@ -26,7 +26,7 @@ FIRST_TYPES: Final[dict[type[Any], tuple[str, ...]]] = {
     calls.ItemEdit: ("item.edited",),
     calls.ItemCancel: ("gate.superseded", "run.aborted", "item.cancelled"),
     calls.GateDecide: ("gate.decided",),
-    calls.RunStart: ("project.configured", "dispatch.started"),
+    calls.RunStart: ("project.configured", "breaker.reset", "dispatch.started"),
     calls.RunStop: ("dispatch.halted",),
 }
 """What the first record of a call's command may be."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from tests.faults.mutants.table import MUTANTS
 from tests.faults.proof import Budget, Enough, Skipped, Tally
 
 
@@ -42,6 +43,8 @@ PROOFS: Final = (
     Proof("fuzz", "inputs for the wire and for decode_call", 5_000_000, "tests.faults.wire.fuzz", share=4),
     Proof("simulation", "seeds of the whole daemon, with all faults", 500, "tests.faults.simulation.seeds", share=4),
     Proof("determinism", "the same seeds in 3 fresh processes", 60, "tests.faults.simulation.determinism", share=0),
+    Proof("mutants", "defects planted in journal and shim, found", len(MUTANTS), "tests.faults.mutants.plant", share=0),
+    Proof("jobs", "through kills of daemon, shim and agent", 200, "tests.faults.jobs"),
     Proof("hostile", "clients beside a good one", 500, "tests.faults.wire.hostile"),
 )
 

@@ -36,8 +36,8 @@ base_branch = "main"
 
 [execution]
 agent = "scripted"
-max_wip = 4
-max_concurrent = 3
+max_wip = 8
+max_concurrent = 8
 grace_seconds = 1
 
 [triage]

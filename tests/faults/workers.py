@@ -7,9 +7,12 @@ effect, and must end up with exactly one. Between two daemons all clients wait a
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from typing import Any, Final
+
+from msgspec import Struct
 
 from golemctl.client import Client, DaemonUnreachable
 from golemd.api import calls, views
@@ -19,10 +22,8 @@ from tests.faults.rig import Rig
 
 PROJECT: Final = "demo"
 CAP: Final = 100_000
-MAX_OPEN_ITEMS: Final = 8
 CANCEL_SHARE: Final = 0.003
 STOP_SHARE: Final = 0.004
-THINK_SECONDS: Final = 0.006  # at most, between two calls: agents need the processor too
 ANSWERS: Final = {"approval": ("approve", ""), "question": ("answer", "the left one"), "failure": ("retry", "")}
 KINDS: Final[dict[str, tuple[str, str]]] = {
     "plain": ("plain", ""),
@@ -33,6 +34,19 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "approved": ("approved", "[[build: sleep 0.1]]"),
 }
 """What items ask of the scripted agent: a pipeline, and directives after the file is written."""
+
+
+class Pace(Struct, frozen=True):
+    """How fast a session goes: what clients ask for, and how long a daemon may live.
+
+    `items`: how many are added at most; `open_items`: how many of them may be open at once. `think_seconds`: at most,
+    between two calls of a client, for agents need the processor too. `life_seconds`: at most, once a daemon is ready.
+    """
+
+    items: int = sys.maxsize
+    open_items: int = 8
+    think_seconds: float = 0.006
+    life_seconds: float = 0.4
 
 
 def file_of(token: str) -> str:
@@ -85,8 +99,9 @@ class Turnstile:
 class Worker(threading.Thread):
     """One client."""
 
-    def __init__(self, name: str, rig: Rig, model: Model, turnstile: Turnstile, seed: int) -> None:
+    def __init__(self, name: str, rig: Rig, model: Model, turnstile: Turnstile, seed: int, pace: Pace) -> None:
         super().__init__(name=name, daemon=True)
+        self._pace = pace
         self._rig = rig
         self._model = model
         self._turnstile = turnstile
@@ -120,7 +135,7 @@ class Worker(threading.Thread):
                 return False
             self._pending = self._choose(status)
         call = self._pending
-        time.sleep(self._dice.uniform(0, THINK_SECONDS))
+        time.sleep(self._dice.uniform(0, self._pace.think_seconds))
         if call is None:
             client.call(calls.Ping())
             return True
@@ -154,7 +169,8 @@ class Worker(threading.Thread):
             return calls.RunStart(project=PROJECT, cap=CAP, token=self._token())
         if self._turnstile.finishing:
             return None
-        if len(open_items) < MAX_OPEN_ITEMS and self._dice.random() < 0.5:
+        wanted = len(status.items) < self._pace.items and len(open_items) < self._pace.open_items
+        if wanted and self._dice.random() < 0.5:
             return self._add()
         if not open_items:
             return None

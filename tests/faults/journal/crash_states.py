@@ -195,10 +195,10 @@ def _key(image: Image) -> int:
 
 def prove(tally: Tally) -> None:
     """All scenarios and repairs; then wild scenarios, until the budget is used up."""
-    crash_repairs(tally)
     explorer = Explorer(tally)
     for scenario in SCENARIOS:
         explorer.explore(scenario)
+    crash_repairs(tally)
     seed = tally.budget.seed
     while tally.goes_on and not tally.violated:
         explorer.explore(wild(seed))

@@ -203,12 +203,12 @@ def prove(tally: Tally) -> None:
     foreign, _ = a_journal("f")
     proof = Damages(tally, known)
     for damages in (
-        bytes_changed(image),
-        files_shortened(image),
-        lines_moved(image, foreign),
-        sectors_lost(image),
         segments_moved(image, foreign),
+        lines_moved(image, foreign),
         lines_forged(image),
+        sectors_lost(image),
+        files_shortened(image),
+        bytes_changed(image),
     ):
         for damage in damages:
             proof.start(damage)

@@ -62,8 +62,11 @@ class Life:
             self.stage([Draft(self.journal.repaired_tail)])
 
     def stage(self, command: Command, *, essential: bool = False) -> int:
-        """Stage a command; the last of its records."""
-        for record in self.journal.stage(command, essential=essential):
+        """Stage a command; the last of its records. Raises Broken when it is not marked as one command."""
+        records = self.journal.stage(command, essential=essential)
+        if [record.more for record in records] != [True] * (len(records) - 1) + [False]:
+            raise Broken(f"the {len(records)} records of a command are not marked as one")
+        for record in records:
             self.tape.take(record)
         return self.journal.seq
 

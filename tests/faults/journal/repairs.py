@@ -94,7 +94,7 @@ class Repairs:
     def _look_for_what_was_cut(self, image: Image) -> None:
         copies = [(path, data) for path, data in image.items() if path.startswith("journal-before-repair-")]
         for path, data in self._image.items():
-            if path.startswith("journal/") and image.get(path) != data:
+            if path.startswith(("journal/", "head")) and image.get(path) != data:
                 kept = any(name.endswith(f"/{path}") and copy == data for name, copy in copies)
                 self.tally.expect(kept, f"a repair was cut short: {path} has changed, and no copy of it is whole")
                 self.tally.meet("repairs cut short after they had cut")
