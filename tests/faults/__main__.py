@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The script."""
     options = _options(argv)
     chosen = [named(name) for name in options.only] or list(PROOFS)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # containers often set it; every daemon would be compiled anew
     if options.here:
         logging.disable()  # thousands of warnings that are as they should be
         print(msgspec.json.encode(prove(chosen[0], Budget(options.cases, options.seconds, options.seed))).decode())

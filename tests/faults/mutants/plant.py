@@ -68,7 +68,7 @@ def _write(file: Path, text: str) -> None:
 
 def look(copy: Path, finder: tuple[str, ...]) -> tuple[int, str]:
     """Run a finder in the copy: its exit status, and the end of what it said. One that hangs has found nothing."""
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
     try:
         done = subprocess.run(
             [sys.executable, "-m", *finder],

@@ -88,7 +88,7 @@ JOURNAL_MUTANTS: Final = (
         "head never written", "journal", "self._head.write(Mark(VERSION, batch.last, batch.last_h))", "pass", DAMAGES
     ),
     _journal(
-        "head not compared with the chain", "walk", "if mark.record != walk.hashes[mark.seq]:", "if False:", DAMAGES
+        "head not compared with the chain", "walk", "mark.record != walk.hashes[mark.seq]:", "if False:", DAMAGES
     ),
     _journal("lost end not noticed", "walk", "    if durable > walk.end.seq:\n", "    if False:\n", DAMAGES),
     _journal("partial write ignored", "segments", "        view = view[taken:]\n", "        return\n"),
