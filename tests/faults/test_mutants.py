@@ -24,8 +24,9 @@ def copy() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_its_text_is_there_once(mutant: Mutant) -> None:
-    assert (plant.SOURCES / mutant.file).read_text(encoding="utf-8").count(mutant.old) == 1
+def test_it_can_be_planted(copy: Path, mutant: Mutant) -> None:
+    with plant.planted(copy, mutant):
+        assert (copy / mutant.file).read_text() != (plant.SOURCES / mutant.file).read_text()
 
 
 def test_a_planted_defect_is_found_and_the_copy_restored(copy: Path) -> None:
@@ -37,6 +38,7 @@ def test_one_that_survives_and_one_that_is_out_of_date_are_named(copy: Path) -> 
     brief = msgspec.structs.replace(SURVIVES, finder=(FINDER, "crashes", "20"))
     assert plant.survived(copy, brief).startswith("harmless: ")
     assert plant.survived(copy, OUTDATED).startswith("out of date: its text is 0 times in ")
+    assert "does not compile" in plant.survived(copy, msgspec.structs.replace(FOUND, new="        )\n"))
 
 
 def test_a_finder_that_finds_something_where_nothing_is_planted_is_named(copy: Path) -> None:

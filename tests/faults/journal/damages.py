@@ -206,9 +206,9 @@ def prove(tally: Tally) -> None:
         segments_moved(image, foreign),
         lines_moved(image, foreign),
         lines_forged(image),
+        bytes_changed(image),
         sectors_lost(image),
         files_shortened(image),
-        bytes_changed(image),
     ):
         for damage in damages:
             proof.start(damage)

@@ -29,7 +29,7 @@ SAID: Final = 600  # characters of what a finder said that are told
 
 
 class Outdated(Exception):
-    """The text of a defect is not there exactly once."""
+    """A defect cannot be planted: its text is not there exactly once, or what it becomes is no Python."""
 
 
 @contextmanager
@@ -52,7 +52,12 @@ def planted(copy: Path, mutant: Mutant) -> Iterator[None]:
     text = file.read_text(encoding="utf-8")
     if text.count(mutant.old) != 1 or mutant.old == mutant.new:
         raise Outdated(f"its text is {text.count(mutant.old)} times in {mutant.file}: renew it")
-    _write(file, text.replace(mutant.old, mutant.new))
+    changed = text.replace(mutant.old, mutant.new)
+    try:
+        compile(changed, mutant.file, "exec")
+    except SyntaxError as error:
+        raise Outdated(f"{mutant.file} does not compile with it: {error}") from error
+    _write(file, changed)
     try:
         yield
     finally:

@@ -87,10 +87,14 @@ JOURNAL_MUTANTS: Final = (
     _journal(
         "head never written", "journal", "self._head.write(Mark(VERSION, batch.last, batch.last_h))", "pass", DAMAGES
     ),
+    _journal("head not compared with the chain", "walk", "mark.record != walk.hashes[mark.seq]:", "False:", DAMAGES),
     _journal(
-        "head not compared with the chain", "walk", "mark.record != walk.hashes[mark.seq]:", "if False:", DAMAGES
+        "lost end not noticed",
+        "walk",
+        "    if durable > walk.end.seq:\n",
+        "    marks = [mark for mark in marks if mark.seq <= walk.end.seq]\n    if False:\n",
+        DAMAGES,
     ),
-    _journal("lost end not noticed", "walk", "    if durable > walk.end.seq:\n", "    if False:\n", DAMAGES),
     _journal("partial write ignored", "segments", "        view = view[taken:]\n", "        return\n"),
     _journal("command not marked as one", "journal", "more=number < final,", "more=False,"),
     _journal(
