@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import pytest
 
+import golemd
 from golemd.api import calls, events
 from golemd.core.decide import _ASKED, _OWN
 from golemd.core.evolve import EFFECTS
@@ -85,6 +86,13 @@ def test_every_event_has_a_tag_of_its_own_and_a_fold(kind: str) -> None:
     assert event.__dict__["TYPE"] == kind
     assert re.fullmatch(r"[a-z]+\.[a-z_]+", kind)
     assert event in EFFECTS
+
+
+@pytest.mark.parametrize("kind", sorted(events.EVENTS))
+def test_every_event_has_a_golden_example(kind: str) -> None:
+    journal = (ROOT / "tests" / "golden" / golemd.__version__ / "state" / "journal").glob("*.jsonl")
+    found = any(f'"type":"{kind}",' in path.read_text(encoding="utf-8") for path in journal)
+    assert found, "until this release is out: rm -r its folder in tests/golden, then python -m tests.golden.make"
 
 
 def test_every_effect_and_every_command_of_the_daemon_has_its_row() -> None:
