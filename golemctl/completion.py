@@ -43,6 +43,11 @@ def gate_or_item_ids(context: typer.Context, incomplete: str) -> list[str]:
     return _fitting((name for gate in gates for name in (gate.item, gate.id)), incomplete)
 
 
+def item_or_gate_ids(context: typer.Context, incomplete: str) -> list[str]:
+    """What can be shown: items, and where none begins so, open gates."""
+    return item_ids(context, incomplete) or gate_or_item_ids(context, incomplete)
+
+
 def gate_options(context: typer.Context, incomplete: str) -> list[str]:
     """The ways to decide the gate that is named before."""
     named = str(context.params.get("gate") or "")

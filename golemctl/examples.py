@@ -8,7 +8,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "": ("golemctl init", 'golemctl add "Build user authentication"', "golemctl run"),
     # look
     "status": ("golemctl status", "golemctl status --all --only label=docs", "golemctl status --json | jq .gates"),
-    "show": ("golemctl show WRK-42", "golemctl show WRK-42 --prompt"),
+    "show": ("golemctl show WRK-42", "golemctl show WRK-42 --prompt", "golemctl show WRK-42.g1"),
     "why": ("golemctl why WRK-42",),
     "gates": ("golemctl gates", "golemctl gates --only priority=5.."),
     "projects": ("golemctl projects",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,7 +10,7 @@ import typer
 
 from golemctl.app import REFUSED, Ask, Usage
 from golemctl.commands.items import show_changed
-from golemctl.commands.looking import GateId
+from golemctl.commands.looking import GateId, names_a_gate
 from golemctl.completion import gate_options
 from golemctl.parser import Commands
 from golemctl.render.gates import gate_detail_lines
@@ -19,8 +18,6 @@ from golemctl.render.text import short_hash
 from golemd.api import calls
 from golemd.api.faults import Conflict, Invalid
 from golemd.api.views import GateDetail
-
-_GATE: Final = re.compile(r".+\.g[0-9]+")
 
 Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="A comment; the next prompt holds it.")]
 Wanted = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What is to be changed.")]
@@ -52,7 +49,7 @@ def unblock(
         raise Usage("one_text", "--answer, --notes and --answer-file exclude each other.", "Give one of them.")
     if answer_file:
         answer = _read(answer_file)
-    if _GATE.fullmatch(id):
+    if names_a_gate(id):
         gate = ask.call(calls.GateShow(gate=id))
         call = calls.GateDecide(gate=id, option=_default(gate), text=answer or notes)
         return show_changed(ask.out, ask.call(call))
@@ -111,7 +108,7 @@ def _default(gate: GateDetail) -> str:
 
 def _shown(ask: Ask, name: str) -> GateDetail | None:
     """Show the gate that is meant. None, where an item has not exactly one: the daemon then says what is wrong."""
-    if not _GATE.fullmatch(name):
+    if not names_a_gate(name):
         item = ask.call(calls.ItemShow(id=name))
         waiting = [gate.id for gate in item.gates if gate.state == "open"]
         if len(waiting) != 1:

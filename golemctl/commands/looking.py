@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -10,10 +11,10 @@ import typer
 
 from golemctl.app import REFUSED, Ask
 from golemctl.client import CALL_SECONDS
-from golemctl.completion import filters, gate_or_item_ids, item_ids
+from golemctl.completion import filters, gate_or_item_ids, item_ids, item_or_gate_ids
 from golemctl.moments import FORMS, moment
 from golemctl.parser import Commands
-from golemctl.render.gates import gates_lines
+from golemctl.render.gates import gate_detail_lines, gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
 from golemctl.render.text import paragraphs, wrap
@@ -21,6 +22,7 @@ from golemd.api import calls
 from golemd.api.faults import Conflict, NotFound
 from golemd.api.views import ItemDetail, RunView
 
+_GATE: Final = re.compile(r".+\.g[0-9]+")
 REPLAY_SECONDS: Final = 3600.0
 """How long a replay of the journal may take."""
 
@@ -39,9 +41,14 @@ Only = Annotated[
 ]
 
 
+def names_a_gate(named: str) -> bool:
+    """Whether an id is that of a gate, such as WRK-42.g1."""
+    return _GATE.fullmatch(named) is not None
+
+
 def register(app: Commands) -> None:
     app.add("status", status, "What waits for you, what runs, what is next.", _STATUS)
-    app.add("show", show, "One item with all that has happened to it.", _SHOW)
+    app.add("show", show, "One item with all that has happened to it, or one gate.", _SHOW)
     app.add("report", report, "The final report of a run.", calls.ReportShow.__doc__)
     app.add("why", why, "Why an item does not run.", calls.ItemWhy.__doc__)
     app.add("gates", gates, "What waits for a decision, oldest first.")
@@ -55,7 +62,10 @@ _STATUS: Final = (
     "Everything at a glance: what waits for you, what runs, what is next and why it waits. Inside a project, that "
     "project; elsewhere all of them."
 )
-_SHOW: Final = "One item with its description, runs, phases, attempts, checks, decisions and last events."
+_SHOW: Final = (
+    "One item with its description, runs, phases, attempts, checks, decisions and last events; or one gate with all "
+    "that it is about: content, changed files, checks, findings, what each option does."
+)
 _CHECK: Final = (
     "Look at configuration, workflow files, agent programs, commands, dependencies and git before anything runs; exits "
     "with 1 when there is an error. Works in a repository that is not registered yet, too. Changes nothing."
@@ -81,11 +91,16 @@ def status(
 
 def show(
     context: typer.Context,
-    id: ItemId,  # noqa: A002 - the name of the call's field
+    id: Annotated[  # noqa: A002 - the name of the call's field
+        str,
+        typer.Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", autocompletion=item_or_gate_ids),
+    ],
     prompt: Annotated[bool, typer.Option("--prompt", help="Add its next or last prompt.")] = False,
 ) -> None:
     ask = Ask.of(context)
-    ask.out.reply(ask.call(calls.ItemShow(id=id, prompt=prompt)), show_lines)
+    if names_a_gate(id):
+        return ask.out.reply(ask.call(calls.GateShow(gate=id)), gate_detail_lines)
+    return ask.out.reply(ask.call(calls.ItemShow(id=id, prompt=prompt)), show_lines)
 
 
 def report(

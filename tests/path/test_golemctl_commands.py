@@ -217,6 +217,13 @@ def test_an_approval_on_a_terminal_shows_the_gate_and_binds_the_answer_to_what_w
     assert (desk.asked[-1][1]["gate"], desk.asked[-1][1]["content"]) == ("WRK-5.g1", "d")
 
 
+def test_a_gate_is_shown_with_all_that_it_is_about(daemon: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = daemon({"gate.show": views.GateDetail(**gate_fields("approval"))})
+    assert run("show", "WRK-5.g1") == 0
+    assert [method for method, _ in desk.asked] == ["gate.show"]
+    assert "What happens if:" in capsys.readouterr().out
+
+
 def test_unblocking_a_gate_decides_it_in_its_default_way_with_the_text_of_a_file(
     daemon: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

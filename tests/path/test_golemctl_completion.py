@@ -24,6 +24,7 @@ OFFERED: Final = {
     "golemctl why ": "WRK-1 WRK-2 OTH-1",
     "golemctl show O": "OTH-1",
     "golemctl show WRK-3": "WRK-3",
+    "golemctl show WRK-1.": "WRK-1.g1",
     "golemctl reopen ": "WRK-3",
     "golemctl unblock ": "WRK-1 WRK-1.g1",
     "golemctl approve X": "",
