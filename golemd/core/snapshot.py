@@ -10,10 +10,7 @@ name, so a later release reads an older picture as it reads an older event: new 
 
 from __future__ import annotations
 
-import sys
-from array import array
-from bisect import bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -24,12 +21,13 @@ from msgspec import Struct
 from golemd.api.config import ProjectConfig
 from golemd.api.model import Attempt, EndedItem, Gate, Item, Project, Provider, Run
 from golemd.core.state import State, TokenUse
+from golemd.core.trail import packed, unpacked
 
 SLICE: Final = 500  # nouns that become bytes at once: a fraction of a millisecond
 
 
 class Picture(Struct, frozen=True):
-    """What a state holds after record `seq`. Lists are in the state's own order; `trail` holds 8 bytes a record."""
+    """What a state holds after record `seq`. Lists are in the state's own order; trails are packed."""
 
     seq: int
     ts: str
@@ -44,7 +42,8 @@ class Picture(Struct, frozen=True):
     providers: list[Provider]
     spent: dict[str, dict[str, float]]
     tokens: dict[str, TokenUse]
-    trail: dict[str, bytes]
+    trails: dict[str, bytes]
+    open_trails: dict[str, bytes]  # of items that have not ended
     children: dict[str, list[str]]
     turns: dict[str, int]
     with_run: list[str]
@@ -73,7 +72,8 @@ def picture(state: State) -> Picture:
         providers=list(state.providers.values()),
         spent={day: dict(projects) for day, projects in state.spent.items()},
         tokens=dict(state.tokens),
-        trail=dict(state.trail),  # type: ignore[arg-type]  # arrays, which only grow: `pieces` cuts them off at `seq`
+        trails=dict(state.trail.packed),
+        open_trails=dict(state.trail.grown),  # type: ignore[arg-type]  # they only grow: `pieces` packs them up to `seq`
         children={item: list(children) for item, children in state.children.items()},
         turns=dict(state.turns),
         with_run=list(index.with_run),
@@ -94,15 +94,15 @@ def pieces(taken: Picture) -> Iterator[bytes]:
             yield from _slices(value)
         elif isinstance(value, dict):
             yield b"\xdf" + len(value).to_bytes(4, "big")
-            entries = _trails(taken) if name == "trail" else value.items()
+            entries = _packed(taken) if name == "open_trails" else value.items()
             yield from _slices_of_map(entries)
         else:
             yield _encode(value)
 
 
-def _trails(taken: Picture) -> Iterator[tuple[str, bytes]]:
-    trails: dict[str, Any] = taken.trail
-    return ((item, _little(seqs[: bisect_right(seqs, taken.seq)]).tobytes()) for item, seqs in trails.items())
+def _packed(taken: Picture) -> Iterator[tuple[str, bytes]]:
+    trails: dict[str, Any] = taken.open_trails
+    return ((item, packed(seqs, taken.seq)) for item, seqs in trails.items())
 
 
 def _slices(values: Sequence[object]) -> Iterator[bytes]:
@@ -120,14 +120,6 @@ def _slices_of_map(entries: Iterable[tuple[str, object]]) -> Iterator[bytes]:
 def _header_bytes(count: int) -> int:
     """Of a MessagePack array or map of up to 65,535 things."""
     return 1 if count < 16 else 3
-
-
-def _little(seqs: array[int]) -> array[int]:
-    """As every machine reads them."""
-    if sys.byteorder == "big":
-        seqs = seqs[:]
-        seqs.byteswap()
-    return seqs
 
 
 def restored(data: bytes | memoryview) -> State:
@@ -151,7 +143,8 @@ def _restored(found: Picture) -> State:
     state.providers = {provider.name: provider for provider in found.providers}
     state.spent, state.turns, state.children = found.spent, found.turns, found.children
     state.tokens = OrderedDict(found.tokens)
-    state.trail = {item: _little(array("Q", seqs)) for item, seqs in found.trail.items()}
+    state.trail.packed = found.trails
+    state.trail.grown = {item: unpacked(data) for item, data in found.open_trails.items()}
     _index(state, found)
     return state
 
@@ -169,5 +162,5 @@ def _index(state: State, found: Picture) -> None:
     for item in found.items:
         index.count(item.project, None, item.status)
         index.take_item(item, state.runs.get(item.run), met=not state.unmet(item))
-    for row in found.ended:
-        index.count(row.project, None, row.status)
+    for (project, status), count in Counter((row.project, row.status) for row in found.ended).items():
+        index.count(project, None, status, count)

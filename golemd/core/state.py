@@ -6,7 +6,6 @@ records stay in the journal, and `trail` says where. So memory and start stay sm
 
 from __future__ import annotations
 
-from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
@@ -17,6 +16,7 @@ from golemd.api.config import ProjectConfig
 from golemd.api.faults import Invalid, NotFound
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, Attempt, EndedItem, Gate, Item, Project, Provider, Run
 from golemd.core.index import Index
+from golemd.core.trail import Trails
 
 TOKENS_KEPT: Final = 100_000
 TOKEN_DAYS: Final = 7
@@ -49,7 +49,7 @@ class State:
         self.providers: dict[str, Provider] = {}
         self.spent: dict[str, dict[str, float]] = {}  # the newest day (UTC) with expenses → project → dollars
         self.tokens: OrderedDict[str, TokenUse] = OrderedDict()
-        self.trail: dict[str, array[int]] = {}
+        self.trail = Trails()
         self.children: dict[str, list[str]] = {}  # item → its runs, attempts and gates, as they were made
         self.turns: dict[str, int] = {}  # project → the record that last started something there
         self.index = Index()

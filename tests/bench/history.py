@@ -17,6 +17,7 @@ from golemd.api.events import Draft
 from golemd.api.model import Resolution, Status
 from tests.bench.writers import FILLER_BYTES
 
+LIFE_RECORDS: Final = 40  # of an item, from its beginning to its end
 GROUP: Final = 500  # records that share a flush
 
 
@@ -45,6 +46,18 @@ def edits(events: int, items: int) -> Iterator[Draft]:
             yield Draft(_added(number + 1), "demo", item)
         else:
             yield Draft(ev.ItemEdited(description="x" * FILLER_BYTES), "demo", item)
+
+
+def nights(events: int, project: str) -> Iterator[Draft]:
+    """Nights of work on a registered project: items are added, edited again and again, and end; the last one lives."""
+    items = max(events // LIFE_RECORDS, 1)
+    for number in range(1, items + 1):
+        item = f"WRK-{number}"
+        yield Draft(_added(number), project, item)
+        for _ in range(LIFE_RECORDS - 2):
+            yield Draft(ev.ItemEdited(description="x" * FILLER_BYTES), project, item)
+        if number < items:
+            yield Draft(ev.ItemCancelled(resolution=Resolution.CANCELLED), project, item)
 
 
 def write(state: Path, drafts: Iterable[Draft]) -> None:

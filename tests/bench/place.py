@@ -74,7 +74,7 @@ class Size(Struct, frozen=True):
 
     seconds: float = 1.5
     flushes: tuple[int, ...] = (0, 1, 5)  # milliseconds added to each fdatasync
-    events: int = 1_000_000  # in a journal that is replayed
+    events: int = 1_000_000  # in a journal that is read at a start
     slow_events: int = 50_000  # of them, where the peer is so slow that more would only take time
     items: int = 10_000
     many_items: int = 100_000

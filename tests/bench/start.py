@@ -49,19 +49,33 @@ def replay(place: Place) -> Contest:
 
 
 def first_answer(place: Place) -> Contest:
-    """From the start of the daemon's process to its first answer, with nothing to replay.
+    """From the start of the daemon's process to its first answer: with nothing to replay, and after a long history.
 
-    golemd: until a client's `ping` is answered; the client tries every millisecond. supervisord: until `getState` is
-    answered in the same way, with one program. Fair: both are Python programs that read a configuration and listen;
-    this one's Python may lack the optimizations of Debian's, on which supervisord runs. (The target is for a state
-    with a snapshot; without one, each event costs what `replay` says.)
+    golemd: until a client's `ping` is answered; the client tries every millisecond. The history is of many nights:
+    each item has some dozens of records and then ends, as nearly all of them have. It ends with the snapshot of a clean
+    stop; once with all snapshots removed, so that everything is read. supervisord: until `getState` is answered in the
+    same way, with one program and no history, for it keeps none. Fair: both are Python programs that read a
+    configuration and listen; this one's Python may lack the optimizations of Debian's, on which supervisord runs.
     """
-    house = place.house()
-    house.stop()
+    empty, full = place.house(), place.house()
+    name = full.project().name
+    for house in (empty, full):
+        house.stop()
+    history.write(full.state, history.nights(place.size.events, name))
     supervisor = Supervisor(place.folder(), 1)
-    turns = [partial(_golemd_start, house), partial(_supervisor_start, supervisor)]
-    work = "start to first answer, nothing to replay, supervisord"
-    return Contest(turns, [Row(work, "ms", "golemd", 2.0, 1.2, peer="supervisord", less=True)])
+    turns = [
+        partial(_golemd_start, empty, "empty"),
+        partial(_golemd_start, full, "replay", replay=True),
+        partial(_golemd_start, full, "snapshot"),
+        partial(_supervisor_start, supervisor),
+    ]
+    events = f"{place.size.events:,} events"
+    rows = [
+        Row("start to first answer, nothing to replay, supervisord", "ms", "empty", 2.0, 1.2, "supervisord", less=True),
+        Row(f"the same, {events} with snapshot", "ms", "snapshot", 2.0, 1.2, "supervisord", less=True),
+        Row(f"the same, {events}, all of them replayed", "ms", "replay", peer="supervisord", less=True),
+    ]
+    return Contest(turns, rows)
 
 
 def _replay(place: Place, kind: str, folder: Path) -> dict[str, float]:
@@ -94,9 +108,11 @@ def _load_redis(place: Place, folder: Path, events: int) -> dict[str, float]:
         return {"redis": events / (time.perf_counter() - begun)}
 
 
-def _golemd_start(house: House) -> dict[str, float]:
+def _golemd_start(house: House, figure: str, *, replay: bool = False) -> dict[str, float]:
+    for snapshot in (house.state / "snapshots").glob("*") if replay else ():
+        snapshot.unlink()
     command = house.command("--log-level", "warning")
-    return {"golemd": _until_answered(command, house.socket, encode_request(1, "ping", {}), house.env)}
+    return {figure: _until_answered(command, house.socket, encode_request(1, "ping", {}), house.env)}
 
 
 def _supervisor_start(supervisor: Supervisor) -> dict[str, float]:

@@ -7,7 +7,6 @@ Rule 3. A command's records are folded together or not at all; between them the 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -37,10 +36,7 @@ def fold(state: State, record: Record) -> None:
     state.seq = record.seq
     state.ts = record.ts
     if record.item:
-        trail = state.trail.get(record.item)
-        if trail is None:
-            trail = state.trail[record.item] = array("Q")
-        trail.append(record.seq)
+        state.trail.add(record.item, record.seq)
     if record.body:
         state.tokens[record.cause] = TokenUse(record.body, record.seq, record.ts, record.project, record.item)
         state.tokens.move_to_end(record.cause)
@@ -75,4 +71,5 @@ def _shrink(state: State, item: Item) -> None:
         state.gates.pop(child, None)
         state.index.drop(child)
     del state.items[item.id]
+    state.trail.pack(item.id)
     state.index.drop_item(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
@@ -40,9 +39,7 @@ def _nothing(state: State, record: Record, event: Event) -> None:
 def _journal_pruned(state: State, record: Record, event: ev.JournalPruned) -> None:
     """What is gone is not looked for any more. Live items need their records, and still have them."""
     state.first = event.first
-    for item, seqs in state.trail.items():
-        if seqs and seqs[0] < event.first:
-            state.trail[item] = seqs[bisect_left(seqs, event.first) :]
+    state.trail.cut(event.first)
 
 
 def _project_registered(state: State, record: Record, event: ev.ProjectRegistered) -> None:
