@@ -43,7 +43,7 @@ from golemd.engine import prepare
 from golemd.engine.context import Parts
 from golemd.engine.engine import Engine
 from golemd.engine.snapshots import FOLDING, Replay
-from golemd.logs import set_up_logging
+from golemd.logs import Stderr, set_up_logging
 from golemd.settings import Settings, read_settings
 
 log = logging.getLogger("golemd")
@@ -103,9 +103,7 @@ def _act(options: argparse.Namespace) -> int:
 
 def _refuse(fault: Fault) -> int:
     """Say what is wrong and what to do; the fault knows its exit status."""
-    print(f"golemd: {fault.message}", file=sys.stderr)
-    if fault.hint:
-        print(f"        {fault.hint}", file=sys.stderr)
+    Stderr().write(f"golemd: {fault.message}\n" + (f"        {fault.hint}\n" if fault.hint else ""))
     return int(getattr(fault, "exit_status", UNUSABLE))
 
 
@@ -224,12 +222,20 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         nursery.start_soon(service.tell_of_stopping, engine, os.environ)
         await nursery.start(engine.run, nursery.cancel_scope)
         await nursery.start(_serve, engine, runner, settings)
-        write_private(state_dir / paths.ADDRESS_FILE, f"{socket_path}\n")
+        _leave_address(state_dir, socket_path)
         service.tell_ready(engine, os.environ)
         nursery.start_soon(service.keep_told, engine, os.environ)
     folder.close()
     log.info("stopped")
     return 0
+
+
+def _leave_address(state_dir: Path, socket_path: Path) -> None:
+    """Where golemctl finds a socket that is in no usual place. On a full disk the daemon is worth more than that."""
+    try:
+        write_private(state_dir / paths.ADDRESS_FILE, f"{socket_path}\n")
+    except OSError as error:
+        log.warning("golemctl has to be told of %s: its address cannot be left: %s", socket_path, error)
 
 
 def _notifier(settings: Settings, instance: str, socket_path: Path) -> Notifier | None:

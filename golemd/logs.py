@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
+import os
+from contextlib import suppress
 from typing import Final
 
 TEXT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+STDERR_FD: Final = 2
+
+
+class Stderr:
+    """Standard error, unbuffered. It may lie on a full disk: what it does not take is lost, and that is all."""
+
+    def write(self, text: str) -> None:
+        data = text.encode(errors="backslashreplace")
+        with suppress(OSError):
+            while data:
+                data = data[os.write(STDERR_FD, data) :]
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 class JsonLines(logging.Formatter):
@@ -27,6 +42,6 @@ class JsonLines(logging.Formatter):
 
 def set_up_logging(level: str, form: str) -> None:
     """Log to stderr from `level` on, as `text` or `json`."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(Stderr())
     handler.setFormatter(JsonLines() if form == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

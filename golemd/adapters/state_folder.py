@@ -41,21 +41,23 @@ class StateFolder:
     @classmethod
     def open(cls, path: Path) -> StateFolder:
         """Make the folder if need be and hold it. Raises StateFolderUnusable, StateFolderHeld."""
-        _make_private(path)
-        _require_local(path)
-        lock = _hold(path / "lock")
-        return cls(path, lock)
+        try:
+            _make_private(path)
+            _require_local(path)
+            return cls(path, _hold(path / "lock"))
+        except OSError as error:
+            raise _unusable(path, error) from error
 
     def instance(self) -> str:
-        """This folder's random name, made at the first start."""
+        """This folder's random name, made at the first start. Raises StateFolderUnusable."""
         file = self.path / "instance"
         try:
-            known = file.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            known = ""
-        if not known:
-            known = fresh_instance()
-            write_private(file, known + "\n")
+            known = file.read_text(encoding="ascii").strip() if file.exists() else ""
+            if not known:
+                known = fresh_instance()
+                write_private(file, known + "\n")
+        except OSError as error:
+            raise _unusable(self.path, error) from error
         return known
 
     def close(self) -> None:
@@ -63,18 +65,19 @@ class StateFolder:
         os.close(self._lock)
 
 
+def _unusable(path: Path, error: OSError) -> StateFolderUnusable:
+    hint = "Mend that, or choose another folder: --state-dir DIR"
+    return StateFolderUnusable("state_folder_unusable", f"{path}: {error.strerror}", hint)
+
+
 def _make_private(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.stat()
-        if found.st_uid != os.getuid():
-            hint = "Choose a folder of your own: --state-dir DIR"
-            raise StateFolderUnusable("state_folder_unusable", f"{path} belongs to uid {found.st_uid}.", hint)
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            path.chmod(0o700)
-    except OSError as error:
-        hint = "Mend that, or choose another folder: --state-dir DIR"
-        raise StateFolderUnusable("state_folder_unusable", f"{path}: {error.strerror}", hint) from error
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    if found.st_uid != os.getuid():
+        hint = "Choose a folder of your own: --state-dir DIR"
+        raise StateFolderUnusable("state_folder_unusable", f"{path} belongs to uid {found.st_uid}.", hint)
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        path.chmod(0o700)
 
 
 def _require_local(path: Path) -> None:
@@ -104,6 +107,10 @@ def _hold(path: Path) -> int:
         os.close(lock)
         message = f"Another golemd holds {path.parent}: pid {holder}."
         raise StateFolderHeld("state_folder_held", message, "Use that one, or stop it: golemctl shutdown") from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError:
+        os.close(lock)
+        raise
     return lock

@@ -45,6 +45,10 @@ PROOFS: Final = (
     Proof("determinism", "the same seeds in 3 fresh processes", 60, "tests.faults.simulation.determinism", share=0),
     Proof("mutants", "defects planted in journal and shim, found", len(MUTANTS), "tests.faults.mutants.plant", share=0),
     Proof("jobs", "through kills of daemon, shim and agent", 200, "tests.faults.jobs"),
+    Proof("kill points", "at system calls, 1 in 20 the daemon's", 300, "tests.faults.real.kill_points"),
+    Proof("error points", "EIO, ENOSPC, …, 1 in 20 the daemon's", 300, "tests.faults.real.error_points"),
+    Proof("power cuts", "real ones, on ext4 and xfs", 40, "tests.faults.real.power_cuts"),
+    Proof("scarce", "disk, file size, memory; a sync's lie", 40, "tests.faults.real.scarce"),
     Proof("hostile", "clients beside a good one", 500, "tests.faults.wire.hostile"),
 )
 

@@ -273,3 +273,33 @@ def test_a_sync_that_fails_while_starting_is_said_and_the_next_start_is_whole() 
         daemon.kill()
         assert_failed(place.launch(strace("fdatasync:error=EIO:when=1", trace="fdatasync")))
         assert_all_there(place, {})
+
+
+def test_a_daemon_that_cannot_say_anything_works_and_ends_in_good_order() -> None:
+    with rig() as place:
+        daemon = place.start(["sh", "-c", 'exec "$@" 2>/dev/full', "sh"])
+        place.init()
+        with place.client() as client:
+            client.call(calls.ItemAdd(title="unsaid", token="unsaid"))
+        assert daemon.kill(signal.SIGTERM) == 0
+
+
+def test_an_address_that_cannot_be_left_is_said_and_the_daemon_serves() -> None:
+    with rig() as place:
+        (place.state / "address").mkdir(parents=True)
+        place.state.chmod(0o700)
+        daemon = place.start()
+        with place.client() as client:
+            assert client.call(calls.Ping()).pid == daemon.pid
+        assert daemon.kill(signal.SIGTERM) == 0
+        assert "its address cannot be left" in daemon.said
+
+
+@needs_strace
+@pytest.mark.parametrize("call", ["ftruncate", "pwrite64"])
+def test_a_lock_that_cannot_be_written_makes_the_state_folder_unusable(call: str) -> None:
+    with rig() as place:
+        daemon = place.launch(strace(f"{call}:error=ENOSPC:when=1", trace=call))
+        assert daemon.wait() == UNUSABLE
+        assert f"{place.state}: {os.strerror(errno.ENOSPC)}" in daemon.said
+        assert "Traceback" not in daemon.said
