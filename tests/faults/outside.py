@@ -38,10 +38,15 @@ def records_of(state: Path) -> list[dict[str, Any]]:
 
 
 def check_lines(lines: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The records of a journal's lines. Raises AssertionError for one that is not sealed or does not follow."""
-    found = []
-    previous = "0" * 32
-    for number, line in enumerate(lines, 1):
+    """The records of a journal's lines. Raises AssertionError for one that is not sealed or does not follow.
+
+    A journal whose first records were pruned begins with a later one.
+    """
+    found: list[dict[str, Any]] = []
+    lines = list(lines)
+    first = msgspec.json.decode(lines[0], type=dict[str, Any]) if lines else {}
+    previous = first.get("prev", "0" * 32) if first.get("seq", 1) > 1 else "0" * 32
+    for number, line in enumerate(lines, max(first.get("seq", 1), 1)):
         record = msgspec.json.decode(line, type=dict[str, Any])
         mark = hashlib.blake2b(line[: line.rindex(SEAL)], digest_size=16).hexdigest()
         assert (record["seq"], record["prev"], record["h"]) == (number, previous, mark), line[:200]

@@ -10,6 +10,7 @@ sync or rename makes the journal FAILED for good: nothing is retried, everyone g
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,10 +29,12 @@ from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import VERSION, encode
 from golemd.adapters.journal.reading import Reader
 from golemd.adapters.journal.recovery import Recovered, recover
-from golemd.adapters.journal.segments import INDEX_MASK
+from golemd.adapters.journal.segments import INDEX_MASK, Segment
 from golemd.adapters.journal.snapshots import Codec, Header, extent_of
 from golemd.adapters.journal.times import timestamp
 from golemd.api.events import Draft, JournalRepaired, Record
+
+log = logging.getLogger(__name__)
 
 _EWMA: Final = 0.2  # the weight of the newest flush in the average
 _INLINE_BYTES: Final = 16 * 1024
@@ -278,10 +281,10 @@ class Journal(History):
         """
         async with self._keeper.turn:
             gone = [segment for segment in self._segments if segment.first < first]
-            header = self._reader.last_of(gone, first, self._fold)
-            if not await self._keeper.write(header, state) or not self._keeper.are_covered(first):
+            if not await self._stand_for(gone, first, state):
                 return False
             try:
+                await self._disk.sync_folder(self._keeper.folder)  # or a power cut could take all snapshots away
                 for segment in gone:
                     self._disk.unlink(segment.path)
                     del self._segments[0]
@@ -290,6 +293,15 @@ class Journal(History):
                 raise self._fail(error) from error
             self._keeper.clear(self._durable, first)
             return True
+
+    async def _stand_for(self, gone: list[Segment], first: int, state: Iterable[bytes]) -> bool:
+        """Whether snapshots now stand for segments that are to go."""
+        try:
+            header = self._reader.last_of(gone, first, self._fold)
+            return await self._keeper.write(header, state) and self._keeper.are_covered(first)
+        except OSError as error:
+            log.warning("the records before %d cannot be read, to be pruned: %s", first, error)
+            return False
 
     def base(self) -> memoryview | None:
         """The state with which a pruned journal begins; None where it begins with record 1, or cannot be read."""

@@ -35,7 +35,7 @@ class Keeper:
 
     def __init__(self, disk: Disk, folder: Path, room: int, pause: Pause) -> None:
         self._disk = disk
-        self._folder = folder
+        self.folder = folder
         self._place = folder / FOLDER
         self._room = room
         self._pause = pause
@@ -45,11 +45,11 @@ class Keeper:
         """Write the snapshot of a state in its order of bytes; whether that went well. With `turn` held."""
         name = snapshots.name_of(header.seq)
         try:
-            pieces = []
+            sheaf = snapshots.Sheaf(header)
             for piece in state:
-                pieces.append(piece)
+                sheaf.add(piece)
                 await self._pause()
-            await self._write(name, snapshots.file_of(header, pieces))
+            await self._write(name, sheaf.pieces())
         except OSError as error:
             log.warning("%s/%s was not written: %s", FOLDER, name, error)
             return False
@@ -62,7 +62,7 @@ class Keeper:
         The one that a journal without the records before `first` begins with stays, too.
         """
         with suppress(OSError):  # only space is at stake
-            found = snapshots.names(self._disk, self._folder)
+            found = snapshots.names(self._disk, self.folder)
             seqs = [seq for seq in map(snapshots.seq_of, found) if seq <= newest]
             kept = {snapshots.name_of(seq) for seq in [*seqs[-KEPT:], *(seq for seq in seqs if seq == first - 1)]}
             for name in found:
@@ -82,12 +82,12 @@ class Keeper:
 
     def are_covered(self, first: int) -> bool:
         """Whether two snapshots can be read without which the records before `first` could not be done without."""
-        seqs = [seq for seq in map(snapshots.seq_of, snapshots.names(self._disk, self._folder)) if seq >= first - 1]
+        seqs = [seq for seq in map(snapshots.seq_of, snapshots.names(self._disk, self.folder)) if seq >= first - 1]
         return self.read(first - 1) is not None and any(self.read(seq) is not None for seq in seqs if seq >= first)
 
     async def _write(self, name: str, pieces: list[bytes]) -> None:
         size = sum(map(len, pieces))
-        if (free := self._disk.free_bytes(self._folder)) < size + self._room:
+        if (free := self._disk.free_bytes(self.folder)) < size + self._room:
             raise OSError(disk_full(free).message)
         self._make_place()
         temporary = self._place / f"{name}{TEMPORARY}"
@@ -106,7 +106,7 @@ class Keeper:
 
     def _make_place(self) -> None:
         """The folder, without what an earlier attempt has left there. That it may be lost itself is no loss either."""
-        if FOLDER not in self._disk.names(self._folder):
+        if FOLDER not in self._disk.names(self.folder):
             self._disk.make_folder(self._place)
         for name in self._disk.names(self._place):
             if name.endswith(TEMPORARY):

@@ -123,7 +123,7 @@ def load(disk: Disk, path: Path) -> tuple[Header, memoryview]:
         raise Unusable(f"it is no snapshot: {error}") from error
     if header.format != FORMAT:
         raise Unusable(f"its format is {header.format}, and this golemd reads {FORMAT}")
-    if header.digest != _digest(header, [state]):
+    if header.digest != _digest(header, state):
         raise Unusable("its digest does not fit its bytes")
     if header.seq != seq_of(path.name):
         raise Unusable(f"it is of record {header.seq}")
@@ -223,13 +223,32 @@ def _line_at(disk: Disk, segment: Segment, offset: int) -> tuple[Record, int]:
 # --- bytes -------------------------------------------------------------------------------------------------------
 
 
-def file_of(header: Header, state: list[bytes]) -> list[bytes]:
+class Sheaf:
+    """The bytes of a snapshot's file, while its state is added piece by piece."""
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        self._digest = blake2b(_encode(replace(header, digest="")), digest_size=HASH_BYTES)
+        self._state: list[bytes] = []
+
+    def add(self, piece: bytes) -> None:
+        self._digest.update(piece)
+        self._state.append(piece)
+
+    def pieces(self) -> list[bytes]:
+        """The file's bytes in pieces."""
+        return [b"\x92", _encode(replace(self._header, digest=self._digest.hexdigest())), *self._state]
+
+
+def file_of(header: Header, state: Iterable[bytes]) -> list[bytes]:
     """A snapshot's bytes in pieces."""
-    return [b"\x92", _encode(replace(header, digest=_digest(header, state))), *state]
-
-
-def _digest(header: Header, state: Iterable[bytes | msgspec.Raw]) -> str:
-    found = blake2b(_encode(replace(header, digest="")), digest_size=HASH_BYTES)
+    sheaf = Sheaf(header)
     for piece in state:
-        found.update(piece)
+        sheaf.add(piece)
+    return sheaf.pieces()
+
+
+def _digest(header: Header, state: msgspec.Raw) -> str:
+    found = blake2b(_encode(replace(header, digest="")), digest_size=HASH_BYTES)
+    found.update(state)
     return found.hexdigest()

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from golemd.adapters.journal.recovery import recover
-from golemd.api.events import Record
+from golemd.api.events import JournalPruned, Record
 from golemd.api.faults import Fault
 from tests.adapters.journal.crashdisk import STATE, CrashDisk, Image
 from tests.adapters.journal.kit import Tape
@@ -39,6 +39,7 @@ MUST_BE_MET: Final = (
     "repairs cut short after they had cut",
     "starts after a repair",
     "starts from a snapshot",
+    "starts of a pruned journal",
 )
 
 
@@ -151,8 +152,12 @@ class Explorer:
         except AssertionError as error:
             self._expect(False, f"after a start, a line that does not follow: {error}")
             return
-        same = [record["h"] for record in found.records] == [record.h for record in seen]
+        gone = len(seen) - len(found.records)
+        same = [record["h"] for record in found.records] == [record.h for record in seen[gone:]]
         self._expect(same, "the files do not hold the records that a start has handed out")
+        permitted = max((each.data.first for each in seen if isinstance(each.data, JournalPruned)), default=1)
+        self._expect(0 <= gone < permitted, f"{gone} records are gone, and {permitted - 1} were to be pruned")
+        self.tally.meet("starts of a pruned journal", gone > 0)
         self._expect(found.head <= len(seen), f"the head names {found.head}, and there are {len(seen)}")
         after = disk.durable()
         kept = {data for path, data in after.items() if ".broken" in path}

@@ -13,7 +13,7 @@ import trio
 from msgspec import Struct
 
 from golemd.adapters.journal import Journal, Limits
-from golemd.api.events import Draft, Record
+from golemd.api.events import Draft, JournalPruned, Record
 from golemd.api.faults import Fault, Unavailable
 from tests.adapters.journal.crashdisk import STATE, CrashDisk, Image, PowerCut
 from tests.adapters.journal.kit import Clock, Tape
@@ -85,6 +85,14 @@ class Life:
                     raise
                 return count
         raise AssertionError("a full disk takes everything")
+
+    async def prune(self) -> bool:
+        """Have the oldest segment removed, as the engine does: intent, snapshots, removal."""
+        first = self.journal.extents[1][0]
+        self.stage([Draft(JournalPruned(first=first, segments=1, bytes=0))])
+        await self.flush()
+        taken = await self.tape.keep(self.journal, first)
+        return taken and await self.journal.prune(first, self.tape.until(first - 1))
 
     async def commit(self, *commands: Command) -> None:
         """Record commands at the same time, each by a client of its own, and hear that they are durable."""

@@ -163,6 +163,16 @@ async def snapshot_on_a_full_disk(life: Life) -> None:
     await life.close()
 
 
+async def pruned(life: Life) -> None:
+    """The oldest segment is removed, and then another one."""
+    for letter in "abc":
+        await life.commit(command(letter * 1400, letter))
+    for _ in range(2):
+        assert await life.prune(), "nothing stands in the way, and nothing was pruned"
+    await life.commit(command("after"))
+    await life.close()
+
+
 CUT, KILLED, CLOSED = Ends.CUT, Ends.KILLED, Ends.CLOSED
 SCENARIOS: Final = (
     Scenario("one by one", ((one_by_one, CLOSED),), PLENTY),
@@ -180,6 +190,7 @@ SCENARIOS: Final = (
     Scenario("full at the turn", ((full_at_the_turn, CLOSED),), TIGHT),
     Scenario("snapshots", ((with_snapshots, CUT), (with_snapshots, KILLED), (a_little, CUT), (nothing, CLOSED))),
     Scenario("snapshots beside commands", ((snapshot_beside, CLOSED), (snapshot_beside, CUT), (a_little, CLOSED))),
+    Scenario("pruned", ((pruned, CUT), (a_little, CLOSED))),
     Scenario("snapshots on a full disk", ((snapshot_on_a_full_disk, CLOSED), (a_little, CLOSED))),
 )
 
