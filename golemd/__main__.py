@@ -187,6 +187,7 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         replay.take(record)
         reading()
 
+    gc.disable()
     journal = await journals.Journal.open(
         state_dir,
         RealDisk(),
@@ -195,7 +196,8 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
         take,
         codec=journals.Codec(digest_of(*FOLDING), replay.restore),
     )
-    gc.freeze()  # what was read stays, so no collection need ever walk over it again
+    gc.freeze()  # what was read stays, so no collection need ever walk over it, not even the first one
+    gc.enable()
     settings = settings.on_machine(machine.total_memory())
     manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
     runner = LocalRunner(state_dir, instance, service.launch_of(manager, os.environ))

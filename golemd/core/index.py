@@ -108,10 +108,10 @@ class Index:
 
     # --- items -----------------------------------------------------------------------------------------------------
 
-    def count(self, project: str, before: Status | None, now: Status | None, items: int = 1) -> None:
-        """An item, or so many, have gone from one status to another; None where they were not, or are not any more."""
+    def count(self, project: str, before: Status | None, now: Status | None) -> None:
+        """An item has gone from one status to another; None where it was not, or is not any more."""
         counts = self.counts.setdefault(project, {})
-        for status, change in ((before, -items), (now, items)):
+        for status, change in ((before, -1), (now, 1)):
             if status is not None:
                 counts[status] = counts.get(status, 0) + change
 

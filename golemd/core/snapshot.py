@@ -4,13 +4,14 @@
 into one MessagePack map, a slice at a time, so that nobody waits for the whole. The same state is always the same
 bytes: orders are kept, since they count. `restored` is the inverse; folding on from there is folding from the start.
 
-The index follows from the nouns and is made anew, but for the orders that came about in time. Nouns are maps by field
+The index follows from the nouns and is made anew, but for orders that came about in time, and for the counts, to which
+every item that ever ended adds. Nouns are maps by field
 name, so a later release reads an older picture as it reads an older event: new fields have defaults.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -19,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from golemd.api.config import ProjectConfig
-from golemd.api.model import Attempt, EndedItem, Gate, Item, Project, Provider, Run
+from golemd.api.model import Attempt, EndedItem, Gate, Item, Project, Provider, Run, Status
 from golemd.core.state import State, TokenUse
 from golemd.core.trail import packed, unpacked
 
@@ -49,6 +50,7 @@ class Picture(Struct, frozen=True):
     with_run: list[str]
     paid_for: list[str]
     dependants: dict[str, list[str]]
+    counts: dict[str, dict[Status, int]]
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,6 +81,7 @@ def picture(state: State) -> Picture:
         with_run=list(index.with_run),
         paid_for=list(index.paid_for),
         dependants={item: list(waiting) for item, waiting in index.dependants.items()},
+        counts={project: dict(counts) for project, counts in index.counts.items()},
     )
 
 
@@ -159,8 +162,6 @@ def _index(state: State, found: Picture) -> None:
         index.take_gate(gate)
     for run in found.runs:
         index.take_run(run)
+    index.counts = found.counts
     for item in found.items:
-        index.count(item.project, None, item.status)
         index.take_item(item, state.runs.get(item.run), met=not state.unmet(item))
-    for (project, status), count in Counter((row.project, row.status) for row in found.ended).items():
-        index.count(project, None, status, count)
