@@ -73,9 +73,10 @@ def copy(original: Rig, tmp_path: Path) -> Rig:
 
 
 def copy_of(original: Rig, folder: Path) -> Rig:
-    """The state folder copied; the repository stays where it is."""
+    """The state folder copied, without snapshots, so that a start reads all of the journal; the repository stays."""
     place = Rig(folder / "p")
     shutil.copytree(original.state, place.state, symlinks=True)
+    shutil.rmtree(place.state / "snapshots")
     (place.state / "address").unlink()
     place.socket = original.root / f"{folder.name[-20:]}.sock"
     return place
