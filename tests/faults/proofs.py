@@ -49,6 +49,8 @@ PROOFS: Final = (
     Proof("error points", "EIO, ENOSPC, …, 1 in 20 the daemon's", 300, "tests.faults.real.error_points"),
     Proof("power cuts", "real ones, on ext4 and xfs", 40, "tests.faults.real.power_cuts"),
     Proof("scarce", "disk, file size, memory; a sync's lie", 40, "tests.faults.real.scarce"),
+    Proof("properties", "examples of 2 state machines, 2,000 each", 4000, "tests.faults.properties"),
+    Proof("systemd", "cases of a real systemd --user", 8, "tests.faults.service", share=0),
     Proof("hostile", "clients beside a good one", 500, "tests.faults.wire.hostile"),
 )
 

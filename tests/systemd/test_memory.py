@@ -47,6 +47,7 @@ def _ended(service: Service) -> dict[str, Any]:
     return dict(ended[FIRST])
 
 
+@pytest.mark.proof
 def test_an_agent_that_runs_away_is_ended_and_the_others_go_on(limited: Service) -> None:
     limited.start_agents(2, then=f'[ "$GOLEM_ITEM" = WRK-2 ] || exec {EATS}')
     ended = _ended(limited)

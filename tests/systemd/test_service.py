@@ -14,6 +14,7 @@ from tests.path.ground import ended, running, wait_for_line
 from tests.systemd.ground import Service
 
 
+@pytest.mark.proof
 def test_install_starts_a_service_that_is_enabled_and_answers(service: Service) -> None:
     found = service.install()
     assert (found["installed"], found["enabled"], found["active"]) == (True, "enabled", "active")
@@ -115,6 +116,7 @@ def test_without_a_manager_install_says_so_and_writes_nothing(service: Service) 
     assert not (service.folder / "golemd.service").exists()
 
 
+@pytest.mark.proof
 def test_agents_run_in_scopes_of_their_own_which_end_with_them(service: Service) -> None:
     service.install()
     pids = service.start_agents(3)
@@ -142,6 +144,7 @@ def test_an_agent_whose_scope_cannot_be_had_runs_beside_golemd_and_is_adopted_al
         service.systemctl("stop", name)
 
 
+@pytest.mark.proof
 def test_a_restart_keeps_three_agents_and_their_work_is_accepted(service: Service) -> None:
     first = service.install()["pid"]
     pids = service.start_agents(3)
@@ -163,6 +166,7 @@ def test_installing_again_restarts_it_and_keeps_the_agents(service: Service) -> 
     service.finish(2)
 
 
+@pytest.mark.proof
 def test_a_stop_ends_every_process(service: Service) -> None:
     first = service.install()["pid"]
     pids = service.start_agents(3)
@@ -190,6 +194,7 @@ def test_a_daemon_that_is_aborted_says_where_it_was(service: Service) -> None:
     assert "Fatal Python error: Aborted" in service.machine.said()
 
 
+@pytest.mark.proof
 def test_after_kill_9_it_is_started_again_and_adopts_the_agents(service: Service) -> None:
     service.install()
     pids = service.start_agents(3)
@@ -201,6 +206,7 @@ def test_after_kill_9_it_is_started_again_and_adopts_the_agents(service: Service
     service.finish(3)
 
 
+@pytest.mark.proof
 def test_a_daemon_that_hangs_is_killed_by_the_watchdog_started_again_and_adopts_the_agents(service: Service) -> None:
     service.drop_in("watchdog", "[Service]\nWatchdogSec=1\nTimeoutAbortSec=1\n")
     service.install()

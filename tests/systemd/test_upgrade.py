@@ -37,6 +37,7 @@ def _statuses(service: Service) -> list[int]:
     return [record["data"]["status"] for record in service.records("attempt.exited")]
 
 
+@pytest.mark.proof
 def test_an_upgrade_keeps_the_agents_of_the_old_golemd_and_starts_new_ones_its_own_way(
     service: Service, restored: Machine
 ) -> None:
