@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from itertools import islice, product
 from math import prod
-from pathlib import Path
+from os import PathLike
+from pathlib import Path, PosixPath
 from random import Random
 from typing import Self
 
@@ -21,7 +23,31 @@ import trio
 from golemd.adapters.disk import How
 from tests.adapters.journal.nodes import File, Folder, Link, Node
 
-STATE = Path("/state")
+
+class _Known(PosixPath):
+    """A path that makes each path below it once: millions of operations name a few files."""
+
+    @cached_property
+    def below(self) -> dict[object, _Known]:
+        return {}
+
+    @cached_property
+    def names(self) -> list[str]:
+        return _names(self)
+
+    def __truediv__(self, name: str | PathLike[str]) -> _Known:
+        found = self.below.get(name)
+        if found is None:
+            found = self.below[name] = super().__truediv__(name)
+        return found
+
+
+def _names(path: Path) -> list[str]:
+    """Of the folders and the file that lead from STATE to a path."""
+    return str(path)[len("/state/") :].split("/") if len(str(path)) > len("/state/") else []
+
+
+STATE: Path = _Known("/state")
 MANY = 1 << 60
 Image = dict[str, bytes]
 """The files that are found after a crash, by their paths below STATE, and what is in them."""
@@ -61,7 +87,7 @@ class CrashDisk:
 
     def _node(self, path: Path) -> Node | None:
         node: Node | None = self.root
-        for name in filter(None, str(path)[len(str(STATE)) :].split("/")):
+        for name in path.names if isinstance(path, _Known) else _names(path):
             node = node.entries.get(name) if isinstance(node, Folder) else None
         return node
 
@@ -251,8 +277,9 @@ class CrashDisk:
         """What may be found after a crash just now. Of more than `most` combinations of names and contents that many
         are taken: the most telling ones, and others by lot, always the same ones."""
         trees = _files(self.root, "", Folder.outcomes)
+        every = {file: file.outcomes() for file in {file for files in trees for file in files.values()}}
         for files in trees:
-            outcomes = [file.outcomes() for file in files.values()]
+            outcomes = [every[file] for file in files.values()]
             for contents in _combinations(outcomes, max(1, most // len(trees))):
                 yield dict(zip(files, contents, strict=True))
 

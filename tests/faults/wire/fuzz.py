@@ -30,6 +30,8 @@ LARGE_EVERY: Final = 250  # blocks between two large messages
 PEAK_BYTES: Final = 24 << 20  # while a large message is read and decoded
 GROWN_KIB: Final = 64 << 10  # of the process, over all inputs
 PIECES: Final = (1, 2, 3, 5, 8, 13, 29)
+MANY: Final = 16  # pieces: of those of an input there are no more than about so many …
+ALL: Final = 8  # … but for every so many-eth one
 WHOLE: Final = 1 << 20
 MUST_BE_MET: Final = (
     *("malformed", "message_too_large", "too_many_elements", "too_deep", "Request", "Response", "Notification"),
@@ -66,7 +68,7 @@ class Fuzz:
         if kind is Kind.VALID and limits is USUAL and (len(messages) != 2 or end):
             self.tally.violation(f"a valid message is not taken: {data.hex()}: {end}")
         if number % COMPARED == 0:
-            self._compare(data, limits, PIECES[number // COMPARED % len(PIECES)], outcome)
+            self._compare(data, limits, _size(number // COMPARED, data), outcome)
         for message in messages:
             self._look(message, limits, number)
         if number % COMPARED == 1:
@@ -121,6 +123,12 @@ class Fuzz:
 
 
 _METHODS: Final = tuple(CALLS)
+
+
+def _size(number: int, data: bytes) -> int:
+    """How large the pieces of an input are."""
+    size = PIECES[number % len(PIECES)]
+    return size if number % ALL == 0 else max(size, len(data) // MANY)
 
 
 def read(framer: Framer, data: bytes, pieces: int, most: int) -> Outcome:
