@@ -15,12 +15,15 @@ from tests.faults.proof import Budget, Enough, Skipped, Tally
 
 
 class Proof(Struct, frozen=True):
-    """`share`: how much of a long run's time it gets; 0 for one that has nothing more to show after its cases."""
+    """`minutes`: about how long its cases take while two others go on; the longest begin first. `share`: how much of a
+    long run's time it gets; 0 for one that has nothing more to show after its cases. `module`: below tests.faults.
+    """
 
     name: str
     shows: str
     cases: int
     module: str
+    minutes: float = 0.5
     share: float = 1.0
 
 
@@ -37,21 +40,21 @@ class Result(Struct, frozen=True):
 
 
 PROOFS: Final = (
-    Proof("crashes", "of the journal, every disk found after", 200_000, "tests.faults.journal.crash_states", share=4),
-    Proof("errors", "of each of its operations, once and for ever", 10_000, "tests.faults.journal.error_points"),
-    Proof("damages", "of its bytes, lines, sectors and segments", 36_000, "tests.faults.journal.damages"),
-    Proof("fuzz", "inputs for the wire and for decode_call", 5_000_000, "tests.faults.wire.fuzz", share=4),
-    Proof("simulation", "seeds of the whole daemon, with all faults", 500, "tests.faults.simulation.seeds", share=4),
-    Proof("determinism", "the same seeds in 3 fresh processes", 60, "tests.faults.simulation.determinism", share=0),
-    Proof("mutants", "defects planted in journal and shim, found", len(MUTANTS), "tests.faults.mutants.plant", share=0),
-    Proof("jobs", "through kills of daemon, shim and agent", 200, "tests.faults.jobs"),
-    Proof("kill points", "at system calls, 1 in 20 the daemon's", 300, "tests.faults.real.kill_points"),
-    Proof("error points", "EIO, ENOSPC, …, 1 in 20 the daemon's", 300, "tests.faults.real.error_points"),
-    Proof("power cuts", "real ones, on ext4 and xfs", 40, "tests.faults.real.power_cuts"),
-    Proof("scarce", "disk, file size, memory; a sync's lie", 40, "tests.faults.real.scarce"),
-    Proof("properties", "examples of 2 state machines, 2,000 each", 4000, "tests.faults.properties"),
-    Proof("systemd", "cases of a real systemd --user", 8, "tests.faults.service", share=0),
-    Proof("hostile", "clients beside a good one", 500, "tests.faults.wire.hostile"),
+    Proof("crashes", "of the journal, every disk found after", 200_000, "journal.crash_states", 5, share=4),
+    Proof("errors", "of each of its operations, once and for ever", 10_000, "journal.error_points", 1.5),
+    Proof("damages", "of its bytes, lines, sectors and segments", 36_000, "journal.damages", 1.2),
+    Proof("mutants", "defects planted in journal and shim, found", len(MUTANTS), "mutants.plant", 2, share=0),
+    Proof("kill points", "at system calls, 1 in 20 the daemon's", 300, "real.kill_points", 1.5),
+    Proof("error points", "EIO, ENOSPC, …, 1 in 20 the daemon's", 300, "real.error_points", 1.5),
+    Proof("power cuts", "real ones, on ext4 and xfs", 40, "real.power_cuts"),
+    Proof("scarce", "disks, file sizes, memory, and a device", 40, "real.scarce"),
+    Proof("simulation", "seeds of the whole daemon, with all faults", 500, "simulation.seeds", 3, share=4),
+    Proof("determinism", "the same seeds in 3 fresh processes", 60, "simulation.determinism", 1, share=0),
+    Proof("properties", "2 state machines, 2,000 examples each", 4000, "properties", 2.5),
+    Proof("fuzz", "inputs for the wire and for decode_call", 5_000_000, "wire.fuzz", 5, share=4),
+    Proof("hostile", "clients beside a good one", 500, "wire.hostile"),
+    Proof("jobs", "through kills of daemon, shim and agent", 200, "jobs", 4),
+    Proof("systemd", "cases of a real systemd --user", 8, "service", 2, share=0),
 )
 
 
@@ -66,7 +69,7 @@ def prove(proof: Proof, budget: Budget) -> Result:
     tally = Tally(budget)
     skipped = ""
     try:
-        importlib.import_module(proof.module).prove(tally)
+        importlib.import_module(f"tests.faults.{proof.module}").prove(tally)
         tally.expect(tally.cases >= budget.cases, f"only {tally.cases} of {budget.cases} cases were looked at")
     except Skipped as reason:
         skipped = str(reason)

@@ -12,7 +12,7 @@ from tests.faults.kills import Kills, main
 from tests.faults.model import Model
 from tests.faults.rig import rig
 
-KILLS = 12
+KILLS = 6
 SEED = 20261121
 
 

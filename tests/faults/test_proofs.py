@@ -70,7 +70,7 @@ def test_a_proof_that_is_skipped_says_why_and_one_that_fails_is_a_violation(
             raise raised
 
     monkeypatch.setattr("tests.faults.proof.prove", gives, raising=False)
-    proof = Proof("it", "something", 2, "tests.faults.proof")
+    proof = Proof("it", "something", 2, "proof")
     found = prove(proof, Budget(2))
     assert (found.cases, found.violated, found.skipped) == result
     assert prove(proof, Budget(3)).violated == (0 if found.skipped or isinstance(raised, Enough) else 1)
