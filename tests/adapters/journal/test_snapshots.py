@@ -14,10 +14,10 @@ import pytest
 import trio
 
 from golemd.adapters.disk import RealDisk
-from golemd.adapters.journal import Journal, JournalDamaged, JournalFailed, Limits, Verified, check
+from golemd.adapters.journal import Journal, JournalDamaged, JournalFailed, Limits, Verified, check, repair
 from golemd.adapters.journal import snapshots as files
 from golemd.api.events import Draft, JournalPruned, Record
-from golemd.api.faults import NotFound
+from golemd.api.faults import Invalid, NotFound
 from tests.adapters.journal.kit import Clock, Tape, drafts, segments, watched, writing
 
 SMALL = Limits(segment_bytes=1500, reserve_bytes=8192, chunk_bytes=700)
@@ -406,3 +406,89 @@ async def test_a_removal_that_fails_ends_the_journal(tmp_path: Path, name: str, 
         await prune()
     assert raised.group_contains(JournalFailed)
     assert (await found(tmp_path)).records == records
+
+
+# --- what fits, and what does not --------------------------------------------------------------------------------
+
+
+async def test_a_base_that_is_spoilt_is_missed_only_by_who_looks_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records, _ = await a_pruned_life(tmp_path)
+    _flip(kept(tmp_path)[0])
+    async with life(tmp_path) as opened:
+        assert opened.tape.records == records
+        assert opened.journal.base() is None
+    assert "cannot be read" in caplog.text
+
+
+async def test_a_base_of_another_journal_is_passed_over(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
+    await a_pruned_life(tmp_path / "mine")
+    async with life(tmp_path / "other") as opened:
+        for number in range(8):
+            await opened.write(f"A{number}" * 60, "b")
+        first = opened.journal.extents[2][0]
+        await opened.keep(first)
+        await opened.journal.prune(first, opened.tape.until(first - 1))
+    for path in kept(tmp_path / "mine"):
+        path.unlink()
+    base = kept(tmp_path / "other")[0]
+    base.rename(tmp_path / "mine" / "snapshots" / base.name)
+    with pytest.raises(JournalDamaged, match="no snapshot that can be read"):
+        await found(tmp_path / "mine")
+
+
+async def test_one_whose_segment_is_not_there_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    await a_life(tmp_path)
+    for path in segments(tmp_path):
+        path.unlink()
+    (tmp_path / "head").unlink()
+    assert (await found(tmp_path)).records == []
+    assert "there is no segment" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut short"])
+async def test_one_whose_own_record_is_damaged_is_passed_over_and_the_damage_is_refused(
+    tmp_path: Path, damage: str
+) -> None:
+    await a_life(tmp_path, after=0)
+    newest = segments(tmp_path)[-1]
+    whole = newest.read_bytes()
+    newest.write_bytes(whole.replace(b"ccc", b"cCc", 1) if damage == "changed" else whole[:-10])
+    with pytest.raises(JournalDamaged):
+        await found(tmp_path)
+
+
+async def test_an_index_that_is_none_is_passed_over(tmp_path: Path) -> None:
+    records = await a_life(tmp_path)
+    for path in kept(tmp_path):
+        header, state = msgspec.msgpack.decode(path.read_bytes(), type=tuple[files.Header, msgspec.Raw])
+        extents = tuple(msgspec.structs.replace(extent, offsets=b"") for extent in header.segments)
+        changed = msgspec.structs.replace(header, segments=extents)
+        path.write_bytes(b"".join(files.file_of(changed, [bytes(state)])))
+    tape = await found(tmp_path)
+    assert (tape.records, tape.restored) == (records, 0)
+
+
+async def test_what_an_earlier_attempt_has_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "0000000000000001.msgpack.tmp").write_bytes(b"half")
+    async with life(tmp_path) as opened:
+        await opened.write("a")
+        assert await opened.keep()
+    assert [path.suffix for path in kept(tmp_path)] == [".msgpack"]
+
+
+async def test_a_pruned_journal_that_cannot_be_read_is_not_cut(tmp_path: Path) -> None:
+    records, first = await a_pruned_life(tmp_path)
+    with pytest.raises(Invalid, match="not the end of a command"):
+        await repair(tmp_path, first - 1, RealDisk(), SMALL)
+    for path in kept(tmp_path):
+        path.unlink()
+    with pytest.raises(JournalDamaged, match="no snapshot that can be read"):
+        await repair(tmp_path, len(records), RealDisk(), SMALL)
+    assert segments(tmp_path)
+    await repair(tmp_path, 0, RealDisk(), SMALL)
+    assert (await found(tmp_path)).records == []
