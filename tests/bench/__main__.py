@@ -34,6 +34,7 @@ BENCHES: Final[dict[str, Callable[[Place], Contest]]] = {
     "rpc-client": rpc.one_client,
     "replay": start.replay,
     "first-answer": start.first_answer,
+    "replayed-answer": start.replayed_answer,
     "golemctl": client.commands,
     "golemctl-status": client.status_of_many,
     "attempt-starts": processes.starts,

@@ -14,7 +14,7 @@ from pathlib import Path
 from golemd.api.wire import encode_request
 from tests.bench import history, load
 from tests.bench.aggregate import write as write_aggregates
-from tests.bench.contest import Contest, Row
+from tests.bench.contest import Contest, Row, Turn
 from tests.bench.place import Place, Supervisor, end, until
 from tests.bench.writers import RECORD_BYTES
 from tests.path.house import House
@@ -52,30 +52,48 @@ def first_answer(place: Place) -> Contest:
     """From the start of the daemon's process to its first answer: with nothing to replay, and after a long history.
 
     golemd: until a client's `ping` is answered; the client tries every millisecond. The history is of many nights:
-    each item has some dozens of records and then ends, as nearly all of them have. It ends with the snapshot of a clean
-    stop; once with all snapshots removed, so that everything is read. supervisord: until `getState` is answered in the
-    same way, with one program and no history, for it keeps none. Fair: both are Python programs that read a
-    configuration and listen; this one's Python may lack the optimizations of Debian's, on which supervisord runs.
+    each item has some dozens of records and then ends, as nearly all of them have; it was stopped in good order, so
+    there is a snapshot. supervisord: until `getState` is answered in the same way, with one program and no history, for
+    it keeps none. Fair: both are Python programs that read a configuration and listen; this one's Python may lack the
+    optimizations of Debian's, on which supervisord runs.
     """
-    empty, full = place.house(), place.house()
-    name = full.project().name
-    for house in (empty, full):
+    empty, full = place.house(), _with_history(place)
+    for house in (empty, full.start("--log-level", "warning")):
         house.stop()
-    history.write(full.state, history.nights(place.size.events, name))
-    supervisor = Supervisor(place.folder(), 1)
-    turns = [
-        partial(_golemd_start, empty, "empty"),
-        partial(_golemd_start, full, "replay", replay=True),
-        partial(_golemd_start, full, "snapshot"),
-        partial(_supervisor_start, supervisor),
-    ]
-    events = f"{place.size.events:,} events"
+    golemd: list[Turn] = [partial(_golemd_start, empty, "empty"), partial(_golemd_start, full, "snapshot")]
     rows = [
         Row("start to first answer, nothing to replay, supervisord", "ms", "empty", 2.0, 1.2, "supervisord", less=True),
-        Row(f"the same, {events} with snapshot", "ms", "snapshot", 2.0, 1.2, "supervisord", less=True),
-        Row(f"the same, {events}, all of them replayed", "ms", "replay", peer="supervisord", less=True),
+        Row(_after(place, "with snapshot"), "ms", "snapshot", 2.0, 1.2, "supervisord", less=True),
     ]
-    return Contest(turns, rows)
+    return Contest([*golemd, _supervisord(place)], rows)
+
+
+def replayed_answer(place: Place) -> Contest:
+    """The same after a history without any snapshot, as when another release of golemd has just been installed.
+
+    golemd and supervisord: as in `first_answer`, but for the snapshots, which are removed before every start.
+    """
+    golemd = partial(_golemd_start, _with_history(place), "replay", replay=True)
+    return Contest(
+        [golemd, _supervisord(place)], [Row(_after(place, "replayed"), "ms", "replay", peer="supervisord", less=True)]
+    )
+
+
+def _with_history(place: Place) -> House:
+    """A golemd that is stopped and has a long history."""
+    house = place.house()
+    name = house.project().name
+    house.stop()
+    history.write(house.state, history.nights(place.size.events, name))
+    return house
+
+
+def _after(place: Place, how: str) -> str:
+    return f"start to first answer, {place.size.events:,} events {how}, supervisord"
+
+
+def _supervisord(place: Place) -> Turn:
+    return partial(_supervisor_start, Supervisor(place.folder(), 1))
 
 
 def _replay(place: Place, kind: str, folder: Path) -> dict[str, float]:
