@@ -76,7 +76,6 @@ def _look(world: World) -> None:
     expect(not steps.effects, f"nothing happens, and plan proposes {steps.effects}")
     chosen = full_scan.select_actions(state, limits, now_us)
     expect(not chosen, f"nothing happens, and {chosen} could")
-    expect(full_scan.kept_index(state) == full_scan.index_of(state), "the index is not what a full scan finds")
     needed = {run.workspace or str(workspace_of(engine, run).path) for run in state.runs.values()}
     litter = [path for path in world.repositories.worktrees if path not in {*PROJECTS, *needed}]
     expect(not litter, f"nobody needs {litter} any more")
@@ -112,10 +111,13 @@ def _helping(world: World, number: int) -> Iterator[calls.Call[Any]]:
         known = state.items | state.ended
         if any(each not in known or known[each].status == "cancelled" for each in item.dependencies):
             yield calls.ItemEdit(id=item.id, dependencies=())
-    for project in state.projects.values():
+    waits = {item.project for item in state.items.values()}
+    for project in (state.projects[name] for name in sorted(waits)):
         if project.dispatch.targets or project.dispatch.only or project.dispatch.triage:
             yield calls.RunStop(project=project.name)
-        yield calls.RunStart(project=project.name)
+            yield calls.RunStart(project=project.name)
+        elif not project.dispatch.on:
+            yield calls.RunStart(project=project.name)
 
 
 def _way_out(gate: Gate, number: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
+import msgspec
 import trio
 from msgspec.structs import replace
 
@@ -19,10 +21,27 @@ from tests.adapters.journal.crashdisk import PowerCut
 from tests.faults.simulation.configs import CHANGES, CONFIGS
 from tests.faults.simulation.world import World
 
+if TYPE_CHECKING:
+    from tests.faults.simulation.daemon import Life
+
 PATIENCE_SECONDS: Final = 90.0
 HASTE_SECONDS: Final = 20.0
 PROJECTS: Final = ("/src/one", "/src/two", "/src/three")
 Ask = Callable[["People"], calls.Call[Any] | None]
+
+
+class _Follower(Outbox):
+    """Where a follower's notifications go, each of them at once."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self.queued, self.gone = 0, False
+        self._take = take
+
+    def push(self, data: bytes) -> None:
+        self._take(data)
+
+    def wake(self) -> None:
+        """There is nothing to send."""
 
 
 class People:
@@ -126,6 +145,30 @@ class People:
         later.take = take
         await heard.wait()
         return given[0]
+
+    async def follow(self) -> None:
+        """Follow the journal, again and again, from some record on."""
+        world = self._world
+        while True:
+            await trio.sleep(world.dice.uniform(1, 120))
+            life, since = world.life, world.dice.randrange(1, world.witness.state.seq + 2)
+            if life is None or not life.serves or life.engine is None:
+                continue
+            expected = since
+
+            def take(data: bytes, life: Life = life) -> None:
+                nonlocal expected
+                _, what, (told,) = msgspec.msgpack.decode(data)
+                if what == "event" and not life.is_dead:
+                    world.promises.follows(told["record"]["seq"], told["record"]["h"], expected)
+                    expected = told["record"]["seq"] + 1
+
+            session = Session(Caller(1, 1000, None), _Follower(take), 1 << 20)
+            with trio.move_on_after(world.dice.uniform(1, 300)), suppress(Fault, PowerCut):
+                answer = life.engine.handle(calls.EventsFollow(since=since), session)
+                stream = await answer if isinstance(answer, Awaitable) else answer
+                expected = stream.reply.pruned or since
+                await stream.produce(session, 1)
 
     async def ask_as_agent(self, spec: AttemptSpec) -> None:
         """What agents may do: add an item; and what they may not."""
@@ -235,6 +278,10 @@ def _reload(people: People) -> calls.Call[Any]:
     return calls.Reload()
 
 
+def _prune(people: People) -> calls.Call[Any]:
+    return calls.JournalPrune(before=people.world.dice.randrange(1, people.world.witness.state.seq + 2))
+
+
 def _stop(people: People) -> calls.Call[Any]:
     return calls.RunStop(project=people.project(), now=people.world.chance(0.5))
 
@@ -266,6 +313,7 @@ ASKS: Final[dict[Ask, float]] = {
     _stop: 1,
     lambda people: calls.Triage(project=people.project()): 1,
     _reload: 2,
+    _prune: 2,
     _look: 6,
 }
 """What is asked, and how often."""

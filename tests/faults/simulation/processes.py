@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -28,6 +28,9 @@ from golemd.api.faults import Conflict, Unavailable
 from tests.faults.simulation import behaviour
 from tests.faults.simulation.behaviour import Behaviour
 from tests.faults.simulation.world import Hands, World
+
+if TYPE_CHECKING:
+    from tests.faults.simulation.daemon import Life
 
 SETTLE_SECONDS: Final = 5.0
 
@@ -264,8 +267,8 @@ class Processes:
 class SimRunner(Hands):
     """`adapters.processes.runner.Runner` of one daemon."""
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
+    def __init__(self, world: World, life: Life) -> None:
+        super().__init__(world, life)
         self._launching: dict[str, trio.Lock] = {}
 
     def _folder(self, attempt: str) -> Folder:

@@ -27,6 +27,7 @@ class Promises:
         self._committed: set[str] = set()
         self.acknowledged: dict[str, TokenUse] = {}
         self.refused: set[str] = set()
+        self._unanswered: Counter[str] = Counter()  # how often each token was sent and not answered
 
     def expect(self, holds: bool, what: str) -> None:
         """A promise: broken unless it holds."""
@@ -165,9 +166,18 @@ class Promises:
 
     # --- answers -------------------------------------------------------------------------------------------------
 
+    def follows(self, seq: int, h: str, expected: int) -> None:
+        """A follower is told of a record: of each one once, in order, and of none that is still to come."""
+        self.expect(seq == expected, f"a follower is told of record {seq} instead of {expected}")
+        known = self._world.witness.records
+        true = seq <= len(known) and known[seq - 1].h == h
+        self.expect(true, f"a follower is told of record {seq}, which is not there")
+        self._world.met["records followed"] += 1
+
     def is_asked(self, call: calls.Change[Any]) -> None:
         """A client asks, perhaps again: what was refused before may be done now."""
         self.refused.discard(call.token)
+        self._unanswered[call.token] += 1
 
     def shows(self, answer: object) -> None:
         """A client is shown how things are: nothing of it is to come yet."""
@@ -182,10 +192,11 @@ class Promises:
         self.expect(not isinstance(answer, Exception) or isinstance(answer, Fault), f"{call} is answered by {answer!r}")
         forbidden = agent is not None and isinstance(call, calls.RunStop) and not isinstance(answer, Fault)
         self.expect(not forbidden, f"{agent} is an agent, and stops a dispatch")
+        self._unanswered[call.token] -= 1
         if not call.token or hasattr(answer, "exit_status"):
             return
         if isinstance(answer, Fault):
-            if call.token not in self.acknowledged:
+            if call.token not in self.acknowledged and not self._unanswered[call.token]:
                 self.refused.add(call.token)
             return
         durable, known = self._world.witness.state, self.acknowledged.get(call.token)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -30,7 +31,7 @@ from golemd.api.faults import Conflict, Fault
 from golemd.api.model import Aside
 from tests.faults.simulation.world import Hands, World
 
-SECONDS = 0.2  # that git takes at most, for one of these
+SECONDS: Final = 0.2  # that git takes at most, for one of these
 
 
 class Commit(Struct):
@@ -59,7 +60,6 @@ class Repositories:
         self.branches: dict[tuple[str, str], str] = {}  # of a project's root
         self.worktrees: dict[str, Tree] = {}
         self.at_work: dict[str, str] = {}  # worktree → what is done to it just now
-        self.holders: dict[str, object] = {}
 
     def make(self, root: str) -> None:
         """A repository with one commit."""
@@ -113,13 +113,10 @@ class Repositories:
 
 
 class SimHold:
-    """A project that a daemon holds."""
-
-    def __init__(self, holders: dict[str, object], place: str) -> None:
-        self._holders, self._place = holders, place
+    """A project that a daemon holds; there is no other one that would want it."""
 
     def release(self) -> None:
-        self._holders.pop(self._place, None)
+        """Let go of it."""
 
 
 class SimWorkspaces(Hands):
@@ -163,8 +160,7 @@ class SimWorkspaces(Hands):
 
     def hold_project(self, common_dir: Path, holder: str) -> SimHold:
         self.touch()
-        self._all.holders[str(common_dir)] = self.life
-        return SimHold(self._all.holders, str(common_dir))
+        return SimHold()
 
     def held_elsewhere(self, common_dir: Path) -> Fault | None:
         self.touch()

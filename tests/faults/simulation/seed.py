@@ -70,6 +70,7 @@ async def _all(world: World, people: People) -> None:
             with trio.move_on_after(world.weather.seconds):
                 async with trio.open_nursery() as busy:
                     busy.start_soon(fate.strike, world, people)
+                    busy.start_soon(people.follow)
                     busy.start_soon(people.live, 8.0)
                     busy.start_soon(people.live, 20.0)
             await come_to_rest(world, people)

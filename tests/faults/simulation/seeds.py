@@ -12,7 +12,13 @@ FRESH: Final = 1_000_000  # seeds of a long run are beyond this one
 MUST_MEET: Final = (
     *("crashes of the daemon", "crashes at one operation", "crashes at a disk operation", "power cuts"),
     *("torn tails cut", "disk errors", "full disks", "clock jumps", "shims killed", "tokens repeated", "fences"),
-    *("starts from a snapshot", "times of little memory", "worktrees that vanish"),
+    *(
+        "records followed",
+        "starts from a snapshot",
+        "starts from a pruned journal",
+        "times of little memory",
+        "worktrees that vanish",
+    ),
     *("attempts adopted", "attempts lost", "leftovers ended", "providers parked", "commits found again"),
     *("worktrees set aside", "worktrees brought back", "stops in good order: end", "stops in good order: keep"),
     *("halts: circuit_breaker", "halts: cap_reached", "halts: all_done_or_blocked", "halts: target_blocked"),

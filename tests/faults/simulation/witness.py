@@ -10,6 +10,7 @@ from golemd.adapters.journal.line import decode
 from golemd.api.events import Record
 from golemd.core.evolve import fold
 from golemd.core.state import State
+from tests.core import full_scan
 from tests.core.world import picture
 from tests.faults.simulation.disk import SimDisk
 from tests.faults.simulation.world import World
@@ -54,14 +55,21 @@ class Witness:
         if one != other:
             names = ", ".join(name for name in one if one[name] != other[name])
             self._world.broken(f"the state is not what {live.seq} records say: {names}")
+        same = full_scan.kept_index(live) == full_scan.index_of(live)
+        self._world.promises.expect(same, f"at record {live.seq} the index is not what a full scan finds")
 
     def starts_with(self, disk: SimDisk, state: State) -> None:
         """A daemon has read the journal: nothing that was durable is gone, and its state is what the records say."""
         content = {name: bytes(file.data) for name, file in disk.segments()}
         records = [decode(line) for data in content.values() for line in data.splitlines()]
-        known = [record.h for record in self.records]
+        first = records[0].seq if records else self.state.first
+        may_go = first <= self.state.first or self.state.seq == 0
+        self._world.promises.expect(may_go, f"the journal begins with record {first}, and nobody has pruned it so far")
+        known = [record.h for record in self.records[first - 1 :]]
         kept = [record.h for record in records[: len(known)]] == known
-        self._world.promises.expect(kept, f"of {len(known)} durable records not all are left: {len(records)}")
+        self._world.promises.expect(kept, f"of {len(self.records)} durable records not all are left: {len(records)}")
+        if first > 1:
+            self._world.meet("starts from a pruned journal")
         self._read = {name: len(data) for name, data in content.items()}
         for record in records[len(known) :]:
             self._fold(record)

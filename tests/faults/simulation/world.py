@@ -62,7 +62,7 @@ class Weather(Struct):
             return dice.uniform(least, most) if dice.random() < 0.5 else 0.0
 
         return cls(
-            seconds=dice.uniform(100, 1000),
+            seconds=dice.uniform(60, 700),
             items=dice.choice((2, 3, 4, 6)),
             crashes=some(50, 600),
             cuts=some(100, 1000),
