@@ -77,7 +77,8 @@ def _stands_at(run: Run, now_us: int, *stages: Stage) -> bool:
     """Whether its phase waits for nothing but the step of one of these stages."""
     phase = run.phase
     at_work = phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING) and run.state is not RunState.AWAITING
-    return at_work and phase.stage in stages and not phase.live and phase.again_us <= now_us
+    waits = phase.live or any(each.put_back for each in run.phases) or phase.again_us > now_us
+    return at_work and phase.stage in stages and not waits
 
 
 def held_back(state: State, run: Run) -> bool:

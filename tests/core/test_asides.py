@@ -13,7 +13,7 @@ from golemd.api.model import AttemptKind, RunState, Stage, WorktreeState
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core.asides import ASIDE_AFTER_US, aside_at
-from golemd.core.commands import Launch
+from golemd.core.commands import Launch, PlanSetup
 from golemd.core.present import run_view
 from tests.core.world import FAILS, SECOND, End, World, config, phase
 
@@ -248,6 +248,8 @@ def test_it_is_back_before_what_a_failed_attempt_left_is_put_away() -> None:
     world.decide(world.gate(ITEM).id, "retry")
     seen = []
     for _ in range(12):
+        sets_up = any(isinstance(command, PlanSetup) for command in world.plan().commands)
+        assert not (sets_up and "Keep" in asked(world)), "nothing is set up while files are put back"
         seen += asked(world)
         world.step()
     assert seen[:3] == ["Rebuild", "Keep", "Spawn"], "kept, put back, set up"

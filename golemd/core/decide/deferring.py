@@ -6,7 +6,7 @@ That is: before a destructive phase of any item begins there, when the item come
 from __future__ import annotations
 
 from golemd.api import events as ev
-from golemd.api.model import RUN_OVER, Phase, PhaseState, Run, RunState, Stage
+from golemd.api.model import RUN_OVER, Attempt, Phase, PhaseState, Run, RunState, Stage
 from golemd.core import commands as cmd
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, definition_of, is_over
 from golemd.core.decide.phases import after_commit
@@ -49,9 +49,16 @@ def is_clear(state: State, run: Run) -> bool:
 
 def is_closed(state: State, run: Run) -> bool:
     """Whether an agent of another run has the shared workspace to itself, so that nothing is committed under it."""
-    others = (each for _, each in state.live_runs() if each.project == run.project and each.id != run.id)
-    at_work = (each for each in others if each.live and definition_of(each, each.phase).is_destructive)
-    return is_shared(state, run) and any(is_shared(state, each) for each in at_work)
+    if not is_shared(state, run):
+        return False
+    others = (each for each in map(state.attempts.__getitem__, state.index.attempts) if each.run != run.id)
+    return any(_destroys(state, each) for each in others if state.runs[each.run].project == run.project)
+
+
+def _destroys(state: State, attempt: Attempt) -> bool:
+    run = state.runs[attempt.run]
+    destructive = {each.name for each in run.pipeline.all_phases if each.is_destructive}
+    return is_shared(state, run) and attempt.phase in destructive
 
 
 def defer(state: State, command: cmd.Defer, now_us: int) -> Decided:
