@@ -91,7 +91,7 @@ def of(world: World, spec: AttemptSpec) -> Behaviour:
         fails = mischief and world.chance(0.6)
         return Behaviour(seconds, status=int(fails), edits=False, leaves=dice.choice((0, 0, 1)))
     good = _good(world, spec)
-    if mischief and spec.env["GOLEM_PHASE"] == "triage" and world.chance(0.3):
+    if mischief and spec.env["GOLEM_PHASE"] == "triage" and world.chance(0.5):
         return _finds_a_duplicate(world, spec, good)
     return world.pick(MISCHIEF)(world, spec, good) if mischief else good
 

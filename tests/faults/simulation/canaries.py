@@ -20,6 +20,7 @@ from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import scheduler, snapshot, tokens
 from golemd.core.evolve import fold
+from golemd.core.slots import Limits
 from golemd.core.state import State
 from golemd.engine import context, engine
 from golemd.engine.changes import Changes
@@ -113,12 +114,12 @@ def _forgets_tokens() -> AbstractContextManager[Any]:
 
 
 def _knows_no_limits() -> AbstractContextManager[Any]:
-    plain = scheduler.select_actions
+    plain = planning.plan
 
-    def select(state: Any, limits: Any, *rest: Any) -> Any:
-        return plain(state, replace(limits, max_agents=50, max_concurrent_runs=50), *rest)
+    def plan(state: State, world: planning.World, limits: Limits) -> planning.Plan:
+        return plain(state, world, replace(limits, max_agents=50, max_concurrent_runs=50))
 
-    return patch.object(scheduler, "select_actions", select)
+    return patch.object(planning, "plan", plan)
 
 
 def _sleeps_for_ever() -> AbstractContextManager[Any]:

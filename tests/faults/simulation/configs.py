@@ -15,7 +15,7 @@ agent = "scripted"
 max_wip = 2
 max_concurrent = 2
 max_retries = 1
-circuit_breaker = 3
+circuit_breaker = 2
 verify = ["./check"]
 [workspace]
 copy = [".env"]

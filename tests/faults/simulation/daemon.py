@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LIMITS: Final = Limits(segment_bytes=40_000, reserve_bytes=16_384, chunk_bytes=4096)
 SETTINGS: Final = Settings(
-    max_agents=3,
+    max_agents=2,
     max_concurrent_runs=3,
     min_free_gb=0.0,
     min_free_memory_mb=1,

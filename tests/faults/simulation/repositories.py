@@ -32,6 +32,7 @@ from golemd.api.model import Aside
 from tests.faults.simulation.world import Hands, World
 
 SECONDS: Final = 0.2  # that git takes at most, for one of these
+REWRITTEN: Final = 0.03  # of all commits, at any time: people rewrite history, whatever else there is
 
 
 class Commit(Struct):
@@ -283,7 +284,7 @@ class SimWorkspaces(Hands):
 
     async def missing_commits(self, workspace: Workspace, commits: Collection[str]) -> set[str]:
         await self.moment("looking for commits")
-        return {each for each in sorted(commits) if self.world.chance(3 * self.world.weather.troubles)}
+        return {each for each in sorted(commits) if self.world.chance(REWRITTEN)}
 
     async def current(self, workspace: Workspace) -> Current:
         await self.moment("looking at a worktree", SECONDS)
