@@ -14,7 +14,7 @@ from tests.faults.workers import Pace
 
 SESSION: Final = 200  # jobs of one session
 CONFIGURATION: Final = "max_agents = 8\nmax_concurrent_runs = 8\n"
-PACE: Final = Pace(items=SESSION, open_items=24, think_seconds=0.4, life_seconds=6.0)
+PACE: Final = Pace(items=SESSION, open_items=24, think_seconds=0.4, life_seconds=6.0, look_seconds=0.08)
 MUST_BE_MET: Final = (
     *("daemons killed at work", "daemons killed while starting", "shims killed", "programs killed"),
     *("items done", "tokens repeated", "deep verifications", "attempts that had to be lost"),

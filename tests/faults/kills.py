@@ -47,7 +47,7 @@ class Kills:
         self.model = Model()
         self.dice = random.Random(seed)
         self.turnstile = Turnstile(CLIENTS)
-        self.watcher = Watcher(place, self.model, seed)
+        self.watcher = Watcher(place, self.model, seed, pace.look_seconds)
         self.workers = [
             Worker(f"c{n}", place, self.model, self.turnstile, seed * 1000 + n, pace) for n in range(CLIENTS)
         ]

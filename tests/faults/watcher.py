@@ -11,22 +11,21 @@ import signal
 import threading
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from tests.faults.model import Model
 from tests.faults.outside import Process, processes_of
 from tests.faults.rig import Rig
 
-LOOK_SECONDS: Final = 0.03
-
 
 class Watcher(threading.Thread):
     """Looks at the instance's processes all the time, whether a daemon lives or not."""
 
-    def __init__(self, rig: Rig, model: Model, seed: int) -> None:
+    def __init__(self, rig: Rig, model: Model, seed: int, look_seconds: float) -> None:
         super().__init__(name="watcher", daemon=True)
         self._rig = rig
         self._model = model
+        self._look_seconds = look_seconds
         self._dice = random.Random(seed)
         self._over = threading.Event()
         self._wanted = threading.Event()
@@ -41,7 +40,7 @@ class Watcher(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(self._look_seconds):
             try:
                 found = processes_of(instance) if (instance := self._rig.instance) else []
                 self._compare(found)

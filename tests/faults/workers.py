@@ -41,12 +41,14 @@ class Pace(Struct, frozen=True):
 
     `items`: how many are added at most; `open_items`: how many of them may be open at once. `think_seconds`: at most,
     between two calls of a client, for agents need the processor too. `life_seconds`: at most, once a daemon is ready.
+    `look_seconds`: between two looks at the process table.
     """
 
     items: int = sys.maxsize
     open_items: int = 8
     think_seconds: float = 0.006
     life_seconds: float = 0.4
+    look_seconds: float = 0.03
 
 
 def file_of(token: str) -> str:
