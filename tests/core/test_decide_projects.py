@@ -235,6 +235,7 @@ REQUIRED: Final[dict[str, Any]] = {
     "option": "approve",
     "format": "jsonl",
     "path": "/x",
+    "before": 1,
 }
 
 
