@@ -47,7 +47,7 @@ PROOFS: Final = (
     Proof("kill points", "at system calls, 1 in 20 the daemon's", 300, "real.kill_points", 1.5),
     Proof("error points", "EIO, ENOSPC, …, 1 in 20 the daemon's", 300, "real.error_points", 1.5),
     Proof("power cuts", "real ones, on ext4 and xfs", 40, "real.power_cuts"),
-    Proof("scarce", "disks, file sizes, memory, and a device", 40, "real.scarce"),
+    Proof("scarce", "disks, file sizes, memory, and failed syncs", 40, "real.scarce"),
     Proof("simulation", "seeds of the whole daemon, with faults", 500, "simulation.seeds", 3, share=4),
     Proof("determinism", "the same seeds in 3 fresh processes", 60, "simulation.determinism", 1, share=0),
     Proof("properties", "2 state machines, 2,000 examples each", 4000, "properties", 2.5),

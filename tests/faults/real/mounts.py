@@ -62,11 +62,11 @@ class Mounted:
 
 
 @contextmanager
-def file_system(kind: str, image_in: Path | None = None) -> Iterator[Mounted]:
-    """A new ext4 or xfs. `image_in`: where its file is, which is sparse. Raises Skipped."""
+def file_system(kind: str) -> Iterator[Mounted]:
+    """A new ext4 or xfs, in a sparse file. Raises Skipped."""
     require(MAKE[kind][0])
     with tempfile.TemporaryDirectory(prefix="golem-mount-") as folder:
-        found = Mounted((image_in or Path(folder)) / "image", Path(folder) / "at")
+        found = Mounted(Path(folder) / "image", Path(folder) / "at")
         found.at.mkdir()
         with open(found.image, "wb") as file:
             file.truncate(SIZES[kind])

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.proof import Tally
-from tests.faults.real.mounts import MIB, file_system, fill, small_disk
+from tests.faults.real.mounts import MIB, file_system, fill, require, small_disk
 from tests.faults.real.places import Place, Writers
+from tests.faults.real.tracing import traced
 
 FAILED: Final = 74
 SMALL: Final = MIB
@@ -70,24 +71,19 @@ def memory(tally: Tally, writers: Writers, dice: random.Random) -> None:
         place.start_again(f"{more} bytes of memory")
 
 
-def failing_device(tally: Tally, writers: Writers, dice: random.Random) -> None:
-    """A device runs out of room under its file system: a sync fails, and the cache shows what is not there."""
-    with small_disk(8 * MIB) as device, file_system("ext4", device) as mounted:
+def failed_sync(tally: Tally, writers: Writers, dice: random.Random) -> None:
+    """A sync fails and nothing of it is written, though the cache shows it; then the device alone is left."""
+    with file_system("ext4") as mounted:
         place = Place(writers, mounted.at / "state", tally)
         tally.expect(place.live(commands=4) == 0, "a plain life did not end well")
         os.sync()
-        place.begin(commands=300, at_once=1, text_bytes=3000, segment_bytes=64 * MIB, reserve_bytes=2 * MIB)
-        for _ in range(dice.randint(3, 30)):
-            place.hear()
-        filler = fill(device)
-        status = place.end()
-        tally.expect(status == FAILED, f"a device without room has ended the writer with {status}")
+        with traced("fdatasync", f"fdatasync:error=EIO:when={dice.randint(1, 9)}") as attach:
+            status = place.live(attach, commands=60, at_once=1, text_bytes=3000, segment_bytes=64 * MIB)
+        tally.expect(status == FAILED, f"a sync that failed has ended the writer with {status}")
         tally.meet("ended by a sync that failed")
         place.look("a failed sync")
         seen = _bytes(place.state)
-        status = place.live(commands=2)  # as a service manager starts it again: it may not tell of what is not there
-        tally.expect(status in (0, FAILED), f"the start after a failed sync ended with {status}")
-        filler.unlink()
+        mounted.cut()
         mounted.find_again()
         tally.meet("caches that had shown more than the device held", _bytes(place.state) < seen)
         place.quiet("a failed sync")
@@ -102,12 +98,13 @@ SHORTAGES: Final[tuple[Callable[[Tally, Writers, random.Random], None], ...]] = 
     full_disk,
     file_size,
     memory,
-    failing_device,
+    failed_sync,
 )
 
 
 def prove(tally: Tally) -> None:
     """One shortage after the other, until the budget is used up."""
+    require("strace")
     dice = random.Random(tally.budget.seed)
     with Writers() as writers:
         while tally.goes_on and not tally.violated:
