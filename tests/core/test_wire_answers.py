@@ -93,7 +93,9 @@ def test_an_error_is_written_even_if_its_data_cannot_be(data: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(object(), TypeError), (2**70, OverflowError), (Loop(), RecursionError)], ids=str
+    ("value", "error"),
+    [(object(), TypeError), (2**70, OverflowError), (Loop(), RecursionError)],
+    ids=["type", "size", "loop"],
 )
 def test_a_result_that_cannot_be_written_raises_what_the_documentation_says(
     value: object, error: type[Exception]

@@ -6,13 +6,14 @@ worktree by its branch. A failure is never swallowed: it becomes a failure gate,
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import trio
 
-from golemd.api.faults import Fault
+from golemd.api.faults import Fault, Unavailable
 from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
@@ -21,6 +22,8 @@ from golemd.engine.effects import attempts, examine, notices, prune, reports, sh
 log = logging.getLogger(__name__)
 
 DISK_FULL: Final = "disk_full"  # the code of the journal's refusal, and of git's
+DEFECT: Final = "internal"
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 RETRY_SECONDS: Final = 30.0  # until an effect that failed, and that no gate can ask about, is tried again
 
 
@@ -33,11 +36,9 @@ async def carry_out(engine: Context, effect: plan.Effect) -> None:
     except Exception as error:
         if _is_fatal(error):
             raise
-        if isinstance(error, Fault):
-            log.warning("%s: %s %s", effect.key, error.message, error.hint)
-        else:
-            log.exception("%s failed", effect.key)
-        await _report_failure(engine, effect, error)
+        fault = _fault_of(error)
+        log.warning("%s: %s %s", effect.key, fault.message, fault.hint, exc_info=fault.code == DEFECT)
+        await _report_failure(engine, effect, fault)
     finally:
         if not isinstance(effect, plan.Stop):  # asking twice would cut the grace short
             engine.in_flight.discard(effect.key)
@@ -49,12 +50,22 @@ def _is_fatal(error: BaseException) -> bool:
     return isinstance(error, Fault) and hasattr(error, "exit_status")
 
 
-async def _report_failure(engine: Context, effect: plan.Effect, error: Exception) -> None:
+def _fault_of(error: Exception) -> Fault:
+    """What is said of an error. What the operating system refuses is no defect of golemd."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        code = DISK_FULL if error.errno in NO_ROOM else "refused_by_system"
+        return Unavailable(code, f"{where}{error.strerror or error}.", "Mend that (room, permissions), then retry.")
+    return Fault(DEFECT, f"{type(error).__name__}: {error}", "See golemd's log, and please report it.")
+
+
+async def _report_failure(engine: Context, effect: plan.Effect, fault: Fault) -> None:
     """Record a failure. What a full disk leaves unrecorded is done again when there is room.
 
     A full disk that the journal can still write on, say one of worktrees alone, is a failure like any other.
     """
-    fault = error if isinstance(error, Fault) else Fault("internal", f"{type(error).__name__}: {error}", "See the log.")
     report = _FAILURES.get(type(effect))
     try:
         if fault.code == DISK_FULL and not engine.parts.journal.poke():
