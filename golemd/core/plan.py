@@ -8,6 +8,7 @@ has no path of its own: after a replay nothing is in flight, so what was under w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Final
 
 from msgspec import Struct
@@ -34,9 +35,11 @@ from golemd.core.slots import Limits, busy, crowded_out, held_back, may_set_up, 
 from golemd.core.state import State
 
 _AT_WORK: Final = (PhaseState.RUNNING, PhaseState.VERIFYING)
+_IN_TREES: Final = frozenset({"enter", "commit", "flush", "setaside", "rebuild", "keep"})
+"""The kinds of effects that work in a run's tree."""
 
 
-class World(Struct, frozen=True):
+class World(Struct, frozen=True, dict=True):
     """What is true outside the journal. `stopping`: "end" or "keep" while the daemon goes down; `full`: no room."""
 
     now_us: int
@@ -48,6 +51,11 @@ class World(Struct, frozen=True):
     room: Room = Room()
     prune_at_us: int | None = None  # when old logs are to be removed next; None: never
     unpruned: bool = False  # whether records are still there that are to be removed
+
+    @cached_property
+    def in_trees(self) -> tuple[str, ...]:
+        """The effects in flight that work in a tree: few, where a thousand agents may be at work."""
+        return tuple(key for key in self.in_flight if key.partition(":")[0] in _IN_TREES)
 
 
 class Effect(Struct, frozen=True):
@@ -275,11 +283,11 @@ def _has_live_attempt(state: State, run: Run) -> bool:
 def _at_work(state: State, world: World, run: Run) -> bool:
     """Whether an effect works in the run's worktree, where nothing else may begin before it has ended."""
     if is_shared(state, run):
-        return any(_works_beside(state, key, run) for key in world.in_flight)
+        return any(_works_beside(state, key, run) for key in world.in_trees)
     if any(f"{effect.__name__.lower()}:{run.id}" in world.in_flight for effect in (Enter, Commit, SetAside, Rebuild)):
         return True
     keeps = f"{Keep.__name__.lower()}:{run.id}."
-    return any(key.startswith(keeps) for key in world.in_flight)
+    return any(key.startswith(keeps) for key in world.in_trees)
 
 
 def _works_beside(state: State, key: str, run: Run) -> bool:

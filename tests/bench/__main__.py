@@ -16,6 +16,7 @@ import platform
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -61,26 +62,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupted)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed golemd is compiled, as its peers are
     begun = time.monotonic()
+    results: list[Result] = []
+    failed: dict[str, str] = {}
+    status = 0
     try:
-        results = run(options.only or list(BENCHES), options.rounds, QUICK if options.quick else Size())
+        run(options.only or list(BENCHES), options.rounds, QUICK if options.quick else Size(), results, failed)
     except KeyboardInterrupt:
-        return 130
+        status = 130
     show = table.markdown if options.markdown else table.terminal
     print(f"{machine()}\n{options.rounds} rounds, {time.monotonic() - begun:.0f} s\n\n{show(results)}\n")
     print("\n".join(f"left out: {each}" for each in LEFT_OUT))
-    return int(any(result.verdict == MISSED for result in results))
+    print("".join(f"FAILED {name}:\n{error}" for name, error in failed.items()), end="")
+    return status or int(bool(failed) or any(result.verdict == MISSED for result in results))
 
 
-def run(names: Sequence[str], rounds: int, size: Size) -> list[Result]:
-    """The results of these benchmarks, each in a place of its own."""
-    results: list[Result] = []
+def run(names: Sequence[str], rounds: int, size: Size, results: list[Result], failed: dict[str, str]) -> None:
+    """Add the results of these benchmarks, each in a place of its own, and those that failed with how they did."""
     for name in names:
-        with Place(size) as place:
-            _tell(f"{name}: preparing")
-            contest = BENCHES[name](place)
-            results += play(contest, rounds, partial(_tell_round, name, rounds))
+        try:
+            with Place(size) as place:
+                _tell(f"{name}: preparing")
+                contest = BENCHES[name](place)
+                results += play(contest, rounds, partial(_tell_round, name, rounds))
+        except Exception:
+            failed[name] = traceback.format_exc()
     _tell("")
-    return results
 
 
 def machine() -> str:
