@@ -24,7 +24,7 @@ from tests.faults.wire.inputs import TOKENS, Kind, inputs
 SMALL: Final = WireLimits(message_bytes=256, nesting=6, elements=40)
 USUAL: Final = WireLimits()
 BLOCK: Final = 2000
-COMPARED: Final = 15  # every so many-eth input, of either limits, is also given in pieces, and to a framer that trusts
+COMPARED: Final = 13  # every so many-eth input, of either limits, is also given in pieces, and to a framer that trusts
 LOOKED_AT: Final = 9  # every so many-eth accepted message is taken to pieces
 LARGE_EVERY: Final = 250  # blocks between two large messages
 PEAK_BYTES: Final = 24 << 20  # while a large message is read and decoded
