@@ -9,7 +9,9 @@ What a disk promises, and nothing more:
 * Aligned sectors of 512 bytes are written wholly or not at all, and bytes outside a write keep their value.
 * After a failed sync nothing is known about the file's unsynced bytes, and asking again proves nothing.
 
-The two syncs may take long. They run in a thread, are never abandoned and cannot be cancelled half-way.
+The two syncs may take long. They run in a thread, are never abandoned and cannot be cancelled half-way. Only little
+data on a device that has been quick so far is synced in the loop: handing it to a thread and back takes as long again,
+and much longer while agents keep all cores busy.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import time
+from collections.abc import Callable
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -26,6 +30,9 @@ import trio
 
 _KEEP_SIZE: Final = 0x01  # FALLOC_FL_KEEP_SIZE, linux/falloc.h
 _UNSUPPORTED: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_QUICK_SECONDS: Final = 0.0003  # a sync that takes less on average is not worth a thread …
+_SMALL_BYTES: Final = 64 * 1024  # … when so much was written at most
+_NEWEST: Final = 0.2  # the weight of the newest sync in the average
 _SYNC_THREADS: Final = 8  # of our own, so that a sync never waits for the rest of the daemon's threads
 
 
@@ -86,8 +93,8 @@ class Disk(Protocol):
         """Make a link; fails when the name is taken."""
         ...
 
-    async def fdatasync(self, file: int, *, inline: bool = False) -> None:
-        """Make the file's bytes and size durable. `inline`: the caller knows it to be quick, so do it in the loop."""
+    async def fdatasync(self, file: int, written: int | None = None) -> None:
+        """Make the file's bytes and size durable. `written`: how many bytes at most were not durable, if known."""
         ...
 
     async def sync_folder(self, folder: Path) -> None:
@@ -96,10 +103,12 @@ class Disk(Protocol):
 
 
 class RealDisk:
-    """The machine's own file system."""
+    """The machine's own file system. `timer`: seconds, only for choosing where to sync."""
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._timer = timer
         self._threads = trio.CapacityLimiter(_SYNC_THREADS)
+        self._sync_seconds = 0.001  # on average; nothing is known yet, so begin in a thread
 
     def make_folder(self, folder: Path) -> None:
         try:
@@ -169,12 +178,21 @@ class RealDisk:
     def symlink(self, target: str, path: Path) -> None:
         os.symlink(target, path)
 
-    async def fdatasync(self, file: int, *, inline: bool = False) -> None:
-        if inline:
-            os.fdatasync(file)
-            return
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(os.fdatasync, file, limiter=self._threads)
+    async def fdatasync(self, file: int, written: int | None = None) -> None:
+        small = written is not None and written <= _SMALL_BYTES
+        if small and self._sync_seconds < _QUICK_SECONDS:
+            took = self._timed_sync(file)
+        else:
+            with trio.CancelScope(shield=True):
+                took = await trio.to_thread.run_sync(self._timed_sync, file, limiter=self._threads)
+        if small:
+            self._sync_seconds += _NEWEST * (took - self._sync_seconds)
+
+    def _timed_sync(self, file: int) -> float:
+        """How many seconds it took."""
+        begun = self._timer()
+        os.fdatasync(file)
+        return self._timer() - begun
 
     async def sync_folder(self, folder: Path) -> None:
         with trio.CancelScope(shield=True):

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -73,8 +74,7 @@ async def test_bytes_are_appended_overwritten_read_and_cut(disk: RealDisk, tmp_p
     assert disk.read(file, 2, 100) == b""
     disk.truncate(file, 4)
     assert disk.size(file) == 4
-    for inline in (True, False):
-        await disk.fdatasync(file, inline=inline)
+    await disk.fdatasync(file)
     disk.drop_cache(file)
     assert disk.read(file, 9, 0) == b"hell"
     disk.close(file)
@@ -96,9 +96,9 @@ def test_a_short_read_is_read_on(disk: RealDisk, tmp_path: Path, monkeypatch: py
 
 async def test_syncs_report_failure_and_are_not_cancelled(disk: RealDisk, tmp_path: Path) -> None:
     read, write = os.pipe()
-    for inline in (True, False):
+    for written in (None, 1):
         with pytest.raises(OSError, match="Invalid"):
-            await disk.fdatasync(write, inline=inline)
+            await disk.fdatasync(write, written)
     os.close(read)
     os.close(write)
     with pytest.raises(FileNotFoundError):
@@ -107,6 +107,34 @@ async def test_syncs_report_failure_and_are_not_cancelled(disk: RealDisk, tmp_pa
         scope.cancel()
         await disk.sync_folder(tmp_path)
     assert not scope.cancelled_caught
+
+
+@pytest.mark.parametrize(("took", "in_loop"), [(0.0001, True), (0.001, False)])
+async def test_little_is_synced_in_the_loop_by_a_quick_disk_and_in_a_thread_by_others(
+    took: float, in_loop: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    threads: list[int] = []
+    here = threading.get_ident()
+
+    def sync(file: int) -> None:
+        nonlocal now
+        now += took
+        threads.append(threading.get_ident())
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    disk = RealDisk(timer=lambda: now)
+    for _ in range(12):
+        await disk.fdatasync(0, 300)
+    assert threads[0] != here  # nothing is known yet
+    assert (threads[-1] == here) is in_loop
+    for written in (1 << 20, None):
+        await disk.fdatasync(0, written)
+        assert threads[-1] != here
+    took = 1.0  # it stalls: once in the loop, and then no more
+    await disk.fdatasync(0, 300)
+    await disk.fdatasync(0, 300)
+    assert threads[-1] != here
 
 
 def test_reserved_space_is_taken_and_given_back_without_changing_the_size(disk: RealDisk, tmp_path: Path) -> None:

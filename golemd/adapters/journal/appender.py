@@ -48,7 +48,7 @@ class Appender:
                     raise disk_full(self._disk.free_bytes(self._folder)) from error
         self._end += count
 
-    async def write(self, first: int, data: bytes, index: Sequence[tuple[int, int]], *, inline: bool) -> None:
+    async def write(self, first: int, data: bytes, index: Sequence[tuple[int, int]]) -> None:
         """Append what was secured and make it durable. `index`: (seq, offset in `data`) pairs. Faults: OSError."""
         if self._published and self._size >= self._limits.segment_bytes:
             self._follow(first, len(data))
@@ -56,7 +56,7 @@ class Appender:
         if segment is None:
             raise OSError("nothing was secured")
         append_all(self._disk, self._file, data)
-        await self._disk.fdatasync(self._file, inline=inline)
+        await self._disk.fdatasync(self._file, len(data))
         for seq, offset in index:
             segment.index(seq, segment.size + offset)
         segment.size += len(data)

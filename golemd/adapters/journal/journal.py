@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 import trio
 
@@ -35,9 +35,6 @@ from golemd.adapters.journal.times import timestamp
 from golemd.api.events import Draft, JournalRepaired, Record
 
 log = logging.getLogger(__name__)
-
-_EWMA: Final = 0.2  # the weight of the newest flush in the average
-_INLINE_BYTES: Final = 16 * 1024
 
 
 class _Batch:
@@ -93,7 +90,6 @@ class Journal(History):
         self._flushing = trio.Lock()
         self._wake = trio.Event()
         self._moved = trio.Event()
-        self._flush_us = 1000.0  # unknown yet: begin in a thread
         self.repaired_tail: JournalRepaired | None = found.repaired
 
     @classmethod
@@ -112,7 +108,7 @@ class Journal(History):
 
         `clock`: microseconds since the epoch. `on_record` gets every record of every whole command, in order; with
         `codec`, those after the newest snapshot that fits, which is restored first.
-        `timer`: seconds, only for choosing where to sync and when to let others run. The next segment is made
+        `timer`: seconds, only for choosing when to let others run. The next segment is made
         with the first record that is staged. Faults: JournalDamaged, JournalNewer, JournalFailed.
         """
         found = await recover(disk, folder, limits, on_record, codec)
@@ -353,22 +349,14 @@ class Journal(History):
         if not batch.parts:
             return
         self._pending, self._inflight, self._due = _Batch(), batch, False
-        tiny = len(batch.parts) <= self._limits.inline_flush_records and batch.size <= _INLINE_BYTES
-        begun = self._timer()
         try:
             with trio.CancelScope(shield=True):
-                await self._appender.write(
-                    batch.first,
-                    b"".join(batch.parts),
-                    batch.index,
-                    inline=tiny and self._flush_us < self._limits.inline_flush_us,
-                )
+                await self._appender.write(batch.first, b"".join(batch.parts), batch.index)
                 self._head.write(Mark(VERSION, batch.last, batch.last_h))
         except Exception as error:
             raise self._fail(error) from error
         finally:
             self._inflight = None
-        self._flush_us += _EWMA * ((self._timer() - begun) * 1e6 - self._flush_us)
         self._durable, self._durable_h = batch.last, batch.last_h
         self._newest = batch.record, len(batch.parts[-1])
         batch.done.set()

@@ -19,6 +19,4 @@ class Limits(Struct, frozen=True, kw_only=True):
     segment_bytes: int = 64 * MIB  # a segment that has reached this is followed by a new one
     reserve_bytes: int = 4 * MIB  # disk space set aside past the end of the newest segment
     chunk_bytes: int = 128 * 1024  # read at once in a replay
-    inline_flush_us: float = 300.0  # flushes faster than this on average may run in the loop …
-    inline_flush_records: int = 2  # … when they carry no more than this
     slice_us: float = 1000.0  # a long read lets others run after this

@@ -171,33 +171,6 @@ async def test_a_gathering_that_follows_at_once_does_not_hold_up_the_one_before(
         await journal.durable(2)
 
 
-async def test_small_quick_flushes_run_in_the_loop_and_others_in_a_thread(tmp_path: Path) -> None:
-    for seconds, expected in ((0.0, {True}), (0.001, {False})):
-        now = 0.0
-        inline: set[bool] = set()
-
-        def timer(step: float = seconds) -> float:
-            nonlocal now
-            now += step
-            return now
-
-        class Disk(RealDisk):
-            async def fdatasync(self, file: int, *, inline: bool = False, seen: set[bool] = inline) -> None:
-                seen.add(inline)
-                await super().fdatasync(file, inline=inline)
-
-        journal = await Journal.open(tmp_path, Disk(), Clock(), Limits(), lambda record: None, timer=timer)
-        async with writing(journal):
-            for _ in range(12):
-                await journal.durable(journal.stage(drafts("x"))[0].seq)
-            inline.clear()
-            await journal.durable(journal.stage(drafts("x"))[0].seq)
-            assert inline == expected
-            inline.clear()
-            await journal.durable(journal.stage(drafts("x", "y", "z"))[-1].seq)
-            assert inline == {False}
-
-
 async def test_a_cancelled_waiter_cancels_no_flush(tmp_path: Path) -> None:
     async with opened(tmp_path) as journal:
         seq = journal.stage(drafts("x"))[0].seq
@@ -222,10 +195,10 @@ class Gate(RealDisk):
         self.reached = trio.Event()
         self.passable = trio.Event()
 
-    async def fdatasync(self, file: int, *, inline: bool = False) -> None:
+    async def fdatasync(self, file: int, written: int | None = None) -> None:
         self.reached.set()
         await self.passable.wait()
-        await super().fdatasync(file, inline=inline)
+        await super().fdatasync(file, written)
 
 
 async def test_who_asks_during_a_flush_waits_for_that_flush_only(tmp_path: Path) -> None:

@@ -49,14 +49,14 @@ def _attempt(name: str, module: str, old: str, new: str, finder: tuple[str, ...]
 
 
 JOURNAL_MUTANTS: Final = (
-    _journal("no fsync", "appender", "        await self._disk.fdatasync(self._file, inline=inline)\n", ""),
+    _journal("no fsync", "appender", "        await self._disk.fdatasync(self._file, len(data))\n", ""),
     _journal("no fsync of the folder", "appender", "        await self._disk.sync_folder(segment.path.parent)\n", ""),
     _journal(
         "acknowledged before the fsync",
         "journal",
-        "        begun = self._timer()\n        try:\n            with trio.CancelScope",
-        "        begun = self._timer()\n        self._durable = batch.last\n        batch.done.set()\n"
-        "        try:\n            with trio.CancelScope",
+        "        try:\n            with trio.CancelScope(shield=True):\n                await self._appender",
+        "        self._durable = batch.last\n        batch.done.set()\n"
+        "        try:\n            with trio.CancelScope(shield=True):\n                await self._appender",
     ),
     _journal(
         "acknowledged after an error",
@@ -68,9 +68,9 @@ JOURNAL_MUTANTS: Final = (
     _journal(
         "fsync tried again after an error",
         "appender",
-        "        await self._disk.fdatasync(self._file, inline=inline)\n",
-        "        try:\n            await self._disk.fdatasync(self._file, inline=inline)\n"
-        "        except OSError:\n            await self._disk.fdatasync(self._file, inline=inline)\n",
+        "        await self._disk.fdatasync(self._file, len(data))\n",
+        "        try:\n            await self._disk.fdatasync(self._file, len(data))\n"
+        "        except OSError:\n            await self._disk.fdatasync(self._file, len(data))\n",
         ERRORS,
     ),
     _journal("torn end not cut", "recovery", "        disk.truncate(file, torn.offset)\n", ""),

@@ -13,6 +13,7 @@ from tests.adapters.journal.crashdisk import CrashDisk, PowerCut
 from tests.adapters.journal.nodes import File, Folder
 from tests.faults.simulation.world import World
 
+QUICK_BYTES: Final = 2048  # such syncs let nobody else run in between, and larger ones do
 CHANGING: Final = frozenset({"append", "fdatasync", "write_at", "sync_folder", "rename", "truncate"})
 """Operations that may fail, and at which the daemon may end."""
 
@@ -59,11 +60,14 @@ class SimDisk(CrashDisk):
         if operation in ("fdatasync", "sync_folder") and not self.is_gone:
             self.world.witness.look(self)
 
-    async def fdatasync(self, file: int, *, inline: bool = False) -> None:
-        if not inline and self.world.weather.slowness:
+    def _is_quick(self, written: int | None) -> bool:
+        return not self.world.weather.slowness and written is not None and written <= QUICK_BYTES
+
+    async def fdatasync(self, file: int, written: int | None = None) -> None:
+        if self.world.weather.slowness:
             with trio.CancelScope(shield=True):
                 await trio.sleep(self.world.dice.expovariate(1 / self.world.weather.slowness))
-        await super().fdatasync(file, inline=inline)
+        await super().fdatasync(file, written)
 
     def segments(self) -> list[tuple[str, File]]:
         """The journal's segments in order, those whose names no crash can take away."""
