@@ -48,8 +48,9 @@ class Appender:
                     raise disk_full(self._disk.free_bytes(self._folder)) from error
         self._end += count
 
-    async def write(self, first: int, data: bytes, index: Sequence[tuple[int, int]]) -> None:
-        """Append what was secured and make it durable. `index`: (seq, offset in `data`) pairs. Faults: OSError."""
+    async def write(self, first: int, lines: Sequence[bytes]) -> None:
+        """Append the lines that were secured, those of record `first` and on, durably. Faults: OSError."""
+        data = b"".join(lines)
         if self._published and self._size >= self._limits.segment_bytes:
             self._follow(first, len(data))
         segment = self._segment
@@ -57,9 +58,7 @@ class Appender:
             raise OSError("nothing was secured")
         append_all(self._disk, self._file, data)
         await self._disk.fdatasync(self._file, len(data))
-        for seq, offset in index:
-            segment.index(seq, segment.size + offset)
-        segment.size += len(data)
+        segment.grow(first, lines)
         if not self._published:
             await self._publish(segment)
 

@@ -29,7 +29,7 @@ from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import VERSION, encode
 from golemd.adapters.journal.reading import Reader
 from golemd.adapters.journal.recovery import Recovered, recover
-from golemd.adapters.journal.segments import INDEX_MASK, Segment
+from golemd.adapters.journal.segments import Segment
 from golemd.adapters.journal.snapshots import Codec, Header, extent_of
 from golemd.adapters.journal.times import timestamp
 from golemd.api.events import Draft, JournalRepaired, Record
@@ -40,12 +40,10 @@ log = logging.getLogger(__name__)
 class _Batch:
     """What is staged together: one write, one sync, one event for all who wait."""
 
-    __slots__ = ("done", "first", "index", "last", "last_h", "parts", "record", "size")
+    __slots__ = ("done", "first", "last", "last_h", "lines", "record")
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.index: list[tuple[int, int]] = []
+        self.lines: list[bytes] = []
         self.first = 0
         self.last = 0
         self.last_h = ""
@@ -137,7 +135,7 @@ class Journal(History):
             yield
         finally:
             self._gathering -= 1
-            self._due = bool(self._pending.parts)
+            self._due = bool(self._pending.lines)
             self._wake.set()
 
     def stage(
@@ -158,7 +156,7 @@ class Journal(History):
         except OSError as error:
             raise self._fail(error) from error
         self._last_us = now
-        self._add(lines, records, size)
+        self._add(lines, records)
         if not self._gathering:
             self._wake.set()
         return records
@@ -192,7 +190,7 @@ class Journal(History):
             self._wake = trio.Event()
             if self._failure is not None:
                 self._check()
-            while self._pending.parts and (self._due or not self._gathering):
+            while self._pending.lines and (self._due or not self._gathering):
                 async with self._flushing:
                     await self._flush()
                 await trio.lowlevel.checkpoint()  # who was just answered may join the next batch
@@ -329,36 +327,30 @@ class Journal(History):
             records.append(record)
         return lines, records, now
 
-    def _add(self, lines: list[bytes], records: list[Record], size: int) -> None:
+    def _add(self, lines: list[bytes], records: list[Record]) -> None:
         batch = self._pending
-        if not batch.parts:
+        if not batch.lines:
             batch.first = records[0].seq
-        offset = batch.size
-        for line, record in zip(lines, records, strict=True):
-            if not record.seq & INDEX_MASK:
-                batch.index.append((record.seq, offset))
-            offset += len(line)
-        batch.parts += lines
-        batch.size += size
+        batch.lines += lines
         batch.last, batch.last_h = self._seq, self._h = records[-1].seq, records[-1].h
         batch.record = records[-1]
 
     async def _flush(self) -> None:
         """Write one batch, make it durable, wake those who wait. The lock is held; cancellation waits outside."""
         batch = self._pending
-        if not batch.parts:
+        if not batch.lines:
             return
         self._pending, self._inflight, self._due = _Batch(), batch, False
         try:
             with trio.CancelScope(shield=True):
-                await self._appender.write(batch.first, b"".join(batch.parts), batch.index)
+                await self._appender.write(batch.first, batch.lines)
                 self._head.write(Mark(VERSION, batch.last, batch.last_h))
         except Exception as error:
             raise self._fail(error) from error
         finally:
             self._inflight = None
         self._durable, self._durable_h = batch.last, batch.last_h
-        self._newest = batch.record, len(batch.parts[-1])
+        self._newest = batch.record, len(batch.lines[-1])
         batch.done.set()
         moved, self._moved = self._moved, trio.Event()
         moved.set()

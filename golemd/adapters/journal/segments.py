@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,13 @@ class Segment:
         """Record `seq` begins at byte `offset`. In ascending order."""
         self._seqs.append(seq)
         self._offsets.append(offset)
+
+    def grow(self, first: int, lines: Sequence[bytes]) -> None:
+        """These lines, of record `first` and on, are now at the end of the file."""
+        offsets = list(accumulate(map(len, lines), initial=self.size))
+        for seq in range(first + (-first & INDEX_MASK), first + len(lines), INDEX_MASK + 1):
+            self.index(seq, offsets[seq - first])
+        self.size = offsets[-1]
 
     def index_bytes(self) -> tuple[bytes, bytes]:
         """All indexed records and their offsets, 8 bytes each, for `take_index`."""

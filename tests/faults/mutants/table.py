@@ -80,9 +80,9 @@ JOURNAL_MUTANTS: Final = (
     _journal(
         "head before the fsync",
         "journal",
-        "                await self._appender.write(\n",
+        "                await self._appender.write(",
         "                self._head.write(Mark(VERSION, batch.last, batch.last_h))\n"
-        "                await self._appender.write(\n",
+        "                await self._appender.write(",
     ),
     _journal(
         "head never written", "journal", "self._head.write(Mark(VERSION, batch.last, batch.last_h))", "pass", DAMAGES

@@ -53,12 +53,12 @@ def _acts_early() -> AbstractContextManager[Any]:
 def _flushes_nothing() -> AbstractContextManager[Any]:
     plain = Appender.write
 
-    async def write(self: Appender, first: int, data: bytes, index: Any) -> None:
+    async def write(self: Appender, first: int, lines: Any) -> None:
         if self._published and self._segment is not None and self._size < self._limits.segment_bytes:
-            append_all(self._disk, self._file, data)
-            self._segment.size += len(data)
+            append_all(self._disk, self._file, b"".join(lines))
+            self._segment.grow(first, lines)
         else:
-            await plain(self, first, data, index)
+            await plain(self, first, lines)
 
     return patch.object(Appender, "write", write)
 
