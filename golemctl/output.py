@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TextIO, TypeVar
 
 import msgspec
 
@@ -52,14 +52,12 @@ class Output:
 
     def say(self, *lines: str) -> None:
         """Lines for people, where replies go."""
-        for line in lines:
-            print(_writable(line), file=sys.stderr if self.json else sys.stdout)
+        _print(lines, sys.stderr if self.json else sys.stdout)
 
     def aside(self, *lines: str) -> None:
         """Lines for people that are no part of the reply."""
         sys.stdout.flush()
-        for line in lines:
-            print(_writable(line), file=sys.stderr)
+        _print(lines, sys.stderr)
 
     def fault(self, fault: Fault) -> None:
         """A refusal: what happened, to which thing, what to do next; on stdout too with --json."""
@@ -78,7 +76,8 @@ def fault_lines(fault: Fault, columns: int = UNLIMITED) -> list[str]:
     return [(indent if number else _NAME) + line for number, line in enumerate(lines)]
 
 
-def _writable(line: str) -> str:
-    """The line with what the terminal's encoding does not have replaced."""
+def _print(lines: Iterable[str], stream: TextIO) -> None:
+    """Write lines at once, with what the terminal's encoding does not have replaced."""
+    text = "".join([f"{line}\n" for line in lines])
     encoding = sys.stdout.encoding or "utf-8"
-    return line if encoding.lower() == "utf-8" else line.encode(encoding, "replace").decode(encoding)
+    stream.write(text if encoding.lower() == "utf-8" else text.encode(encoding, "replace").decode(encoding))

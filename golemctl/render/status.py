@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from golemctl.render.gates import waits_for_you
@@ -16,6 +14,7 @@ from golemctl.render.text import (
     attention,
     block,
     clean,
+    cleaned,
     count,
     cut,
     epoch,
@@ -33,25 +32,11 @@ from golemd.api.views import AttemptView, DispatchView, GateView, ItemView, Proj
 
 ACTIVE: Final = ("new", "scoping", "ready", "in_progress", "blocked")
 _PRIORITY: Final = "PRIO"
-_HEADS: Final = ("ID", "STATUS", "PHASE", "", _PRIORITY)
 _GAP: Final = "  "
 _NOTE_INDENT: Final = 10
 _SHORTEST_TITLE: Final = 16
 _NO_PROJECT: Final = "No project is registered. In a git repository: golemctl init"
 _NO_PROJECT_THEN: Final = "No project was registered then."
-
-
-class _Row(Struct, frozen=True):
-    """One item's line; `note` stands behind the title, or beneath when there is no room."""
-
-    rank: int
-    cells: tuple[str, ...]  # as _HEADS: id, status, phase, elapsed, priority
-    title: str
-    note: str
-
-    @property
-    def is_blocked(self) -> bool:
-        return self.rank == 0
 
 
 def status_lines(view: StatusView, look: Look, *, everything: bool = False, only: Sequence[str] = ()) -> list[str]:
@@ -66,12 +51,13 @@ def status_lines(view: StatusView, look: Look, *, everything: bool = False, only
     if not view.projects:
         return [*lines, _NO_PROJECT_THEN if then else _NO_PROJECT]
     gates = {gate.id: gate for gate in view.gates}
-    attempts = _running_by_item(view.attempts)
+    attempts = {attempt.item: attempt for attempt in reversed(view.attempts)}  # the first of each item
     for project in view.projects:
         items = [item for item in view.items if item.project == project.name]
-        running = [attempt for item in items for attempt in attempts[item.id]]
+        ids = {item.id for item in items}
+        running = sum(attempt.item in ids for attempt in view.attempts)
         lines += [_header(project, running, look), ""]
-        lines += _items([_row(item, gates, attempts[item.id], look) for item in items], look)
+        lines += _items(items, gates, attempts, look)
         lines += _matching(project, len(items), only, look) if only else _ended(project, everything)
         if not project.counts:
             lines.append("  Nothing in the backlog." + ("" if then else ' Add something: golemctl add "…"'))
@@ -107,15 +93,8 @@ def _untold(gates: Sequence[GateView], look: Look) -> list[str]:
     return block(f"The notification of {failed[0]}{more} failed: golemctl events --type gate.notified", look, 0)
 
 
-def _running_by_item(attempts: Sequence[AttemptView]) -> defaultdict[str, list[AttemptView]]:
-    found: defaultdict[str, list[AttemptView]] = defaultdict(list)
-    for attempt in attempts:
-        found[attempt.item].append(attempt)
-    return found
-
-
-def _header(project: ProjectView, running: Sequence[AttemptView], look: Look) -> str:
-    slots = f"{len(running)} of {count(project.max_concurrent, 'slot')}"
+def _header(project: ProjectView, running: int, look: Look) -> str:
+    slots = f"{running} of {count(project.max_concurrent, 'slot')}"
     state = f"{dispatch_words(project.dispatch)} · {slots}" if running else dispatch_words(project.dispatch)
     if project.dispatch.state == "running":
         state += f" · {project.dispatch.used} of {count(project.dispatch.cap, 'phase')}"
@@ -150,17 +129,7 @@ def _narrowed(dispatch: DispatchView) -> list[str]:
     return [f"only {' '.join(dispatch.only)}"] if dispatch.only else []
 
 
-def _row(item: ItemView, gates: dict[str, GateView], running: Sequence[AttemptView], look: Look) -> _Row:
-    attempt = running[0] if running else None
-    elapsed = since(attempt.started_at, look) if attempt else ""
-    phase = (attempt.phase if attempt else item.phase) or ""
-    status = "paused" if item.paused and item.status != "blocked" else words(item.status)
-    cells = (clean(item.id), status, clean(phase), elapsed, str(item.priority))
-    rank = 0 if item.status == "blocked" else 3 if item.status in ENDED else 1 if attempt else 2
-    return _Row(rank, cells, clean(item.title), _note(item, gates, attempt))
-
-
-def _note(item: ItemView, gates: dict[str, GateView], attempt: AttemptView | None) -> str:
+def _note(item: ItemView, gates: Mapping[str, GateView], attempt: AttemptView | None) -> str:
     gate = gates.get(item.gate or "")
     if gate is not None:
         paused = "paused; " if item.paused else ""
@@ -184,36 +153,59 @@ def short_why(item: str, why: str | None) -> str:
     return reason.removesuffix(".") if colon and before.startswith(f"{item} ") else why
 
 
-def _items(rows: list[_Row], look: Look) -> list[str]:
-    if not rows:
+def _items(
+    items: Sequence[ItemView], gates: Mapping[str, GateView], attempts: Mapping[str, AttemptView], look: Look
+) -> list[str]:
+    """A line for each item; its note stands behind the title, or beneath when there is no room.
+
+    Made column by column, since there may be thousands of items.
+    """
+    if not items:
         return []
-    rows = sorted(rows, key=lambda row: row.rank)
-    head, *fronts = _fronts(rows)
-    titles, notes = [row.title for row in rows], [row.note for row in rows]
+    items = sorted(items, key=lambda item: _rank(item, attempts))
+    running = [attempts.get(item.id) for item in items]
+    head, *fronts = _fronts(items, running, look)
+    titles = cleaned([item.title for item in items])
+    notes = [_note(item, gates, attempt) for item, attempt in zip(items, running, strict=True)]
     room = max(_SHORTEST_TITLE, look.width - width(head) - 2)
     beside = widest(titles) + len(_GAP) + widest(notes) <= room
     lines = [cut(f"  {head}TITLE", look.width)]
-    for row, front, title in zip(rows, fronts, aligned(titles) if beside else titles, strict=True):
-        line = f"{'! ' if row.is_blocked else '  '}{front}{title}"
-        if beside:
-            lines.append(_marked(f"{line}{_GAP}{row.note}".rstrip(), row, look))
-            continue
-        lines.append(_marked(cut(line, look.width), row, look))
-        if row.note:
-            lines.append(cut(" " * _NOTE_INDENT + row.note, look.width))
+    for item, front, title, note in zip(items, fronts, aligned(titles) if beside else titles, notes, strict=True):
+        is_blocked = item.status == "blocked"
+        line = f"{'! ' if is_blocked else '  '}{front}{title}"
+        line = f"{line}{_GAP}{note}".rstrip() if beside else cut(line, look.width)
+        lines.append(attention(line[0], look) + line[1:] if is_blocked else line)
+        if note and not beside:
+            lines.append(cut(" " * _NOTE_INDENT + note, look.width))
     return lines
 
 
-def _fronts(rows: Sequence[_Row]) -> list[str]:
-    """The head, and what stands before each row's title; columns in which nobody says anything are left out."""
-    columns = zip(_HEADS, zip(*(row.cells for row in rows), strict=True), strict=True)
-    said = [(head, cells) for head, cells in columns if any(cells) and (head != _PRIORITY or {*cells} != {"0"})]
+def _rank(item: ItemView, attempts: Mapping[str, AttemptView]) -> int:
+    """Where the item stands among the others: what waits for a human first, what has ended last."""
+    if item.status == "blocked":
+        return 0
+    if item.status in ENDED:
+        return 3
+    return 1 if item.id in attempts else 2
+
+
+def _fronts(items: Sequence[ItemView], running: Sequence[AttemptView | None], look: Look) -> list[str]:
+    """The head, and what stands before each item's title; columns in which nobody says anything are left out."""
+    phases = [(each.phase if each else item.phase) or "" for item, each in zip(items, running, strict=True)]
+    columns = {
+        "ID": cleaned([item.id for item in items]),
+        "STATUS": [_status(item) for item in items],
+        "PHASE": cleaned(phases),
+        "": [since(each.started_at, look) if each else "" for each in running],
+        _PRIORITY: [str(item.priority) for item in items],
+    }
+    said = [(head, cells) for head, cells in columns.items() if any(cells) and (head != _PRIORITY or {*cells} != {"0"})]
     shown = [aligned((head, *cells), right=head == _PRIORITY) for head, cells in said]
-    return ["".join(f"{cell}{_GAP}" for cell in line) for line in zip(*shown, strict=True)]
+    return [_GAP.join(line) + _GAP for line in zip(*shown, strict=True)]
 
 
-def _marked(line: str, row: _Row, look: Look) -> str:
-    return attention(line[0], look) + line[1:] if row.is_blocked else line
+def _status(item: ItemView) -> str:
+    return "paused" if item.paused and item.status != "blocked" else words(item.status)
 
 
 def _ended(project: ProjectView, everything: bool) -> list[str]:
@@ -236,6 +228,6 @@ def projects_lines(projects: Sequence[ProjectView], look: Look) -> list[str]:
     lines = []
     for project in projects:
         counts = ", ".join(f"{number} {words(status)}" for status, number in project.counts.items() if number)
-        lines.append(_header(project, (), look))
+        lines.append(_header(project, 0, look))
         lines.append(cut(f"  {clean(project.prefix)}: {counts or 'no items'}", look.width))
     return lines

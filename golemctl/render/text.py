@@ -10,6 +10,8 @@ import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
+from operator import add
 from typing import Final
 
 from msgspec import Struct
@@ -48,6 +50,12 @@ def clean(text: str) -> str:
         return text
     text = _ESCAPES.sub("", text).translate(_SPACES)
     return "".join(_safe(character) for character in text)
+
+
+def cleaned(texts: Sequence[str]) -> Sequence[str]:
+    """Texts, each cleaned. Those that have no need of it are looked at all at once."""
+    whole = "".join(texts)
+    return texts if whole.isascii() and whole.isprintable() else [clean(text) for text in texts]
 
 
 def _safe(character: str) -> str:
@@ -89,6 +97,8 @@ def cut(text: str, columns: int) -> str:
         return text
     if columns < 1:
         return ""
+    if text.isascii():
+        return text[: columns - 1].rstrip() + ELLIPSIS
     taken, kept = 0, []
     for character in text:
         taken += _columns(character)
@@ -111,9 +121,10 @@ def widest(texts: Sequence[str]) -> int:
 def aligned(texts: Sequence[str], *, right: bool = False) -> list[str]:
     """Cleaned texts, each with spaces up to the width of the widest: behind it or, to the right, before it."""
     columns = widest(texts)
-    if right:
-        return [" " * (columns - width(text)) + text for text in texts]
-    return [pad(text, columns) for text in texts]
+    if "".join(texts).isascii():
+        return [*map(str.rjust if right else str.ljust, texts, repeat(columns))]
+    spaces = [" " * (columns - width(text)) for text in texts]
+    return [*map(add, spaces, texts)] if right else [*map(add, texts, spaces)]
 
 
 def wrap(text: str, columns: int) -> list[str]:
@@ -152,10 +163,10 @@ def block(text: str, look: Look, indent: int = 2) -> list[str]:
 
 def table(rows: Iterable[Sequence[str]], look: Look, *, indent: int = 2) -> list[str]:
     """Rows in columns as wide as their widest cell; the last column takes what is left and is cut."""
-    cells = [[clean(cell) for cell in row] for row in rows]
+    cells = list(rows)
     if not cells:
         return []
-    *columns, last = zip(*cells, strict=True)
+    *columns, last = map(cleaned, zip(*cells, strict=True))
     shown = [aligned(column) for column in columns if any(column)]
     return [cut((" " * indent + "  ".join(line)).rstrip(), look.width) for line in zip(*shown, last, strict=True)]
 
