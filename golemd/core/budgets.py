@@ -125,7 +125,8 @@ def asks(state: State, item: Item) -> bool:
 
 def day_is_spent(state: State, project: str, now_us: int) -> Budget | None:
     """The project's budget of the day, when nothing is left of it."""
-    return spent_out(of_day(state, project, now_us))
+    limits = of_day(state, project, now_us)
+    return spent_out(limits) if limits else None
 
 
 def left_usd(state: State, item: Item, now_us: int) -> float:

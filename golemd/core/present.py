@@ -77,7 +77,7 @@ def item_view(
     """One item, live or ended. `listed`: one of many, whose description would make a long answer longer."""
     live = item if isinstance(item, Item) else None
     ongoing = live if item.status not in ENDED else None
-    gates = tuple(gate.id for gate in state.open_gates(item.id))
+    gates = tuple([gate.id for gate in state.open_gates(item.id)])
     run = state.runs.get(item.run)
     assessed = item.assessments
     usd, tokens = _limits(state, ongoing)
@@ -117,7 +117,10 @@ def item_view(
 
 def _limits(state: State, item: Item | None) -> tuple[float | None, int | None]:
     """What may be spent on an item: dollars, and tokens."""
-    found = {each.scope: each.limit for each in budgets.of_item(state, item)} if item is not None else {}
+    limits = budgets.of_item(state, item) if item is not None else ()
+    if not limits:
+        return None, None
+    found = {each.scope: each.limit for each in limits}
     usd, tokens = found.get(budgets.ITEM_USD), found.get(budgets.ITEM_TOKENS)
     return None if usd is None else round(usd, 6), None if tokens is None else int(tokens)
 
@@ -350,7 +353,7 @@ def status_view(
     items: list[Item | EndedItem] = [each for each in state.items.values() if everything or each.status not in ENDED]
     if everything:
         items.extend(state.ended.values())
-    meant = [each for each in items if _is_meant(each, names, only)]
+    meant = [each for each in items if each.project in names and (not only.terms or only.matches(each))]
     gates = (gate for gate in state.all_open_gates() if _is_meant(state.items[gate.item], names, only))
     running = (each for each in running_attempts(state) if each.state is AttemptState.SPAWNED)
     return views.StatusView(

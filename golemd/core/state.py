@@ -136,7 +136,7 @@ class State:
 
     def unmet(self, item: Item) -> list[str]:
         """The dependencies that hold the item up, in their order."""
-        return [dependency for dependency in item.dependencies if not self.is_done(dependency)]
+        return [each for each in item.dependencies if not self.is_done(each)] if item.dependencies else []
 
     def items_of(self, project: str) -> Iterator[Item]:
         """The live items of a project, in order of creation."""
