@@ -46,15 +46,14 @@ def fold(state: State, record: Record) -> None:
     kind = type(event)
     EFFECTS[kind](state, record, event)
     item = state.items.get(record.item)
-    if item is not None:
-        said = ELSEWHERE.get(kind)
-        _touch(state, item, record.ts if said is None else getattr(event, said) or record.ts)
-
-
-def _touch(state: State, item: Item, moment: str) -> None:
-    state.items[item.id] = replace(item, updated_at=moment)
-    if state.shrink and item.status in ENDED and not _unfinished(state, item):
-        _shrink(state, state.items[item.id])
+    if item is None:
+        return
+    said = ELSEWHERE.get(kind)
+    moment = record.ts if said is None else getattr(event, said) or record.ts
+    if item.updated_at != moment:
+        item = state.items[item.id] = replace(item, updated_at=moment)
+    if item.status in ENDED and state.shrink and not _unfinished(state, item):
+        _shrink(state, item)
 
 
 def _unfinished(state: State, item: Item) -> bool:

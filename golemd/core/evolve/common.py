@@ -60,7 +60,9 @@ def put_gate(state: State, gate: Gate) -> None:
 
 
 def set_item(state: State, item: str, /, **changes: Any) -> None:  # noqa: ANN401 - fields of Item
+    """Change the item that the record is of: it is as of that moment, so `fold` need not replace it once more."""
     before = state.items[item]
+    changes["updated_at"] = state.ts
     after = replace(before, **changes)
     if INDEXED_OF_ITEMS.isdisjoint(changes):
         state.items[item] = after

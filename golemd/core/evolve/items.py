@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -106,14 +105,30 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
         state.projects[record.project] = replace(project, next_number=number)
 
 
-_EDITABLE: Final = ("title", "description", "priority", "labels", "dependencies", "pipeline", "base", "assessments")
-_given: Final = attrgetter(*_EDITABLE)
-
-
 def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
-    given = zip(_EDITABLE, _given(event))  # noqa: B905 - both are as long as the table; strict takes a tenth of a replay
-    changes = {name: value for name, value in given if value is not None}
-    set_item(state, record.item, **changes)
+    set_item(state, record.item, **_given(event))
+
+
+def _given(event: ev.ItemEdited) -> dict[str, Any]:
+    """What an edit changes. Field by field: going through their names takes a sixth of a replay."""
+    given: dict[str, Any] = {}
+    if event.title is not None:
+        given["title"] = event.title
+    if event.description is not None:
+        given["description"] = event.description
+    if event.priority is not None:
+        given["priority"] = event.priority
+    if event.labels is not None:
+        given["labels"] = event.labels
+    if event.dependencies is not None:
+        given["dependencies"] = event.dependencies
+    if event.pipeline is not None:
+        given["pipeline"] = event.pipeline
+    if event.base is not None:
+        given["base"] = event.base
+    if event.assessments is not None:
+        given["assessments"] = event.assessments
+    return given
 
 
 def _item_triaged(state: State, record: Record, event: ev.ItemTriaged) -> None:
