@@ -335,6 +335,17 @@ async def test_what_is_pruned_is_gone_and_all_else_is_there(tmp_path: Path) -> N
         assert [*journal.scan(first - 1, 1000)] == opened.tape.records[first - 1 :]
 
 
+async def test_the_snapshot_that_a_pruned_journal_begins_with_stays_however_many_come_after_it(tmp_path: Path) -> None:
+    _, first = await a_pruned_life(tmp_path)
+    async with life(tmp_path) as opened:
+        for number in range(3):
+            await opened.write(str(number))
+            assert await opened.keep(first)
+        newest = opened.journal.snapshot_seq
+        assert opened.journal.base() is not None
+    assert [files.seq_of(path.name) for path in kept(tmp_path)] == [first - 1, newest - 1, newest]
+
+
 async def test_a_pruned_journal_begins_with_the_oldest_snapshot_of_another_release_if_it_must(tmp_path: Path) -> None:
     records, first = await a_pruned_life(tmp_path)
     tape = await found(tmp_path, fold="of the next release")

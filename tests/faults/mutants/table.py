@@ -18,6 +18,8 @@ ERRORS: Final = (FINDER, "errors", "1000")
 DAMAGES: Final = (FINDER, "damages", "20000")
 REPAIRS: Final = (FINDER, "repairs", "2000")
 FULL_DISKS: Final = (FINDER, "crashes", "9000", "full disk")
+PRUNED: Final = (FINDER, "crashes", "9000", "pruned")
+SPOILT: Final = (*TESTS, "tests/adapters/journal/test_snapshots.py")
 
 
 def _tests(*names: str) -> tuple[str, ...]:
@@ -128,6 +130,61 @@ JOURNAL_MUTANTS: Final = (
     ),
 )
 
+SNAPSHOT_MUTANTS: Final = (
+    _journal(
+        "snapshot without its digest", "snapshots", "if header.digest != _digest(header, state):", "if False:", SPOILT
+    ),
+    _journal(
+        "snapshot of other folding code",
+        "snapshots",
+        "if header.fold != codec.fold and not any_fold:",
+        "if False:",
+        SPOILT,
+    ),
+    _journal(
+        "snapshot of another journal",
+        "snapshots",
+        "if (record.seq, record.h) != (header.seq, header.h):",
+        "if False:",
+        SPOILT,
+    ),
+    _journal(
+        "segments before a snapshot not looked at",
+        "snapshots",
+        "if size < extent.size or (size > extent.size and not is_last):",
+        "if False:",
+        SPOILT,
+    ),
+    _journal(
+        "snapshot named before it is durable",
+        "keeper",
+        "            await self._pause()\n        await self._disk.fdatasync(file)\n",
+        "            await self._pause()\n",
+        PRUNED,
+    ),
+    _journal(
+        "pruned before its snapshots are durable",
+        "journal",
+        "                await self._disk.sync_folder(self._keeper.folder)",
+        "                pass",
+        PRUNED,
+    ),
+    _journal(
+        "pruned without two snapshots",
+        "journal",
+        "return await self._keeper.write(header, state) and self._keeper.are_covered(first)",
+        "return await self._keeper.write(header, state)",
+        SPOILT,
+    ),
+    _journal(
+        "a pruned journal's first snapshot cleared",
+        "keeper",
+        "*(seq for seq in seqs if seq == first - 1)",
+        "",
+        SPOILT,
+    ),
+)
+
 ATTEMPT_MUTANTS: Final = (
     _attempt("exit.json without fsync", "shim", "        posix.fdatasync(fd)\n", ""),
     _attempt("exit.json without fsync of its folder", "shim", "        posix.fsync(self.fd)\n", ""),
@@ -214,4 +271,4 @@ ATTEMPT_MUTANTS: Final = (
         _tests(f"{END}sigkill_of_the_shim_takes_the_program_along_and_the_attempt_is_lost"),
     ),
 )
-MUTANTS: Final = (*JOURNAL_MUTANTS, *ATTEMPT_MUTANTS)
+MUTANTS: Final = (*JOURNAL_MUTANTS, *SNAPSHOT_MUTANTS, *ATTEMPT_MUTANTS)
