@@ -33,7 +33,7 @@ class _Known(PosixPath):
 
     @cached_property
     def names(self) -> list[str]:
-        return _names(self)
+        return _split(self)
 
     def __truediv__(self, name: str | PathLike[str]) -> _Known:
         found = self.below.get(name)
@@ -44,6 +44,10 @@ class _Known(PosixPath):
 
 def _names(path: Path) -> list[str]:
     """Of the folders and the file that lead from STATE to a path."""
+    return path.names if isinstance(path, _Known) else _split(path)
+
+
+def _split(path: Path) -> list[str]:
     return str(path)[len("/state/") :].split("/") if len(str(path)) > len("/state/") else []
 
 
@@ -85,17 +89,19 @@ class CrashDisk:
         self.place = self._paths[what] if isinstance(what, int) else what
         self.before(operation)
 
-    def _node(self, path: Path) -> Node | None:
+    def _node(self, names: list[str]) -> Node | None:
         node: Node | None = self.root
-        for name in path.names if isinstance(path, _Known) else _names(path):
+        for name in names:
             node = node.entries.get(name) if isinstance(node, Folder) else None
         return node
 
-    def _folder(self, path: Path) -> Folder:
-        node = self._node(path)
+    def _entry(self, path: Path) -> tuple[Folder, str]:
+        """The folder that a path is in, and its name there."""
+        *folders, name = _names(path)
+        node = self._node(folders)
         if not isinstance(node, Folder):
             raise _error(errno.ENOENT)
-        return node
+        return node, name
 
     def _take(self, count: int) -> None:
         if self.room is not None and count > 0:
@@ -112,23 +118,24 @@ class CrashDisk:
 
     def make_folder(self, folder: Path) -> None:
         self._step("make_folder", folder)
-        if self._node(folder) is None:
-            self._folder(folder.parent).change((folder.name, Folder()))
+        if self._node(_names(folder)) is None:
+            above, name = self._entry(folder)
+            above.change((name, Folder()))
         self.after("make_folder")
 
     def names(self, folder: Path) -> list[str]:
         self._step("names", folder)
-        node = self._node(folder)
+        node = self._node(_names(folder))
         return sorted(node.entries) if isinstance(node, Folder) else []
 
     def open(self, path: Path, how: How) -> int:
         self._step("open", path)
-        folder = self._folder(path.parent)
+        folder, name = self._entry(path)
         if how is How.CREATE:
-            if path.name in folder.entries:
+            if name in folder.entries:
                 raise _error(errno.EEXIST)
-            folder.change((path.name, File()))
-        file = folder.entries.get(path.name)
+            folder.change((name, File()))
+        file = folder.entries.get(name)
         if not isinstance(file, File):
             raise _error(errno.ENOENT if file is None else errno.EISDIR)
         self._next += 1
@@ -194,29 +201,29 @@ class CrashDisk:
 
     def rename(self, old: Path, new: Path) -> None:
         self._step("rename", new)
-        folder = self._folder(old.parent)
-        node = folder.entries.get(old.name)
-        if node is None or old.parent != new.parent:
+        (folder, name), (new_folder, new_name) = self._entry(old), self._entry(new)
+        node = folder.entries.get(name)
+        if node is None or folder is not new_folder:
             raise _error(errno.ENOENT if node is None else errno.EXDEV)
-        folder.change((new.name, node), (old.name, None))
+        folder.change((new_name, node), (name, None))
         self.after("rename")
 
     def unlink(self, path: Path) -> None:
         self._step("unlink", path)
-        folder = self._folder(path.parent)
-        file = folder.entries.get(path.name)
+        folder, name = self._entry(path)
+        file = folder.entries.get(name)
         if not isinstance(file, File):
             raise _error(errno.ENOENT)
         self._give_back(file, 0)
-        folder.change((path.name, None))
+        folder.change((name, None))
         self.after("unlink")
 
     def symlink(self, target: str, path: Path) -> None:
         self._step("symlink", path)
-        folder = self._folder(path.parent)
-        if path.name in folder.entries:
+        folder, name = self._entry(path)
+        if name in folder.entries:
             raise _error(errno.EEXIST)
-        folder.change((path.name, Link(target.encode())))
+        folder.change((name, Link(target.encode())))
         self.after("symlink")
 
     async def fdatasync(self, file: int, written: int | None = None) -> None:
@@ -240,7 +247,10 @@ class CrashDisk:
         self._step("sync_folder", folder)
         if self.waits:
             await trio.lowlevel.cancel_shielded_checkpoint()
-        self._folder(folder).sync()
+        node = self._node(_names(folder))
+        if not isinstance(node, Folder):
+            raise _error(errno.ENOENT)
+        node.sync()
         self.after("sync_folder")
 
     # --- what is there
