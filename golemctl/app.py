@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
-import typer
 from msgspec import Struct
 
 from golemctl.client import CALL_SECONDS, Client, DaemonUnreachable
+from golemctl.declare import Option
 from golemctl.output import Output
 from golemctl.render.text import clean
 from golemctl.systemd import start_hint
@@ -29,7 +27,6 @@ UNREACHABLE: Final = 69
 INTERRUPTED: Final = 130
 
 R = TypeVar("R")
-ClickThing = Any  # typer keeps its Context and Parameter of click to itself
 
 
 class Usage(Invalid):
@@ -39,13 +36,22 @@ class Usage(Invalid):
 class Options(Struct, frozen=True):
     """The global options as given."""
 
-    socket: str = ""
-    project: str = ""
-    json: bool = False
-    timeout: float | None = None
-    token: str = ""
-    no_color: bool = False
-    debug: bool = False
+    socket: Annotated[str, Option(metavar="PATH", help="Where the daemon listens.")] = ""
+    project: Annotated[
+        str,
+        Option(
+            metavar="NAME|DIR",
+            help="The project; else the one around the current folder.",
+            completion="project_names",
+        ),
+    ] = ""
+    json: Annotated[bool, Option("--json", help="One JSON document on stdout; people's text on stderr.")] = False
+    timeout: Annotated[
+        float | None, Option(metavar="SECONDS", show_default=False, help="How long an answer is waited for.")
+    ] = None
+    token: Annotated[str, Option(metavar="TOKEN", help="Makes repeating a change safe; else a fresh one.")] = ""
+    no_color: Annotated[bool, Option("--no-color", help="No colours.")] = False
+    debug: Annotated[bool, Option("--debug", help="What is asked and answered; tracebacks.")] = False
 
 
 class Ask:
@@ -55,13 +61,6 @@ class Ask:
         self.options = options
         self.out = Output(json=options.json, colour=not options.no_color)
         self._client: Client | None = None
-
-    @classmethod
-    def of(cls, context: typer.Context) -> Ask:
-        """The invocation that a command belongs to."""
-        ask = context.obj
-        assert isinstance(ask, cls)
-        return ask
 
     @property
     def client(self) -> Client:
@@ -128,32 +127,27 @@ class Ask:
             self._client.close()
 
 
-def run_command(command: Callable[..., int | None]) -> Callable[..., int]:
-    """A command's function as it is run: with its Ask, every way to end turned into an exit status."""
+def run_command(command: Callable[..., int | None], options: Options, given: Mapping[str, object]) -> int:
+    """Run a command's function with its Ask; every way to end is turned into an exit status."""
+    ask = Ask(options)
+    try:
+        status = command(ask, **given)
+        sys.stdout.flush()
+        return status or 0
+    except Fault as fault:
+        return _refused(ask, fault)
+    except BrokenPipeError:
+        return _hush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # a defect of golemctl
+        if options.debug:
+            import traceback  # only here, where nobody is in a hurry
 
-    @functools.wraps(command)
-    def run(context: typer.Context, **given: object) -> int:
-        ask = context.obj = Ask(context.obj)
-        try:
-            status = command(context, **given)
-            sys.stdout.flush()
-            return status or 0
-        except Fault as fault:
-            return _refused(ask, fault)
-        except BrokenPipeError:
-            return _hush()
-        except KeyboardInterrupt:
-            return INTERRUPTED
-        except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise
-        except Exception as error:  # a defect of golemctl
-            if ask.options.debug:
-                traceback.print_exc()
-            return _refused(ask, Internal("golemctl_failed", f"{type(error).__name__}: {error}", "Again with --debug."))
-        finally:
-            ask.close()
-
-    return run
+            traceback.print_exc()
+        return _refused(ask, Internal("golemctl_failed", f"{type(error).__name__}: {error}", "Again with --debug."))
+    finally:
+        ask.close()
 
 
 def _refused(ask: Ask, fault: Fault) -> int:

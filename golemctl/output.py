@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -36,7 +35,7 @@ class Output:
     def look(self) -> Look:
         """How to show things at this moment."""
         terminal = self.is_terminal
-        columns = max(NARROWEST, shutil.get_terminal_size().columns) if terminal else UNLIMITED
+        columns = max(NARROWEST, _terminal_columns()) if terminal else UNLIMITED
         return Look(columns, terminal and self._colour, time.time(), os.path.expanduser("~"))
 
     def reply(self, value: V, lines: Callable[[V, Look], Iterable[str]]) -> None:
@@ -63,8 +62,14 @@ class Output:
         """A refusal: what happened, to which thing, what to do next; on stdout too with --json."""
         if self.json:
             self.document({"error": to_wire(fault)})
-        columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else UNLIMITED
+        columns = _terminal_columns() if sys.stderr.isatty() else UNLIMITED
         self.aside(*fault_lines(fault, columns))
+
+
+def _terminal_columns() -> int:
+    import shutil  # only here: what goes into a file or pipe has no width
+
+    return shutil.get_terminal_size().columns
 
 
 def fault_lines(fault: Fault, columns: int = UNLIMITED) -> list[str]:

@@ -1,6 +1,7 @@
-"""The command line: typer, with commands that are made when they are asked for, and help that teaches by example.
+"""The command line as typer has it: every command made of its declaration when it is asked for, with help that teaches
+by example.
 
-The global options are declared once, at `global_options`. The classes Command and Group give the same option objects to
+The global options are declared once, at `Options`. The classes Command and Group give the same option objects to
 every command, so they are parsed by the one parser wherever they stand, and `--` and option values keep their meaning.
 Making a command costs more than running it, and most invocations need one: so a group knows names, and makes the rest
 when it is looked at.
@@ -8,9 +9,9 @@ when it is looked at.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Final, NamedTuple
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 import typer
@@ -18,54 +19,23 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 import golemd
+from golemctl import completion
 from golemctl.app import Options, run_command
-from golemctl.completion import project_names
+from golemctl.declare import NOTHING, Argument, Commands, Parameter, parameters
 
 ClickThing = Any  # typer keeps its Context, Parameter and HelpFormatter of click to itself
 
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"golemctl {golemd.__version__}")
-        raise typer.Exit
-
-
-def _positive(seconds: float | None) -> float | None:
-    if seconds is not None and not seconds > 0:
-        raise typer.BadParameter("it must be more than 0 seconds")
-    return seconds
-
-
-def global_options(
-    context: typer.Context,
-    socket: Annotated[str, typer.Option(metavar="PATH", help="Where the daemon listens.")] = "",
-    project: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|DIR",
-            help="The project; else the one around the current folder.",
-            autocompletion=project_names,
-        ),
-    ] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout; people's text on stderr.")] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", show_default=False, callback=_positive, help="How long an answer is waited for."
-        ),
-    ] = None,
-    token: Annotated[str, typer.Option(metavar="TOKEN", help="Makes repeating a change safe; else a fresh one.")] = "",
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="What is asked and answered; tracebacks.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the release and exit.")
-    ] = False,
-) -> None:
-    """Drives coding agents through pipelines, by way of the daemon golemd."""
-    context.obj = Options(socket, project, json, timeout, token, no_color, debug)
-
-
 _NAMES: Final = (*Options.__struct_fields__, "version")
+_PLAIN: Final[dict[str, Any]] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+def run(commands: Commands, words: Sequence[str] | None = None) -> NoReturn:
+    """Run the command that the words, or those of this process, ask for. Raises SystemExit with its status."""
+    raise SystemExit(group(commands)(words, prog_name="golemctl"))
 
 
 class _Shared:
@@ -135,76 +105,19 @@ class Group(_Shared, TyperGroup):
         self.write_options(ctx, formatter)
 
 
-class Entry(NamedTuple):
-    """A command before it is made, or a group of them."""
-
-    command: Callable[..., int | None] | Commands
-    short: str
-    about: str = ""
+# --- made of declarations ----------------------------------------------------------------------------------------
 
 
-class Commands(typer.Typer):
-    """A set of commands that share the global options.
-
-    `sections`: title → command → the module that registers it. Without sections, all are added here.
-    """
-
-    def __init__(
-        self,
-        help: str = "",  # noqa: A002 - as typer calls it
-        sections: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> None:
-        super().__init__(cls=Group, help=help, no_args_is_help=True, **_PLAIN)
-        self._modules = {name: module for names in (sections or {}).values() for name, module in names.items()}
-        self._sections = sections
-        self._entries: dict[str, Entry] = {}
-
-    def add(self, name: str, command: Callable[..., int | None], short: str, about: str | None = None) -> None:
-        """Make a function the command `name`. `short`: for the list; `about`: its help, where it has more."""
-        self._entries[name] = Entry(command, short, about or short)
-
-    def add_group(self, name: str, commands: Commands, short: str) -> None:
-        """Make other commands the group `name`."""
-        self._entries[name] = Entry(commands, short)
-
-    @property
-    def sections(self) -> Mapping[str, Mapping[str, str]]:
-        """Title → names of commands."""
-        return self._sections or {"Commands": dict.fromkeys(self._entries, "")}
-
-    def entry(self, name: str) -> Entry:
-        """A command that is not made yet. Raises KeyError."""
-        if name not in self._entries:
-            importlib.import_module(self._modules[name]).register(self)
-        return self._entries[name]
-
-    def made(self, name: str) -> ClickThing:
-        """A command that can be run. Raises KeyError."""
-        entry = self.entry(name)
-        if isinstance(entry.command, Commands):
-            group = entry.command.group()
-            group.name = name
-            return group
-        single = typer.Typer(add_completion=False, **_PLAIN)
-        single.command(name, cls=Command, short_help=entry.short, help=entry.about)(run_command(entry.command))
-        return get_command(single)
-
-    def group(self) -> Group:
-        """The group that can be run; the outermost one, which has the global options, with completion."""
-        group = get_command(self) if self.registered_callback else get_group(self)
-        assert isinstance(group, Group)
-        group.source, group.commands = self, _Made(self)  # type: ignore[assignment]  # nothing is ever added to it
-        return group
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as typer's
-        return self.group()(*arguments, **options)
-
-
-_PLAIN: Final[dict[str, Any]] = {
-    "rich_markup_mode": None,
-    "pretty_exceptions_enable": False,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
+def group(commands: Commands, name: str = "") -> Group:
+    """A group that can be run; the outermost one, without a name, has the global options, and completion."""
+    made = typer.Typer(cls=Group, help=commands.help, no_args_is_help=True, **_PLAIN)
+    if not name:
+        made.callback()(_global_options())
+    found = get_group(made) if name else get_command(made)
+    assert isinstance(found, Group)
+    found.source, found.commands = commands, _Made(commands)  # type: ignore[assignment]  # nothing is ever added to it
+    found.name = name or found.name
+    return found
 
 
 class _Made(Mapping[str, ClickThing]):
@@ -215,10 +128,78 @@ class _Made(Mapping[str, ClickThing]):
         self._source = source
 
     def __getitem__(self, name: str) -> ClickThing:
-        return self._source.made(name)
+        entry = self._source.entry(name)
+        if isinstance(entry.command, Commands):
+            return group(entry.command, name)
+        made = typer.Typer(add_completion=False, **_PLAIN)
+        made.command(name, cls=Command, short_help=entry.short, help=entry.about)(_runs(entry.command))
+        return get_command(made)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _runs(command: Callable[..., int | None]) -> Callable[..., int]:
+    """A command's function as typer takes it."""
+
+    def run(context: typer.Context, **given: object) -> int:
+        return run_command(command, context.obj, given)
+
+    return _taking(run, map(_typed, parameters(command)))
+
+
+def _global_options() -> Callable[..., None]:
+    """What notes the global options, as typer takes it."""
+
+    def note(context: typer.Context, version: bool, **given: Any) -> None:  # noqa: ANN401 - of the types of Options
+        context.obj = Options(**given)
+
+    checks = {"timeout": _positive}
+    typed = [_typed(each, callback=checks.get(each.name)) for each in parameters(Options)]
+    return _taking(note, [*typed, _VERSION])
+
+
+def _taking(function: Callable[..., Any], typed: Iterable[inspect.Parameter]) -> Callable[..., Any]:
+    """The function with parameters for typer to see, behind the context."""
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    function.__signature__ = inspect.Signature([context, *typed])  # type: ignore[attr-defined]
+    return function
+
+
+def _typed(parameter: Parameter, **more: Any) -> inspect.Parameter:  # noqa: ANN401 - as typer's
+    """A parameter with what typer calls its information."""
+    told = parameter.declared
+    more |= {"metavar": told.metavar or None, "help": told.help, "show_default": told.show_default}
+    more["autocompletion"] = getattr(completion, told.completion) if told.completion else None
+    if isinstance(told, Argument):
+        info = typer.Argument(**more)
+    else:
+        info = typer.Option(*told.names.split(), min=told.min, **more)
+    default = inspect.Parameter.empty if parameter.default is NOTHING else parameter.default
+    kind = Annotated[parameter.kind, info]  # type: ignore[name-defined]  # made while it runs
+    return inspect.Parameter(parameter.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"golemctl {golemd.__version__}")
+        raise typer.Exit
+
+
+def _positive(seconds: float | None) -> float | None:
+    if seconds is not None and not seconds > 0:
+        raise typer.BadParameter("it must be more than 0 seconds")
+    return seconds
+
+
+_VERSION: Final = inspect.Parameter(
+    "version",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the release and exit.")
+    ],
+)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from golemctl.render.text import clean
 from golemd.api.faults import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    import subprocess
 
 UNIT: Final = "golemd.service"
 BOOTED: Final = "/run/systemd/system"
@@ -76,6 +78,8 @@ def linger() -> bool | None:
 
 def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[str] | None:
     """A command's end; None when there is no such program, or no answer in time."""
+    import subprocess  # only here: most commands only ask how golemd is started
+
     try:
         return subprocess.run(
             command,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from golemctl.parser import Commands, global_options
+from golemctl.declare import Commands
 
 _HERE: Final = "golemctl.commands."
 LOOKING: Final = _HERE + "looking"
@@ -44,4 +44,3 @@ SECTIONS: Final = {
 """What people do → command → the module that has it; in the order of the help."""
 
 app = Commands(sections=SECTIONS)
-app.callback()(global_options)

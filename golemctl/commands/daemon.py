@@ -6,12 +6,10 @@ import os
 import select
 from typing import Annotated, Final
 
-import typer
-
 import golemd
 from golemctl.app import REFUSED, Ask
 from golemctl.client import DaemonUnreachable
-from golemctl.parser import Commands
+from golemctl.declare import Commands, Option
 from golemctl.render.others import pong_lines, problem_lines, reload_lines, shutdown_lines
 from golemd.api import calls
 
@@ -33,13 +31,11 @@ _DEMO: Final = (
 )
 
 
-def ping(context: typer.Context) -> None:
-    ask = Ask.of(context)
+def ping(ask: Ask) -> None:
     ask.out.reply(ask.call(calls.Ping()), pong_lines)
 
 
-def reload(context: typer.Context) -> int:
-    ask = Ask.of(context)
+def reload(ask: Ask) -> int:
     view = ask.call(calls.Reload())
     ask.out.reply(view, reload_lines)
     ask.out.aside(*problem_lines(view.problems, ask.out.look()))
@@ -47,10 +43,9 @@ def reload(context: typer.Context) -> int:
 
 
 def shutdown(
-    context: typer.Context,
-    keep_agents: Annotated[bool, typer.Option("--keep-agents", help="Agents run on; the next golemd goes on.")] = False,
+    ask: Ask,
+    keep_agents: Annotated[bool, Option("--keep-agents", help="Agents run on; the next golemd goes on.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     daemon = _pidfd(ask.call(calls.Ping()).pid)
     try:
         ask.out.reply(ask.call(calls.Shutdown(keep_agents=keep_agents)), shutdown_lines)
@@ -68,8 +63,7 @@ def _pidfd(pid: int) -> int | None:
         return None
 
 
-def show_version(context: typer.Context) -> None:
-    ask = Ask.of(context)
+def show_version(ask: Ask) -> None:
     found: dict[str, str | None] = {"golemctl": golemd.__version__, "golemd": None}
     try:
         found["golemd"] = ask.call(calls.Ping()).version
@@ -79,9 +73,9 @@ def show_version(context: typer.Context) -> None:
 
 
 def demo(
-    context: typer.Context,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the files, and say where they are.")] = False,
+    ask: Ask,
+    keep: Annotated[bool, Option("--keep", help="Leave the files, and say where they are.")] = False,
 ) -> int:
     from golemctl.demo import run_demo  # only here: it starts processes
 
-    return run_demo(Ask.of(context), keep=keep)
+    return run_demo(ask, keep=keep)

@@ -6,21 +6,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
-
 from golemctl.app import REFUSED, Ask, Usage
 from golemctl.commands.items import show_changed
 from golemctl.commands.looking import GateId, names_a_gate
-from golemctl.completion import gate_options
-from golemctl.parser import Commands
+from golemctl.declare import Argument, Commands, Option
 from golemctl.render.gates import gate_detail_lines
 from golemctl.render.text import short_hash
 from golemd.api import calls
 from golemd.api.faults import Conflict, Invalid
 from golemd.api.views import GateDetail
 
-Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="A comment; the next prompt holds it.")]
-Wanted = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What is to be changed.")]
+Message = Annotated[str, Option("-m --message", metavar="TEXT", help="A comment; the next prompt holds it.")]
+Wanted = Annotated[str, Option("-m --message", metavar="TEXT", help="What is to be changed.")]
 
 
 def register(app: Commands) -> None:
@@ -38,13 +35,12 @@ _REQUEST_CHANGES: Final = "Send the phase of a gate back to its agent, with what
 
 
 def unblock(
-    context: typer.Context,
+    ask: Ask,
     id: GateId,  # noqa: A002 - the name of the call's field
-    answer: Annotated[str, typer.Option(metavar="TEXT", help="The answer to its question.")] = "",
-    notes: Annotated[str, typer.Option(metavar="TEXT", help="A note for the next attempt.")] = "",
-    answer_file: Annotated[str, typer.Option(metavar="FILE", help="A file with the answer; - reads stdin.")] = "",
+    answer: Annotated[str, Option(metavar="TEXT", help="The answer to its question.")] = "",
+    notes: Annotated[str, Option(metavar="TEXT", help="A note for the next attempt.")] = "",
+    answer_file: Annotated[str, Option(metavar="FILE", help="A file with the answer; - reads stdin.")] = "",
 ) -> None:
-    ask = Ask.of(context)
     if bool(answer) + bool(notes) + bool(answer_file) > 1:
         raise Usage("one_text", "--answer, --notes and --answer-file exclude each other.", "Give one of them.")
     if answer_file:
@@ -56,8 +52,7 @@ def unblock(
     return show_changed(ask.out, ask.call(calls.ItemUnblock(id=id, answer=answer, notes=notes)))
 
 
-def approve(context: typer.Context, id: GateId, message: Message = "") -> int | None:  # noqa: A002 - as above
-    ask = Ask.of(context)
+def approve(ask: Ask, id: GateId, message: Message = "") -> int | None:  # noqa: A002 - as above
     content = ""
     gate = _shown(ask, id) if ask.out.is_terminal and sys.stdin.isatty() and not ask.out.json else None
     if gate is not None:
@@ -69,32 +64,31 @@ def approve(context: typer.Context, id: GateId, message: Message = "") -> int | 
     return None
 
 
-def request_changes(context: typer.Context, id: GateId, message: Wanted) -> None:  # noqa: A002 - as above
-    _decide(context, id, "request_changes", message)
+def request_changes(ask: Ask, id: GateId, message: Wanted) -> None:  # noqa: A002 - as above
+    _decide(ask, id, "request_changes", message)
 
 
-def reject(context: typer.Context, id: GateId, message: Message = "") -> None:  # noqa: A002 - as above
-    _decide(context, id, "reject", message)
+def reject(ask: Ask, id: GateId, message: Message = "") -> None:  # noqa: A002 - as above
+    _decide(ask, id, "reject", message)
 
 
-def abort(context: typer.Context, id: GateId, message: Message = "") -> None:  # noqa: A002 - as above
-    _decide(context, id, "abort", message)
+def abort(ask: Ask, id: GateId, message: Message = "") -> None:  # noqa: A002 - as above
+    _decide(ask, id, "abort", message)
 
 
 def decide(
-    context: typer.Context,
+    ask: Ask,
     gate: GateId,
     option: Annotated[
         str,
-        typer.Argument(metavar="OPTION", help="One of those that golemctl gates lists.", autocompletion=gate_options),
+        Argument(metavar="OPTION", help="One of those that golemctl gates lists.", completion="gate_options"),
     ],
     message: Message = "",
 ) -> None:
-    _decide(context, gate, option, message)
+    _decide(ask, gate, option, message)
 
 
-def _decide(context: typer.Context, gate: str, option: str, text: str) -> None:
-    ask = Ask.of(context)
+def _decide(ask: Ask, gate: str, option: str, text: str) -> None:
     show_changed(ask.out, ask.call(calls.GateDecide(gate=gate, option=option, text=text)))
 
 

@@ -6,44 +6,35 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
-
-from golemctl import completion
 from golemctl.app import Ask, Usage
 from golemctl.commands.looking import ItemId
+from golemctl.declare import Argument, Commands, Option
 from golemctl.output import Output
-from golemctl.parser import Commands
 from golemctl.render.item import changed_lines
 from golemctl.render.others import problem_lines, ready_lines
 from golemd.api import calls
 from golemd.api.views import ItemView
 
-EndedId = Annotated[
-    str, typer.Argument(metavar="ID", help="A done or cancelled item.", autocompletion=completion.ended_item_ids)
-]
+EndedId = Annotated[str, Argument(metavar="ID", help="A done or cancelled item.", completion="ended_item_ids")]
 Labels = Annotated[
     list[str] | None,
-    typer.Option("--label", metavar="LABEL", help="A label; may be repeated.", autocompletion=completion.labels),
+    Option("--label", metavar="LABEL", help="A label; may be repeated.", completion="labels"),
 ]
 Dependencies = Annotated[
     list[str] | None,
-    typer.Option("--dep", metavar="ID", help="An item to be done before.", autocompletion=completion.item_ids),
+    Option("--dep", metavar="ID", help="An item to be done before.", completion="item_ids"),
 ]
 Description = Annotated[
-    str | None, typer.Option("-d", "--description", metavar="TEXT", help="What is wanted; - reads it from stdin.")
+    str | None, Option("-d --description", metavar="TEXT", help="What is wanted; - reads it from stdin.")
 ]
-Priority = Annotated[int | None, typer.Option(metavar="N", help="Higher first; 0 unless given.")]
+Priority = Annotated[int | None, Option(metavar="N", help="Higher first; 0 unless given.")]
 PipelineName = Annotated[
     str | None,
-    typer.Option(
-        metavar="NAME", help="Which pipeline; else the project's default.", autocompletion=completion.pipeline_names
-    ),
+    Option(metavar="NAME", help="Which pipeline; else the project's default.", completion="pipeline_names"),
 ]
-Base = Annotated[str | None, typer.Option(metavar="BRANCH", help="The branch to build upon.")]
-Level = Annotated[
-    str | None, typer.Option(metavar="LEVEL", help="low, medium or high.", autocompletion=completion.levels)
-]
-Reason = Annotated[str, typer.Option("-m", "--message", metavar="REASON", help="Why; it is recorded.")]
+Base = Annotated[str | None, Option(metavar="BRANCH", help="The branch to build upon.")]
+Level = Annotated[str | None, Option(metavar="LEVEL", help="low, medium or high.", completion="levels")]
+Reason = Annotated[str, Option("-m --message", metavar="REASON", help="Why; it is recorded.")]
 
 
 def register(app: Commands) -> None:
@@ -64,11 +55,10 @@ _EDIT: Final = (
 
 
 def init(
-    context: typer.Context,
-    prefix: Annotated[str, typer.Option(metavar="PREFIX", help="What its items are called: WRK gives WRK-1.")] = "",
-    from_file: Annotated[str, typer.Option("--from", metavar="FILE", help="A phase-golem.toml to begin with.")] = "",
+    ask: Ask,
+    prefix: Annotated[str, Option(metavar="PREFIX", help="What its items are called: WRK gives WRK-1.")] = "",
+    from_file: Annotated[str, Option("--from", metavar="FILE", help="A phase-golem.toml to begin with.")] = "",
 ) -> None:
-    ask = Ask.of(context)
     source = str(Path(from_file).expanduser().absolute()) if from_file else ""
     ready = ask.call(calls.ProjectInit(root=ask.project, prefix=prefix, from_=source))
     ask.out.reply(ready, ready_lines)
@@ -76,17 +66,16 @@ def init(
 
 
 def add(
-    context: typer.Context,
-    title: Annotated[str, typer.Argument(metavar="TITLE", help="What is to be done, in a few words.")],
+    ask: Ask,
+    title: Annotated[str, Argument(metavar="TITLE", help="What is to be done, in a few words.")],
     description: Description = None,
     priority: Priority = None,
     label: Labels = None,
     dep: Dependencies = None,
     pipeline: PipelineName = None,
     base: Base = None,
-    var: Annotated[list[str] | None, typer.Option(metavar="N=V", help="A variable for its prompts.")] = None,
+    var: Annotated[list[str] | None, Option(metavar="N=V", help="A variable for its prompts.")] = None,
 ) -> None:
-    ask = Ask.of(context)
     call = calls.ItemAdd(
         project=ask.project,
         title=title,
@@ -113,23 +102,20 @@ def _vars(given: list[str]) -> dict[str, str]:
 
 
 def edit(
-    context: typer.Context,
+    ask: Ask,
     id: ItemId,  # noqa: A002 - the name of the call's field
-    title: Annotated[str | None, typer.Option(metavar="TITLE", help="A new title.")] = None,
+    title: Annotated[str | None, Option(metavar="TITLE", help="A new title.")] = None,
     description: Description = None,
     priority: Priority = None,
     label: Labels = None,
     dep: Dependencies = None,
     pipeline: PipelineName = None,
     base: Base = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="small, medium or large.", autocompletion=completion.sizes)
-    ] = None,
+    size: Annotated[str | None, Option(metavar="SIZE", help="small, medium or large.", completion="sizes")] = None,
     complexity: Level = None,
     risk: Level = None,
     impact: Level = None,
 ) -> None:
-    ask = Ask.of(context)
     call = calls.ItemEdit(
         id=id,
         title=title,
@@ -149,13 +135,11 @@ def edit(
     show_changed(ask.out, ask.call(call))
 
 
-def cancel(context: typer.Context, id: ItemId, reason: Reason = "") -> None:  # noqa: A002 - the name of the call's field
-    ask = Ask.of(context)
+def cancel(ask: Ask, id: ItemId, reason: Reason = "") -> None:  # noqa: A002 - the name of the call's field
     show_changed(ask.out, ask.call(calls.ItemCancel(id=id, reason=reason)))
 
 
-def reopen(context: typer.Context, id: EndedId, reason: Reason = "") -> None:  # noqa: A002 - the name of the call's field
-    ask = Ask.of(context)
+def reopen(ask: Ask, id: EndedId, reason: Reason = "") -> None:  # noqa: A002 - the name of the call's field
     show_changed(ask.out, ask.call(calls.ItemReopen(id=id, reason=reason)))
 
 

@@ -7,13 +7,10 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-import typer
-
 from golemctl.app import REFUSED, Ask
 from golemctl.client import CALL_SECONDS
-from golemctl.completion import filters, gate_or_item_ids, item_ids, item_or_gate_ids
+from golemctl.declare import Argument, Commands, Option
 from golemctl.moments import FORMS, moment
-from golemctl.parser import Commands
 from golemctl.render.gates import gate_detail_lines, gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
@@ -26,17 +23,17 @@ _GATE: Final = re.compile(r".+\.g[0-9]+")
 REPLAY_SECONDS: Final = 3600.0
 """How long a replay of the journal may take."""
 
-ItemId = Annotated[str, typer.Argument(metavar="ID", help="An item, such as WRK-42.", autocompletion=item_ids)]
+ItemId = Annotated[str, Argument(metavar="ID", help="An item, such as WRK-42.", completion="item_ids")]
 GateId = Annotated[
-    str, typer.Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", autocompletion=gate_or_item_ids)
+    str, Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", completion="gate_or_item_ids")
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--only",
         metavar="KEY=VALUE[,VALUE]",
         help="Items that match, such as size=small; may be repeated.",
-        autocompletion=filters,
+        completion="filters",
     ),
 ]
 
@@ -74,14 +71,11 @@ _DIFF: Final = "Show what an item has changed since its base commit, uncommitted
 
 
 def status(
-    context: typer.Context,
-    all_items: Annotated[bool, typer.Option("--all", help="List done and cancelled items too.")] = False,
+    ask: Ask,
+    all_items: Annotated[bool, Option("--all", help="List done and cancelled items too.")] = False,
     only: Only = None,
-    at: Annotated[
-        str, typer.Option(metavar="SEQ|TIME", help=f"As it was then, replayed from the journal. {FORMS}")
-    ] = "",
+    at: Annotated[str, Option(metavar="SEQ|TIME", help=f"As it was then, replayed from the journal. {FORMS}")] = "",
 ) -> None:
-    ask = Ask.of(context)
     words = tuple(only or ())
     then = moment(at, datetime.now(UTC)) if at else None
     call = calls.Status(all=all_items, only=words, at=then)
@@ -90,26 +84,24 @@ def status(
 
 
 def show(
-    context: typer.Context,
+    ask: Ask,
     id: Annotated[  # noqa: A002 - the name of the call's field
         str,
-        typer.Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", autocompletion=item_or_gate_ids),
+        Argument(metavar="ID", help="An item, or a gate such as WRK-42.g1.", completion="item_or_gate_ids"),
     ],
-    prompt: Annotated[bool, typer.Option("--prompt", help="Add its next or last prompt.")] = False,
+    prompt: Annotated[bool, Option("--prompt", help="Add its next or last prompt.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     if names_a_gate(id):
         return ask.out.reply(ask.call(calls.GateShow(gate=id)), gate_detail_lines)
     return ask.out.reply(ask.call(calls.ItemShow(id=id, prompt=prompt)), show_lines)
 
 
 def report(
-    context: typer.Context,
+    ask: Ask,
     id: Annotated[  # noqa: A002 - the name of the call's field
-        str, typer.Argument(metavar="ID", help="An item, or a run such as WRK-42.1.", autocompletion=item_ids)
+        str, Argument(metavar="ID", help="An item, or a run such as WRK-42.1.", completion="item_ids")
     ],
 ) -> None:
-    ask = Ask.of(context)
     view = ask.call(calls.ReportShow(id=id))
     if ask.out.json:
         ask.out.document(view.report)
@@ -119,32 +111,27 @@ def report(
             ask.out.say(*([line] if line.startswith("|") else wrap(line, columns)))  # a table is left as it is
 
 
-def why(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of the call's field
-    ask = Ask.of(context)
+def why(ask: Ask, id: ItemId) -> None:  # noqa: A002 - the name of the call's field
     ask.out.reply(ask.call(calls.ItemWhy(id=id)), why_lines)
 
 
-def gates(context: typer.Context, only: Only = None) -> None:
-    ask = Ask.of(context)
+def gates(ask: Ask, only: Only = None) -> None:
     ask.out.reply(ask.here_or_all(calls.GateList(only=tuple(only or ()))), gates_lines)
 
 
-def check(context: typer.Context) -> int:
+def check(ask: Ask) -> int:
     from golemctl.render.check import check_lines  # only here: no other command shows one
 
-    ask = Ask.of(context)
     view = ask.call(calls.ProjectCheck(project=ask.project))
     ask.out.reply(view, check_lines)
     return REFUSED if view.errors else 0
 
 
-def projects(context: typer.Context) -> None:
-    ask = Ask.of(context)
+def projects(ask: Ask) -> None:
     ask.out.reply(ask.call(calls.ProjectList()), projects_lines)
 
 
-def path(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name of the call's field
-    ask = Ask.of(context)
+def path(ask: Ask, id: ItemId) -> None:  # noqa: A002 - the name of the call's field
     item = ask.call(calls.ItemShow(id=id))
     run = bound_run(item)
     if run.aside_at:
@@ -157,13 +144,12 @@ def path(context: typer.Context, id: ItemId) -> None:  # noqa: A002 - the name o
 
 
 def diff(
-    context: typer.Context,
+    ask: Ask,
     id: ItemId,  # noqa: A002 - the name of the call's field
-    stat: Annotated[bool, typer.Option("--stat", help="Files and numbers of lines only.")] = False,
+    stat: Annotated[bool, Option("--stat", help="Files and numbers of lines only.")] = False,
 ) -> int:
     from golemctl import git  # only here: it starts a process
 
-    ask = Ask.of(context)
     item = ask.call(calls.ItemShow(id=id))
     run = bound_run(item)
     if os.path.isdir(run.workspace or "") and not run.aside_at:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-import typer
 
 from golemctl.app import Ask
-from golemctl.parser import Commands
+from golemctl.declare import Argument, Commands, Option
 from golemctl.render.others import imported_lines, problem_lines
 from golemctl.render.text import count
 from golemd.api import calls
@@ -39,14 +38,13 @@ _EXPORT: Final = "Print the project's items as JSON, one a line after a header; 
 
 
 def import_items(
-    context: typer.Context,
-    kind: Annotated[Format, typer.Argument(metavar="tg|jsonl", help="What it is.")],
-    path: Annotated[str, typer.Argument(metavar="PATH", help="Where it is.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
-    renumber: Annotated[bool, typer.Option("--renumber", help="Give all items new ids of this project.")] = False,
-    skip_broken: Annotated[bool, typer.Option("--skip-broken", help="Leave out what cannot be read.")] = False,
+    ask: Ask,
+    kind: Annotated[Format, Argument(metavar="tg|jsonl", help="What it is.")],
+    path: Annotated[str, Argument(metavar="PATH", help="Where it is.")],
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would happen.")] = False,
+    renumber: Annotated[bool, Option("--renumber", help="Give all items new ids of this project.")] = False,
+    skip_broken: Annotated[bool, Option("--skip-broken", help="Leave out what cannot be read.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     call = calls.Import(
         project=ask.project,
         format=kind,
@@ -60,8 +58,7 @@ def import_items(
     ask.out.reply(view, imported_lines)
 
 
-def export(context: typer.Context) -> None:
-    ask = Ask.of(context)
+def export(ask: Ask) -> None:
     page = ask.call(calls.Export(project=ask.project))
     header, lines = page.header, list(page.lines)
     if not ask.out.json:

@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-import typer
 
 from golemctl.app import REFUSED, Ask
 from golemctl.client import Notice
 from golemctl.commands.looking import ItemId
-from golemctl.completion import event_types, item_ids
+from golemctl.declare import Commands, Option
 from golemctl.follow import Records
 from golemctl.moments import FORMS, moment
-from golemctl.parser import Commands
 from golemctl.render.others import pruned_lines, verify_lines
 from golemctl.render.records import pruned_note, record_line
 from golemctl.render.text import paragraphs
@@ -51,15 +49,14 @@ _LOGS: Final = "Print an attempt's output. An item or run stands for its newest 
 
 
 def events(
-    context: typer.Context,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as new ones become durable.")] = False,
-    since: Annotated[str, typer.Option(metavar="SEQ|TIME", help=f"From this record or moment on. {FORMS}")] = "",
-    item: Annotated[str, typer.Option(metavar="ID", help="Of this item.", autocompletion=item_ids)] = "",
+    ask: Ask,
+    follow: Annotated[bool, Option("-f --follow", help="Go on as new ones become durable.")] = False,
+    since: Annotated[str, Option(metavar="SEQ|TIME", help=f"From this record or moment on. {FORMS}")] = "",
+    item: Annotated[str, Option(metavar="ID", help="Of this item.", completion="item_ids")] = "",
     type: Annotated[  # noqa: A002 - the call's field
-        str, typer.Option(metavar="PREFIX", help="Such as gate or attempt.exited.", autocompletion=event_types)
+        str, Option(metavar="PREFIX", help="Such as gate or attempt.exited.", completion="event_types")
     ] = "",
 ) -> None:
-    ask = Ask.of(context)
     start: int | str = moment(since, datetime.now(UTC)) if since else ""
     if follow:
         call = calls.EventsFollow(since=None if start == "" else start, item=item, type=type)
@@ -96,12 +93,11 @@ def _read_all(ask: Ask, call: calls.EventsRead) -> Iterator[dict[str, Any]]:
 
 
 def logs(
-    context: typer.Context,
+    ask: Ask,
     id: ItemId,  # noqa: A002 - the name of the call's field
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until the attempt is over.")] = False,
-    stderr: Annotated[bool, typer.Option("--stderr", help="What it wrote to standard error.")] = False,
+    follow: Annotated[bool, Option("-f --follow", help="Go on until the attempt is over.")] = False,
+    stderr: Annotated[bool, Option("--stderr", help="What it wrote to standard error.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     stream = "stderr" if stderr else "stdout"
     if follow:
         for notice in _log_notices(ask, calls.LogsFollow(id=id, stream=stream)):
@@ -157,10 +153,9 @@ def _print_text(ask: Ask, text: str) -> None:
 
 
 def worklog(
-    context: typer.Context,
-    month: Annotated[str, typer.Option(metavar="YYYY-MM", help="Which month, in UTC; else this one.")] = "",
+    ask: Ask,
+    month: Annotated[str, Option(metavar="YYYY-MM", help="Which month, in UTC; else this one.")] = "",
 ) -> None:
-    ask = Ask.of(context)
     call = calls.Worklog(project=ask.project, month=month)
     pieces = [ask.call(call)]
     while pieces[-1].more:
@@ -175,22 +170,20 @@ def worklog(
 
 
 def verify(
-    context: typer.Context,
-    deep: Annotated[bool, typer.Option("--deep", help="Replay it all and compare with the live state.")] = False,
+    ask: Ask,
+    deep: Annotated[bool, Option("--deep", help="Replay it all and compare with the live state.")] = False,
 ) -> int:
-    ask = Ask.of(context)
     view = ask.call(calls.JournalVerify(deep=deep), seconds=VERIFY_SECONDS)
     ask.out.reply(view, verify_lines)
     return REFUSED if view.equal is False else 0
 
 
 def prune(
-    context: typer.Context,
-    before: Annotated[str, typer.Option(metavar="SEQ|TIME", help=f"What is older goes. {FORMS}")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    ask: Ask,
+    before: Annotated[str, Option(metavar="SEQ|TIME", help=f"What is older goes. {FORMS}")],
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be removed.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
 ) -> int:
-    ask = Ask.of(context)
     call = calls.JournalPrune(before=moment(before, datetime.now(UTC)), dry_run=True)
     view = ask.call(call)
     if dry_run or not view.segments:
@@ -205,7 +198,6 @@ def prune(
     return 0
 
 
-def path(context: typer.Context) -> None:
-    ask = Ask.of(context)
+def path(ask: Ask) -> None:
     name = f"{ask.call(calls.Ping()).state_dir}/journal.jsonl"
     ask.out.reply({"path": name}, lambda view, look: [view["path"]])

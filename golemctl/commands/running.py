@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-import typer
-
 from golemctl.app import Ask
 from golemctl.commands.looking import Only
-from golemctl.completion import item_ids
-from golemctl.parser import Commands
+from golemctl.declare import Argument, Commands, Option
 from golemctl.render.others import problem_lines, started_lines, stopped_lines
 from golemd.api import calls
 
@@ -22,7 +19,7 @@ def register(app: Commands) -> None:
 
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="ID", help="Only this item; several, in this order.", autocompletion=item_ids),
+    Option("--target", metavar="ID", help="Only this item; several, in this order.", completion="item_ids"),
 ]
 
 _RUN: Final = (
@@ -37,18 +34,17 @@ _STOP: Final = "End the dispatch of the project: nothing new is started, what ru
 
 
 def run(
-    context: typer.Context,
+    ask: Ask,
     target: Targets = None,
     only: Only = None,
     cap: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Start at most so many phases.", show_default=False)
+        int | None, Option(metavar="N", min=1, help="Start at most so many phases.", show_default=False)
     ] = None,
-    auto_advance: Annotated[bool, typer.Option("--auto-advance", help="Pass over targets that wait for you.")] = False,
-    then_rest: Annotated[bool, typer.Option("--then-rest", help="After the targets, everything else.")] = False,
-    continuous: Annotated[bool, typer.Option("--continuous", help="Go on when there is nothing to do.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not watch.")] = False,
+    auto_advance: Annotated[bool, Option("--auto-advance", help="Pass over targets that wait for you.")] = False,
+    then_rest: Annotated[bool, Option("--then-rest", help="After the targets, everything else.")] = False,
+    continuous: Annotated[bool, Option("--continuous", help="Go on when there is nothing to do.")] = False,
+    detach: Annotated[bool, Option("--detach", help="Do not watch.")] = False,
 ) -> int:
-    ask = Ask.of(context)
     call = calls.RunStart(
         project=ask.project,
         targets=tuple(target or ()),
@@ -62,14 +58,13 @@ def run(
 
 
 def triage(
-    context: typer.Context,
+    ask: Ask,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="These items; else all new ones.", autocompletion=item_ids),
+        Argument(metavar="[ID]...", help="These items; else all new ones.", completion="item_ids"),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not watch.")] = False,
+    detach: Annotated[bool, Option("--detach", help="Do not watch.")] = False,
 ) -> int:
-    ask = Ask.of(context)
     project = "" if ids and not ask.options.project else ask.project
     return _watch(ask, calls.Triage(project=project, ids=tuple(ids or ())), detach)
 
@@ -87,10 +82,9 @@ def _watch(ask: Ask, call: calls.RunStart | calls.Triage, detach: bool) -> int:
 
 
 def stop(
-    context: typer.Context,
-    now: Annotated[bool, typer.Option("--now", help="End running attempts too.")] = False,
+    ask: Ask,
+    now: Annotated[bool, Option("--now", help="End running attempts too.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     ask.out.reply(
         ask.call(calls.RunStop(project=ask.project, now=now)), lambda view, look: stopped_lines(view, look, now=now)
     )

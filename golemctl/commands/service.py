@@ -12,12 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final
 
-import typer
 from msgspec import Struct
 
 from golemctl import systemd
 from golemctl.app import REFUSED, Ask
-from golemctl.parser import Commands
+from golemctl.declare import Commands, Option
 from golemctl.render.text import Look
 from golemctl.systemd import UNIT
 from golemd.api.faults import Conflict, NotFound, Unavailable
@@ -74,10 +73,9 @@ _UNINSTALL: Final = "Stop golemd and its agents, and remove the unit. State and 
 
 
 def install(
-    context: typer.Context,
-    no_start: Annotated[bool, typer.Option("--no-start", help="Write and enable it, and start nothing.")] = False,
+    ask: Ask,
+    no_start: Annotated[bool, Option("--no-start", help="Write and enable it, and start nothing.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     unit = systemd.unit_file()
     systemd.require()
     _require_ours(unit)
@@ -104,8 +102,7 @@ def _start() -> None:
     raise Conflict("service_failed", f"The unit is written, but golemd has not started: {failure}.", _LOG_HINT)
 
 
-def uninstall(context: typer.Context) -> None:
-    ask = Ask.of(context)
+def uninstall(ask: Ask) -> None:
     unit = systemd.unit_file()
     if not unit.exists():
         raise NotFound("service_not_installed", f"There is no {unit}.", "Install it: golemctl service install")
@@ -118,8 +115,7 @@ def uninstall(context: typer.Context) -> None:
     ask.out.reply(_look(), _lines)
 
 
-def status(context: typer.Context) -> int:
-    ask = Ask.of(context)
+def status(ask: Ask) -> int:
     return 0 if _show(ask).active == "active" else REFUSED
 
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-import typer
-
 from golemctl.app import Ask, Usage
 from golemctl.commands.items import show_changed
 from golemctl.commands.looking import ItemId
-from golemctl.completion import item_ids, phase_names
-from golemctl.parser import Commands
+from golemctl.declare import Argument, Commands, Option
 from golemctl.render.item import paused_lines, resumed_lines
 from golemd.api import calls
 
 AnItem = Annotated[
-    str, typer.Argument(metavar="[ID]", help="An item, such as WRK-42.", autocompletion=item_ids, show_default=False)
+    str, Argument(metavar="[ID]", help="An item, such as WRK-42.", completion="item_ids", show_default=False)
 ]
-All = Annotated[bool, typer.Option("--all", help="All items of the project.")]
+All = Annotated[bool, Option("--all", help="All items of the project.")]
 
 
 def register(app: Commands) -> None:
@@ -32,32 +29,29 @@ _ADVANCE: Final = "Take an item past its phase, or to another one, also back: wh
 
 
 def pause(
-    context: typer.Context,
+    ask: Ask,
     id: AnItem = "",  # noqa: A002 - the name of the call's field
     all_items: All = False,
-    after_phase: Annotated[bool, typer.Option("--after-phase", help="Let the phase under way finish first.")] = False,
+    after_phase: Annotated[bool, Option("--after-phase", help="Let the phase under way finish first.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     project = _project(ask, "pause", id, all_items)
     ask.out.reply(ask.call(calls.Pause(id=id, project=project, after_phase=after_phase)), paused_lines)
 
 
-def resume(context: typer.Context, id: AnItem = "", all_items: All = False) -> None:  # noqa: A002 - as above
-    ask = Ask.of(context)
+def resume(ask: Ask, id: AnItem = "", all_items: All = False) -> None:  # noqa: A002 - as above
     project = _project(ask, "resume", id, all_items)
     ask.out.reply(ask.call(calls.Resume(id=id, project=project)), resumed_lines)
 
 
 def advance(
-    context: typer.Context,
+    ask: Ask,
     id: ItemId,  # noqa: A002 - as above
     to: Annotated[
         str,
-        typer.Option(metavar="PHASE", help="Which phase; the next one unless given.", autocompletion=phase_names),
+        Option(metavar="PHASE", help="Which phase; the next one unless given.", completion="phase_names"),
     ] = "",
-    force: Annotated[bool, typer.Option("--force", help="End its running attempt first.")] = False,
+    force: Annotated[bool, Option("--force", help="End its running attempt first.")] = False,
 ) -> None:
-    ask = Ask.of(context)
     show_changed(ask.out, ask.call(calls.ItemAdvance(id=id, to=to, force=force)))
 
 

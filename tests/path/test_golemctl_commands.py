@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from golemctl import parser
 from golemctl.commands import app
 from golemd.api import views
 from golemd.api.faults import Conflict, Fault, Internal, NotFound, Unavailable
@@ -43,7 +44,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 def run(*arguments: str) -> int:
     """golemctl in this process; its exit status."""
     with pytest.raises(SystemExit) as ended:
-        app(arguments, prog_name="golemctl")
+        parser.run(app, arguments)
     status = ended.value.code
     assert isinstance(status, int)
     return status
