@@ -286,7 +286,7 @@ class Run(Struct, frozen=True):
 
     @property
     def phase(self) -> Phase:
-        return self.phases[min(self.index, len(self.phases) - 1)]
+        return self.phases[self.index] if self.index < len(self.phases) else self.phases[-1]
 
     @property
     def takes_base_afresh(self) -> bool:
@@ -302,8 +302,10 @@ class Run(Struct, frozen=True):
     @property
     def leaving(self) -> str:
         """The live attempt, when its phase was left: it only has to end, and what it leaves is put back."""
-        at_work = (PhaseState.RUNNING, PhaseState.VERIFYING)
-        return next((phase.live for phase in self.phases if phase.live and phase.state not in at_work), "")
+        for phase in self.phases:
+            if phase.live and phase.state is not PhaseState.RUNNING and phase.state is not PhaseState.VERIFYING:
+                return phase.live
+        return ""
 
 
 class Item(Struct, frozen=True):

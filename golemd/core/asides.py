@@ -16,8 +16,8 @@ ASIDE_AFTER_US: Final = times.DAY_US
 
 def aside_at(state: State, run: Run) -> int | None:
     """When the run's worktree is set aside if nothing happens (microseconds); None while it is needed, or not there."""
-    stands = bool(run.workspace) and run.worktree is not WorktreeState.ASIDE and not is_shared(state, run)
-    waits = run.state is RunState.AWAITING or held_back(state, run) or not busy(run)
-    if not stands or not waits or run.live:
+    if not run.workspace or run.worktree is WorktreeState.ASIDE or is_shared(state, run) or run.live:
+        return None
+    if run.state is not RunState.AWAITING and busy(run) and not held_back(state, run):
         return None
     return times.micros(state.items[run.item].updated_at) + ASIDE_AFTER_US

@@ -18,6 +18,7 @@ from golemd.api.model import (
     RUN_OVER,
     Assessments,
     Attempt,
+    AttemptState,
     EndedItem,
     Gate,
     Item,
@@ -78,6 +79,7 @@ class Index:
 
     def __init__(self) -> None:
         self.attempts: dict[str, None] = {}  # that are not over
+        self.spawned: dict[str, str] = {}  # those of them that have a process → their runs
         self.gates: dict[str, None] = {}  # that are open
         self.runs: dict[str, None] = {}  # of which something is still to be done
         self.with_run: dict[str, None] = {}  # items that have not ended and have a run
@@ -94,6 +96,10 @@ class Index:
 
     def take_attempt(self, attempt: Attempt) -> None:
         _keep(self.attempts, attempt.id, attempt.state not in ATTEMPT_OVER)
+        if attempt.state is AttemptState.SPAWNED:
+            self.spawned[attempt.id] = attempt.run
+        else:
+            self.spawned.pop(attempt.id, None)
 
     def take_gate(self, gate: Gate) -> None:
         _keep(self.gates, gate.id, gate.is_open)

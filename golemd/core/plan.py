@@ -31,7 +31,7 @@ from golemd.core.commands import (
 from golemd.core.decide import deferring
 from golemd.core.decide.common import is_over
 from golemd.core.exclusion import is_shared
-from golemd.core.slots import Limits, busy, crowded_out, held_back, may_set_up, may_verify
+from golemd.core.slots import Limits, Tally, busy, held_back, may_set_up, may_verify
 from golemd.core.state import State
 
 _AT_WORK: Final = (PhaseState.RUNNING, PhaseState.VERIFYING)
@@ -156,7 +156,8 @@ class Plan(Struct, frozen=True):
 
 def plan(state: State, world: World, limits: Limits) -> Plan:
     """What the daemon should do next."""
-    crowded = crowded_out(state, limits, world.in_flight)
+    tally = Tally.of(state, world.in_flight)
+    crowded = tally.crowded_out(state, limits)
     effects = tuple(effect for effect in _effects(state, world, crowded) if effect.key not in world.in_flight)
     if world.stopping or world.full:
         return Plan((), effects, None)
@@ -165,7 +166,7 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
         return Plan(tripped, effects, None)
     commands: list[Command] = [*_recoveries(state, world), *_own_commands(state, world, crowded), *_deferrals(state)]
     commands += _budgets(state, world)
-    actions = scheduler.select_actions(state, limits, world.now_us, world.foreign)
+    actions = scheduler.select_actions(state, limits, world.now_us, world.foreign, tally)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
     launched = [each for each in actions if isinstance(each, Launch) and not short and _is_there(state, world, each)]
     commands += [each for each in actions if isinstance(each, Promote) or each in launched]
@@ -191,7 +192,7 @@ def _is_there(state: State, world: World, launch: Launch) -> bool:
 
 def _idle(state: State, world: World, launched: set[str]) -> list[tuple[int, Run]]:
     """Runs whose worktrees nobody needs, and when each is set aside."""
-    runs = (run for item, run in state.live_runs() if item.id not in launched and run.project not in world.foreign)
+    runs = (run for item, run in state.unattended() if item.id not in launched and run.project not in world.foreign)
     return [(at, run) for run in runs if (at := aside_at(state, run)) is not None and not _at_work(state, world, run)]
 
 
@@ -207,8 +208,9 @@ def _effects(state: State, world: World, crowded: frozenset[str]) -> Iterator[Ef
         yield Prune("logs")
     if world.unpruned and not world.full:
         yield PruneJournal("journal")
+    attended = set(state.index.spawned.values())
     for run in map(state.runs.__getitem__, state.index.runs):
-        if run.project not in world.foreign:
+        if run.project not in world.foreign and (run.uncommitted or run.id not in attended):
             yield from _run_effects(state, world, run, crowded)
     if world.notifies and not world.full:  # what could not be recorded would be told again
         yield from (Notify(gate.id) for gate in state.all_open_gates() if not gate.notified)
@@ -314,20 +316,18 @@ def _budgets(state: State, world: World) -> Iterator[Command]:
 
 def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
     """The commands that golemd runs itself: they set a new worktree up, and check an agent's work."""
-    for _, run in state.live_runs():
-        if _waits(state, world, run, crowded) or _at_work(state, world, run):
-            continue
-        if may_set_up(run, world.now_us):
-            yield PlanSetup(run=run.id)
-        elif may_verify(run, world.now_us):
-            yield PlanVerify(run=run.id)
+    for _, run in state.unattended():
+        step = PlanSetup if may_set_up(run, world.now_us) else PlanVerify if may_verify(run, world.now_us) else None
+        if step is not None and not _waits(state, world, run, crowded) and not _at_work(state, world, run):
+            yield step(run=run.id)
 
 
 def _deferrals(state: State) -> Iterator[Command]:
-    for _, run in state.live_runs():
+    for _, run in state.unattended():
         commits = run.phase.stage is Stage.COMMIT and run.phase.state in _AT_WORK
-        waits = run.state is RunState.AWAITING or run.leaving or held_back(state, run)
-        if commits and not waits and deferring.may_wait(state, run):
+        if not commits or run.state is RunState.AWAITING or run.leaving or held_back(state, run):
+            continue
+        if deferring.may_wait(state, run):
             yield Defer(run=run.id)
 
 

@@ -12,13 +12,13 @@ from heapq import merge
 
 from msgspec import Struct
 
-from golemd.api.model import ENDED, AttemptState, Item, PhaseState, Project, Run, Status
+from golemd.api.model import ENDED, Item, PhaseState, Project, Run, Status
 from golemd.core import budgets, mandate, times
 from golemd.core.commands import Launch, Promote
 from golemd.core.exclusion import Shared, next_phase
 from golemd.core.guardrails import exceeded
 from golemd.core.index import LAUNCHED, launch_order
-from golemd.core.slots import Limits, Tally, busy, crowded_out, has_process, holds_slot
+from golemd.core.slots import Limits, Tally, busy, has_process, holds_slot
 from golemd.core.state import State
 
 
@@ -30,10 +30,13 @@ class Usage(Struct):
 
 
 def select_actions(
-    state: State, limits: Limits, now_us: int, foreign: frozenset[str] = frozenset()
+    state: State, limits: Limits, now_us: int, foreign: frozenset[str] = frozenset(), tally: Tally | None = None
 ) -> list[Promote | Launch]:
-    """What to start now, in order. Projects take turns, a slot a round; who started something longest ago begins."""
-    tally = Tally.of(state)
+    """What to start now, in order. Projects take turns, a slot a round; who started something longest ago begins.
+
+    `tally`: what is taken, where it has been counted already.
+    """
+    tally = tally or Tally.of(state)
     usage = Usage(agents=sum(tally.slots.values()), runs=sum(tally.wip.values()))
     actions: list[Promote | Launch] = []
     queues = []
@@ -165,10 +168,10 @@ def wake_at(state: State, now_us: int) -> int | None:
     moments = [provider.until_us for provider in state.providers.values() if provider.until_us > now_us]
     moments += [
         run.phase.again_us
-        for item, run in state.live_runs()
-        if item.status in LAUNCHED
+        for item, run in state.unattended()
+        if run.phase.again_us > now_us
+        and item.status in LAUNCHED
         and not item.is_held
-        and run.phase.again_us > now_us
         and (state.projects[run.project].dispatch.on or busy(run))
     ]
     if any(each.dispatch.on and _waits_for_tomorrow(state, each.name, now_us) for each in state.projects.values()):
@@ -192,12 +195,11 @@ def starts_phase(state: State, item: Item) -> bool:
 def under_way(state: State, project: str, now_us: int) -> bool:
     """Whether anything of the project goes on by itself: a busy run, or one that only waits for time to pass."""
     runs = (run for run in map(state.runs.__getitem__, state.index.runs) if run.project == project)
-    attempts = map(state.attempts.__getitem__, state.index.attempts)
     parked = {provider.name for provider in state.providers.values() if provider.until_us > now_us}
     launchable = state.index.launchable.get(project, ()) if parked else ()
     return (
-        any(holds_slot(state, run) or _rests(state, run, now_us) for run in runs if _is_current(state, run))
-        or any(each.state is AttemptState.SPAWNED and state.runs[each.run].project == project for each in attempts)
+        any(state.runs[run].project == project for run in state.index.spawned.values())
+        or any(holds_slot(state, run) or _rests(state, run, now_us) for run in runs if _is_current(state, run))
         or any(next_agent(state, state.items[item]) in parked for _, item in launchable)
         or _waits_for_tomorrow(state, project, now_us)
     )
@@ -242,7 +244,7 @@ class Survey:
     @cached_property
     def crowded(self) -> frozenset[str]:
         """Busy runs that wait for a slot."""
-        return crowded_out(self._state, self._limits)
+        return self.tally.crowded_out(self._state, self._limits)
 
     def shared(self, project: str) -> Shared:
         """Who works in the project's shared workspace."""

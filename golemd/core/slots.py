@@ -6,9 +6,11 @@ its next process waits for one: it is crowded out.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from msgspec import Struct
 
-from golemd.api.model import RUN_OVER, AttemptState, PhaseState, Run, RunState, Stage, WorktreeState
+from golemd.api.model import AttemptState, PhaseState, Run, RunState, Stage, WorktreeState
 from golemd.core.index import launch_order
 from golemd.core.state import State
 
@@ -23,32 +25,40 @@ class Limits(Struct, frozen=True):
 
 
 class Tally(Struct, frozen=True):
-    """Items in progress and slots held, by project."""
+    """Items in progress and slots held, by project. `waiting`: busy runs without a process, in the order of slots."""
 
     wip: dict[str, int]
     slots: dict[str, int]
+    waiting: list[Run]
 
     @classmethod
-    def of(cls, state: State) -> Tally:
-        """Count once for many questions."""
-        slots = _endings(state)
-        for _, run in state.live_runs():
-            slots[run.project] = slots.get(run.project, 0) + holds_slot(state, run)
-        return cls(state.index.wip, slots)
+    def of(cls, state: State, in_flight: frozenset[str] = frozenset()) -> Tally:
+        """Count once for many questions. A process has its slot, also one that is still ending after its run."""
+        slots = Counter(state.runs[run].project for run in state.index.spawned.values())
+        waiting = []
+        for item, run in state.unattended():
+            if holds_slot(state, run):
+                slots[run.project] += 1
+                if not has_process(state, run, in_flight):
+                    waiting.append((launch_order(item, run), run))
+        return cls(state.index.wip, slots, [run for _, run in sorted(waiting, key=lambda each: each[0])])
 
     def without(self, run: Run) -> Tally:
         """What others take: all but this run, which holds a slot."""
-        return Tally(self.wip, self.slots | {run.project: self.slots[run.project] - 1})
+        return Tally(self.wip, self.slots | {run.project: self.slots[run.project] - 1}, self.waiting)
 
-
-def _endings(state: State) -> dict[str, int]:
-    """Processes that are still ending after their run, by project."""
-    found: dict[str, int] = {}
-    for attempt in map(state.attempts.__getitem__, state.index.attempts):
-        run = state.runs[attempt.run]
-        if attempt.state is AttemptState.SPAWNED and run.state in RUN_OVER:
-            found[run.project] = found.get(run.project, 0) + 1
-    return found
+    def crowded_out(self, state: State, limits: Limits) -> frozenset[str]:
+        """Busy runs whose next process must wait for a slot: they were held back, and others have theirs by now."""
+        slots = Counter(self.slots)
+        slots.subtract(run.project for run in self.waiting)
+        crowded = set()
+        for run in self.waiting:
+            bound = state.config_of(run.project).execution.max_concurrent
+            if slots[run.project] >= bound or slots.total() >= limits.max_agents:
+                crowded.add(run.id)
+            else:
+                slots[run.project] += 1
+        return frozenset(crowded)
 
 
 def busy(run: Run) -> bool:
@@ -65,20 +75,21 @@ def busy(run: Run) -> bool:
 
 def may_verify(run: Run, now_us: int) -> bool:
     """Whether the phase's next verify command can be started at this moment."""
-    return _stands_at(run, now_us, Stage.VERIFY) and run.worktree not in (WorktreeState.MADE, WorktreeState.ASIDE)
+    return run.worktree not in (WorktreeState.MADE, WorktreeState.ASIDE) and _stands_at(run, now_us, Stage.VERIFY)
 
 
 def may_set_up(run: Run, now_us: int) -> bool:
     """Whether the next setup command of its new worktree can be started at this moment."""
-    return _stands_at(run, now_us, Stage.ENTER, Stage.VERIFY) and run.worktree is WorktreeState.MADE
+    return run.worktree is WorktreeState.MADE and _stands_at(run, now_us, Stage.ENTER, Stage.VERIFY)
 
 
 def _stands_at(run: Run, now_us: int, *stages: Stage) -> bool:
     """Whether its phase waits for nothing but the step of one of these stages."""
     phase = run.phase
     at_work = phase.state in (PhaseState.RUNNING, PhaseState.VERIFYING) and run.state is not RunState.AWAITING
-    waits = phase.live or any(each.put_back for each in run.phases) or phase.again_us > now_us
-    return at_work and phase.stage in stages and not waits
+    if not at_work or phase.stage not in stages or phase.live or phase.again_us > now_us:
+        return False
+    return not any(each.put_back for each in run.phases)
 
 
 def held_back(state: State, run: Run) -> bool:
@@ -101,21 +112,3 @@ def has_process(state: State, run: Run, in_flight: frozenset[str] = frozenset())
     """Whether its attempt has been started and not been judged yet, or is just being started."""
     live = state.attempts.get(run.live)
     return live is not None and (live.state is not AttemptState.PLANNED or f"attempt:{live.id}" in in_flight)
-
-
-def crowded_out(state: State, limits: Limits, in_flight: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Busy runs whose next process must wait for a slot: they were held back, and others have theirs by now."""
-    slots, waiting = _endings(state), []
-    for item, run in state.live_runs():
-        if holds_slot(state, run) and has_process(state, run, in_flight):
-            slots[run.project] = slots.get(run.project, 0) + 1
-        elif holds_slot(state, run):
-            waiting.append((launch_order(item, run), run))
-    crowded = set()
-    for _, run in sorted(waiting, key=lambda each: each[0]):
-        taken, bound = slots.get(run.project, 0), state.config_of(run.project).execution.max_concurrent
-        if taken >= bound or sum(slots.values()) >= limits.max_agents:
-            crowded.add(run.id)
-        else:
-            slots[run.project] = taken + 1
-    return frozenset(crowded)

@@ -148,6 +148,11 @@ class State:
             item = self.items[name]
             yield item, self.runs[item.run]
 
+    def unattended(self) -> Iterator[tuple[Item, Run]]:
+        """Those of the live runs that have no process: where one works, nothing begins before it has ended."""
+        attended = set(self.index.spawned.values())
+        return ((item, run) for item, run in self.live_runs() if run.id not in attended)
+
 
 def no_item(item: str) -> NotFound:
     """The fault for an unknown item id."""

@@ -6,17 +6,19 @@ chosen by way of the index must be what is chosen by looking at each item.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, EndedItem, Item, Project, Status
+from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, AttemptState, EndedItem, Item, Project, Status
 from golemd.core import mandate
 from golemd.core.commands import Launch, Promote
 from golemd.core.exclusion import Shared
 from golemd.core.guardrails import exceeded
 from golemd.core.index import LAUNCHED, counts_as_wip, launch_order, promotion_order
 from golemd.core.scheduler import starts_phase, waits_for
-from golemd.core.slots import Limits, Tally
+from golemd.core.slots import Limits, Tally, holds_slot
 from golemd.core.state import State
 
 
@@ -24,6 +26,7 @@ def index_of(state: State) -> dict[str, Any]:
     """What the index must hold, without its empty parts."""
     found: dict[str, Any] = {
         "attempts": [each.id for each in state.attempts.values() if each.state not in ATTEMPT_OVER],
+        "spawned": {each.id: each.run for each in state.attempts.values() if each.state is AttemptState.SPAWNED},
         "gates": [each.id for each in state.gates.values() if each.is_open],
         "runs": [
             each.id for each in state.runs.values() if each.state not in RUN_OVER or each.tidy or not each.reported
@@ -65,7 +68,7 @@ def kept_index(state: State) -> dict[str, Any]:
     """What the index holds, without its empty parts and in the same form."""
     index = state.index
     found: dict[str, Any] = {name: list(getattr(index, name)) for name in ("attempts", "gates", "runs")}
-    found["with_run"] = set(index.with_run)
+    found["with_run"], found["spawned"] = set(index.with_run), dict(index.spawned)
     found["paid_for"] = set(index.paid_for)
     counts = {project: {s: n for s, n in each.items() if n} for project, each in index.counts.items()}
     kinds = {project: {k: set(ids) for k, ids in each.items()} for project, each in index.kinds.items()}
@@ -90,7 +93,7 @@ def select_actions(
     state: State, limits: Limits, now_us: int, foreign: frozenset[str] = frozenset()
 ) -> list[Promote | Launch]:
     """What to start now, chosen by looking at every item."""
-    tally = Tally.of(state)
+    tally = Tally(state.index.wip, slots(state), [])
     agents, runs = sum(tally.slots.values()), sum(tally.wip.values())
     actions: list[Promote | Launch] = []
     queues = []
@@ -113,6 +116,25 @@ def select_actions(
                 agents += 1
                 actions.append(Launch(item=item.id))
     return actions
+
+
+def slots(state: State) -> dict[str, int]:
+    """Slots held, by project, counted run by run."""
+    holding = {run.id for _, run in state.live_runs() if holds_slot(state, run)}
+    holding |= {each.run for each in state.attempts.values() if each.state is AttemptState.SPAWNED}
+    return Counter(state.runs[run].project for run in holding)
+
+
+@contextmanager
+def looking_everywhere(state: State) -> Iterator[None]:
+    """What is planned meanwhile is planned without passing over the runs for which a process works."""
+    spawned = state.index.spawned
+    over = {attempt: run for attempt, run in spawned.items() if state.runs[run].state in RUN_OVER}
+    state.index.spawned = over  # their slots are counted by nothing else
+    try:
+        yield
+    finally:
+        state.index.spawned = spawned
 
 
 def _ready(state: State, project: Project) -> tuple[list[Item], list[Item]]:

@@ -25,6 +25,7 @@ from golemd.core.asides import ASIDE_AFTER_US
 from golemd.core.budgets import day_is_spent, spent_before_start
 from golemd.core.decide import decide
 from golemd.core.imports.entries import Backlog, Entry
+from golemd.core.plan import Plan
 from golemd.core.scheduler import select_actions, why
 from golemd.core.slots import Limits, Tally, busy
 from tests.core import full_scan
@@ -79,6 +80,12 @@ PLACES: Final = (("", ""), ("ship", ""), ("scope", ""), ("last", ""), ("look", "
 
 class Watched(World):
     """A world that looks at the limits whenever something was promoted or launched."""
+
+    def plan(self) -> Plan:
+        steps = super().plan()
+        with full_scan.looking_everywhere(self.state):
+            assert super().plan() == steps
+        return steps
 
     def step(self) -> bool:
         before = len(self.records)
