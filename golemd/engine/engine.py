@@ -159,6 +159,8 @@ class Engine(Context):
         while True:
             wake = self._wake = trio.Event()
             await self.settled()
+            await trio.lowlevel.checkpoint()  # whoever follows is told what has happened before more is thought of
+            await self.settled()
             steps = planning.plan(self.state, self._world(self.now_us()), self.limits)
             self._tell_of_shortage(steps.short)
             for effect in steps.effects:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import trio
 
+from golemd.adapters.journal import Place
 from golemd.adapters.socket import Session, Stream
 from golemd.api import calls, views
 from golemd.api.events import as_line
@@ -23,10 +24,10 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
     since = journal.durable_seq + 1 if call.since is None else past.first_since(engine, call.since)
 
     async def produce(session: Session, msgid: int) -> None:
-        sent = since - 1
+        sent, place = since - 1, Place()
         while True:
             until = await journal.wait_past(sent)
-            for record in journal.scan(sent, until):
+            for record in journal.scan(sent, until, place):
                 if records.wanted(record, call.item, call.type):
                     line = encode_notification("event", {"follow": msgid, "record": as_line(record)})
                     if not session.offer(line):
@@ -36,6 +37,7 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
                 sent = record.seq
                 if sent % 256 == 0:
                     await trio.lowlevel.checkpoint()
+            session.flush()
             sent = max(sent, until)
 
     pruned = None if call.since is None else past.pruned_since(engine, call.since)

@@ -11,6 +11,7 @@ from golemd.adapters.journal.history import Verified
 from golemd.adapters.journal.journal import Journal
 from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.offline import Report, check, repair
+from golemd.adapters.journal.reading import Place
 from golemd.adapters.journal.snapshots import Codec
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "JournalFault",
     "JournalNewer",
     "Limits",
+    "Place",
     "Report",
     "Verified",
     "check",

@@ -10,7 +10,7 @@ from msgspec import Struct
 from golemd.adapters.journal.faults import JournalDamaged, records_pruned
 from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import ZERO_HASH
-from golemd.adapters.journal.reading import Reader
+from golemd.adapters.journal.reading import Place, Reader
 from golemd.adapters.journal.segments import FOLDER, Segment
 from golemd.adapters.journal.walk import End
 from golemd.api.events import Record
@@ -59,14 +59,14 @@ class History:
         """
         return self._reader.pick(map(self._known, seqs))
 
-    def scan(self, since: int, until: int) -> Iterator[Record]:
-        """Durable records with `since` < seq <= `until`, in order; `until` may lie ahead.
+    def scan(self, since: int, until: int, place: Place | None = None) -> Iterator[Record]:
+        """Durable records with `since` < seq <= `until`, in order; `until` may lie ahead. `place`: see Reader.chunks.
 
         Faults: NotFound `records_pruned`; JournalDamaged.
         """
         if since + 1 < self.first and since < until:
             raise records_pruned(max(since, 0) + 1, self.first)
-        for records in self._reader.chunks(since, min(until, self._durable)):
+        for records in self._reader.chunks(since, min(until, self._durable), place):
             yield from records
 
     async def scan_slices(self, since: int, until: int, visit: Callable[[Record], None]) -> None:

@@ -17,6 +17,17 @@ from golemd.api.events import Record
 _FIRST = attrgetter("first")
 
 
+class Place:
+    """Where a reading has got to, so that the next one begins there: what has been read is not read again."""
+
+    __slots__ = ("chain", "offset", "segment")
+
+    def __init__(self) -> None:
+        self.chain = Chain()
+        self.segment: Segment | None = None
+        self.offset = 0
+
+
 class Reader:
     """Finds records by their seq. `segments` grows as the journal does; only bytes below their `size` are read."""
 
@@ -25,20 +36,27 @@ class Reader:
         self._segments = segments
         self._chunk = chunk
 
-    def chunks(self, since: int, until: int) -> Iterator[list[Record]]:
-        """Records with `since` < seq <= `until`, the chain checked from one to the next. Faults: JournalDamaged."""
-        chain: Chain | None = Chain() if since <= 0 else None
+    def chunks(self, since: int, until: int, place: Place | None = None) -> Iterator[list[Record]]:
+        """Records with `since` < seq <= `until`, the chain checked from one to the next. Faults: JournalDamaged.
+
+        `place`: where the reader's last reading has got to; it begins there if that is at `since`.
+        """
+        place = place or Place()
+        chain = place.chain if place.chain.seq == max(since, 0) else None
         at = max(bisect_right(self._segments, since + 1, key=_FIRST) - 1, 0)
         segments = self._segments[at:]  # none of them moves when the oldest are pruned meanwhile
         for segment in segments if since < until else ():
             if chain is not None and chain.seq >= until:
                 break
-            seq, offset = segment.nearest(since + 1) if chain is None else (segment.first, 0)
+            seq, offset = segment.first, place.offset if segment is place.segment else 0
+            if chain is None:
+                seq, offset = segment.nearest(since + 1)
             with self._open(segment) as file:
                 lines = Lines(self._disk, file, offset, segment.size, self._chunk)
                 for chunk in lines:
                     chain = chain or self._join(segment, seq, chunk[0], offset)
                     records = self._follow(segment, chain, chunk, lines.start)
+                    place.chain, place.segment, place.offset = chain, segment, lines.offset
                     wanted = [record for record in records if since < record.seq <= until]
                     if wanted:
                         yield wanted

@@ -69,6 +69,10 @@ class Session:
         self.send_last(data)
         return True
 
+    def flush(self) -> None:
+        """Send what was offered without waiting for more."""
+        self._outbox.flush()
+
     def send_last(self, data: bytes) -> None:
         """Queue the one notification that ends a stream, whatever is queued already."""
         self._outbox.push(data)

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from golemd.adapters.disk import RealDisk
-from golemd.adapters.journal import Journal, JournalDamaged, Limits, Verified
+from golemd.adapters.journal import Journal, JournalDamaged, Limits, Place, Verified
 from golemd.adapters.journal.line import ZERO_HASH
 from golemd.api.events import Record
 from golemd.api.faults import NotFound
@@ -55,6 +55,35 @@ async def test_records_of_the_running_daemon_are_read_back_once_durable(tmp_path
             await journal.durable(journal.seq)
             assert list(journal.read([len(staged), len(staged) // 2 + 1])) == [staged[-1], staged[len(staged) // 2]]
         assert list(journal.scan(0, 600)) == staged
+
+
+async def test_who_reads_on_from_a_place_reads_every_byte_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+    read = RealDisk.read
+
+    def counted(self: RealDisk, file: int, size: int, offset: int) -> bytes:
+        data = read(self, file, size, offset)
+        lengths.append(len(data))
+        return data
+
+    async with opened(tmp_path, limits=Limits(segment_bytes=30_000)) as journal:
+        monkeypatch.setattr(RealDisk, "read", counted)
+        place = Place()
+        for _ in range(60):
+            staged = journal.stage(drafts(*("x" * 10)))
+            await journal.durable(journal.seq)
+            assert list(journal.scan(staged[0].seq - 1, journal.seq, place)) == staged
+        assert sum(lengths) == sum(size for _, size in journal.extents)
+        assert len(journal.extents) > 1
+
+
+async def test_a_place_that_is_elsewhere_is_no_hindrance(tmp_path: Path) -> None:
+    known = await many(tmp_path)
+    journal, _ = await load(tmp_path, limits=Limits(chunk_bytes=5000))
+    place = Place()
+    for since, until in ((0, 5), (5, 300), (300, 302), (7, 9), (998, 1000), (1000, 1000), (0, 1000), (1000, 1001)):
+        assert list(journal.scan(since, until, place)) == known[since:until]
+    await journal.aclose()
 
 
 async def test_long_reads_let_others_run(tmp_path: Path) -> None:

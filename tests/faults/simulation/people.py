@@ -43,6 +43,9 @@ class _Follower(Outbox):
     def wake(self) -> None:
         """There is nothing to send."""
 
+    def flush(self) -> None:
+        """Nor now."""
+
 
 class People:
     """They look at the state as if somebody had just shown it to them, and ask for something."""
