@@ -117,7 +117,7 @@ class LocalRunner:
         self._boot_id = proctable.boot_id()
         self._locks: WeakValueDictionary[str, trio.Lock] = WeakValueDictionary()
         self._launching: set[str] = set()
-        self._children: set[int] = set()  # shims of ours that have not been reaped
+        self._children: dict[str, int] = {}  # attempt → its shim, a child of ours that has not been reaped
         self._seen_end: set[str] = set()  # attempts whose shim's end we saw: their session ids are still theirs
 
     async def submit(self, spec: AttemptSpec) -> Identity | Exit:
@@ -162,7 +162,7 @@ class LocalRunner:
             status, pid = await trio.to_thread.run_sync(self._prepare_and_launch, spec)
         except OSError as error:
             raise _could_not_spawn(f"{error.strerror}", error.errno) from error
-        self._children.add(pid)
+        self._children[spec.attempt] = pid
         said = b""
         async with trio.lowlevel.FdStream(status) as stream:
             while not STATUS.search(said) and (more := await stream.receive_some(STATUS_BYTES)):
@@ -171,7 +171,7 @@ class LocalRunner:
         found = STATUS.search(said)
         if (found is None or found[1] != b"started") and row is not None:
             await reaper.ended(pid, row.start)
-        self._reap()
+        self._reap(spec.attempt)
         return said
 
     def _prepare_and_launch(self, spec: AttemptSpec) -> tuple[int, int]:
@@ -196,7 +196,7 @@ class LocalRunner:
 
     def observe(self, attempt: str) -> Observation:
         """What the attempt's folder says just now; one that is being launched counts as held."""
-        self._reap()
+        self._reap(attempt)
         if attempt not in self._launching:
             return self._files.observe(attempt)
         return Observation(held=True, started=False, identity=None, exit=None)  # the shim must find the lock free
@@ -335,15 +335,15 @@ class LocalRunner:
         """The attempt that a process belongs to; "unknown" when the process is gone, None for everybody else's."""
         return proctable.attempt_of(pid, self._instance)
 
-    def _reap(self) -> None:
-        """Let go of those of our shims that have ended."""
-        for pid in tuple(self._children):
+    def _reap(self, attempt: str) -> None:
+        """Let go of the attempt's shim, if it is ours and has ended."""
+        if (pid := self._children.get(attempt)) is not None:
             try:
                 gone = os.waitpid(pid, os.WNOHANG)[0] == pid
             except ChildProcessError:
                 gone = True
             if gone:
-                self._children.discard(pid)
+                del self._children[attempt]
 
 
 def _could_not_spawn(why: str, number: int | None = 0) -> Unavailable:
