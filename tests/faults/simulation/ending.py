@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import trio
 
 from golemd.api import calls
-from golemd.api.model import ENDED, Gate, GateKind
+from golemd.api.model import ENDED, Gate, GateKind, Status
 from golemd.core import plan as planning
 from golemd.core.scheduler import why
 from golemd.engine.effects.places import workspace_of
@@ -109,7 +109,10 @@ def _helping(world: World, number: int) -> Iterator[calls.Call[Any]]:
         if item.paused:
             yield calls.Resume(id=item.id)
         known = state.items | state.ended
-        if any(each not in known or known[each].status == "cancelled" for each in item.dependencies):
+        never = any(each not in known or known[each].status == "cancelled" for each in item.dependencies)
+        # One in progress that was made to wait for a ready one, which finds no place: max_wip is of such ones.
+        in_the_way = item.status is Status.IN_PROGRESS and number > ROUNDS / 2 and state.unmet(item)
+        if never or in_the_way:
             yield calls.ItemEdit(id=item.id, dependencies=())
     waits = {item.project for item in state.items.values()}
     for project in (state.projects[name] for name in sorted(waits)):
