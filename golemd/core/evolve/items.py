@@ -106,29 +106,24 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
 
 
 def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
-    set_item(state, record.item, **_given(event))
-
-
-def _given(event: ev.ItemEdited) -> dict[str, Any]:
-    """What an edit changes. Field by field: going through their names takes a sixth of a replay."""
-    given: dict[str, Any] = {}
-    if event.title is not None:
-        given["title"] = event.title
-    if event.description is not None:
-        given["description"] = event.description
-    if event.priority is not None:
-        given["priority"] = event.priority
-    if event.labels is not None:
-        given["labels"] = event.labels
-    if event.dependencies is not None:
-        given["dependencies"] = event.dependencies
-    if event.pipeline is not None:
-        given["pipeline"] = event.pipeline
-    if event.base is not None:
-        given["base"] = event.base
-    if event.assessments is not None:
-        given["assessments"] = event.assessments
-    return given
+    """The most frequent event in a backlog's life. Nothing is looked up by name, which would double its time."""
+    before = state.items[record.item]
+    after = replace(
+        before,
+        title=before.title if event.title is None else event.title,
+        description=before.description if event.description is None else event.description,
+        priority=before.priority if event.priority is None else event.priority,
+        labels=before.labels if event.labels is None else event.labels,
+        dependencies=before.dependencies if event.dependencies is None else event.dependencies,
+        pipeline=before.pipeline if event.pipeline is None else event.pipeline,
+        base=before.base if event.base is None else event.base,
+        assessments=before.assessments if event.assessments is None else event.assessments,
+        updated_at=record.ts,
+    )
+    if event.priority is None and event.dependencies is None and event.assessments is None:
+        state.items[record.item] = after  # of the rest the index knows nothing
+    else:
+        put_item(state, after, before)
 
 
 def _item_triaged(state: State, record: Record, event: ev.ItemTriaged) -> None:
