@@ -9,7 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, money, short_hash, width
-from golemd.api.model import Evidence, Finding
+from golemd.api.parts import Evidence, Finding
 from golemd.api.views import GateDetail, GateView
 
 _COMMANDS: Final = {

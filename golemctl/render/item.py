@@ -24,7 +24,7 @@ from golemctl.render.text import (
     table,
     words,
 )
-from golemd.api.model import Brief, FollowUp
+from golemd.api.parts import Brief, FollowUp
 from golemd.api.views import AttemptView, ItemDetail, ItemFields, ItemView, PhaseView, RunView, WhyView
 
 ATTEMPTS_SHOWN: Final = 10

@@ -27,10 +27,10 @@ from golemctl.render.text import (
     width,
     words,
 )
-from golemd.api.model import ENDED
 from golemd.api.views import AttemptView, DispatchView, GateView, ItemView, ProjectView, StatusView
 
-ACTIVE: Final = ("new", "scoping", "ready", "in_progress", "blocked")
+ENDED: Final = ("done", "cancelled")
+"""The statuses of items that nothing more is done to."""
 _PRIORITY: Final = "PRIO"
 _GAP: Final = "  "
 _NOTE_INDENT: Final = 10

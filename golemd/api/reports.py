@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from golemd.api.model import Assessments, Brief, Evidence, Finding, FollowUp
+from golemd.api.parts import Assessments, Brief, Evidence, Finding, FollowUp
 from golemd.api.views import GateView
 
 FORMAT: Final = "golem/report@1"

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from golemd.api.model import Actor, Brief, Content, Evidence, Finding, FollowUp, Option, Past
+from golemd.api.parts import Actor, Brief, Content, Evidence, Finding, FollowUp, Option, Past
 from golemd.api.record_views import FollowStarted as FollowStarted
 from golemd.api.record_views import LogView as LogView
 from golemd.api.record_views import Pruned as Pruned

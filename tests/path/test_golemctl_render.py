@@ -22,9 +22,9 @@ from golemctl.render.others import (
     stopped_lines,
     verify_lines,
 )
-from golemctl.render.status import projects_lines, short_why, status_lines
+from golemctl.render.status import ENDED, projects_lines, short_why, status_lines
 from golemctl.render.text import Look
-from golemd.api import views
+from golemd.api import model, views
 from golemd.api.faults import Conflict
 from golemd.api.model import Evidence, GateKind, Past, Status
 from tests.path.golemctl_sample import (
@@ -441,3 +441,7 @@ def test_an_error_says_what_happened_and_beneath_it_what_to_do() -> None:
     ]
     assert_fits(fault_lines(Conflict("x", EVIL * 5, EVIL), 80))
     assert fault_lines(Conflict("x", "No.")) == ["golemctl: No. (x)"]
+
+
+def test_what_has_ended_has_a_status_of_which_the_model_says_so() -> None:
+    assert {*ENDED} == model.ENDED

@@ -147,5 +147,5 @@ def _type_name(kind: Any) -> str:  # noqa: ANN401 - any type expression
     return (
         getattr(kind, "__name__", "")
         if isinstance(kind, type) and not get_args(kind)
-        else re.sub(r"typing\.|golemd\.api\.(views|record_views|checks|reports|model)\.", "", str(kind))
+        else re.sub(r"typing\.|golemd\.api\.(views|record_views|checks|reports|parts)\.", "", str(kind))
     )
