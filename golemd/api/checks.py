@@ -1,7 +1,5 @@
 """What a check of a project answers: its findings, each with a place and a hint."""
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 

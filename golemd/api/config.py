@@ -6,8 +6,6 @@ what is allowed. None means "as the project says"; `ProjectConfig.pinned` fills 
 are secrets and are not here, only their names and digests; the values are read from the file when a process starts.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from msgspec import Struct

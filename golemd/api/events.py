@@ -5,8 +5,6 @@ changed meaning is a new TYPE; the old shape stays at the end of this file and `
 What an event does to the state is said in `core.evolve`, and nowhere else.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from msgspec import field

@@ -13,8 +13,6 @@ A fault crosses the wire as a map {code, class, message, hint, data}. `code` is 
 raising one of these; a refusal changes nothing.
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Final
 
 import msgspec

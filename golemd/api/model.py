@@ -5,8 +5,6 @@ Ids read from left to right: item `WRK-42`, its run `WRK-42.1`, a phase of it `W
 Times called `…_at` are RFC 3339 strings taken from records; those called `…_us` are microseconds since the epoch.
 """
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 from golemd.api.config import Pipeline

@@ -1,7 +1,5 @@
 """What the nouns consist of and views show as it is: no part of it has a state. A client needs no more of the model."""
 
-from __future__ import annotations
-
 from msgspec import Struct
 
 

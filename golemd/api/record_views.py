@@ -1,7 +1,5 @@
 """What replies about the journal and the logs look like; `views` has all others, and these by name, too."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import Struct

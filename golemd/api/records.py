@@ -3,8 +3,6 @@
 A Draft is an event that has not happened yet; the journal makes a Record of it. The facts themselves are in `events`.
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from msgspec import Struct, to_builtins

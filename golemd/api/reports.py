@@ -5,8 +5,6 @@ the content of `<state>/reports/<run>.json`: names and shapes are contract, and 
 that has nothing to say is None; times are RFC 3339 UTC, durations seconds; digests of pins are SHA-256.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from msgspec import Struct

@@ -4,8 +4,6 @@ What has passed is clean: its text is UTF-8, its map keys are text, its integers
 finite, it has no extension types, and it is within the limits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Final
 

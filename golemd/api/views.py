@@ -3,8 +3,6 @@
 A field that has nothing to say is None (null), never an empty string; times are RFC 3339 UTC.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from msgspec import Struct

@@ -16,8 +16,6 @@ The format: https://github.com/msgpack/msgpack/blob/master/spec.md and
 https://github.com/msgpack-rpc/msgpack-rpc/blob/master/spec.md.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Final
 
 import msgspec

@@ -1,7 +1,5 @@
 """What all requests have in common: the classes Call and Change."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Final, Generic, TypeVar
 
 from msgspec import Struct

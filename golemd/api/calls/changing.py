@@ -1,7 +1,5 @@
 """Requests that change something; and Shutdown, which ends the daemon."""
 
-from __future__ import annotations
-
 from msgspec import field
 
 from golemd.api import views

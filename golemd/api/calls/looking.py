@@ -1,7 +1,5 @@
 """Requests that look and change nothing, and the follows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from golemd.api import checks, reports, views
