@@ -11,8 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-import psutil
-
 PRESSURE: Final = Path("/proc/pressure/memory")
 """Pressure stall information, which a kernel may be without: Documentation/accounting/psi.rst."""
 _SOME: Final = re.compile(r"some avg10=(\d+(?:\.\d+)?)")
@@ -69,16 +67,20 @@ def _free_at(folder: Path) -> Free | None:
 
 def total_memory() -> int:
     """Bytes of memory that there are."""
-    return int(psutil.virtual_memory().total)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def total_swap() -> int:
     """Bytes that can be swapped out at most."""
+    import psutil  # only here and below: nobody asks at the start, of which it would take a twentieth
+
     return int(psutil.swap_memory().total)
 
 
 def available_memory() -> int:
     """Bytes that can be had without swapping."""
+    import psutil
+
     return int(psutil.virtual_memory().available)
 
 

@@ -7,7 +7,6 @@ background is found too, and after a crash the next daemon finds it. Who runs a 
 
 from __future__ import annotations
 
-import html
 import os
 import shutil
 import subprocess
@@ -63,6 +62,8 @@ class Notifier:
         """
         if problem := self.problem(path):
             return problem
+        import html  # only here: its table of names takes a while
+
         desktop = ("--app-name=golemd", "--", _plain(title), html.escape(_plain(text), quote=False))
         argv = [self._program(path), *(self._command[1:] if self._command else desktop)]
         async with self._limiter:

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from golemd.adapters.machine import available_memory, free_disk, memory_pressure
+from golemd.adapters.machine import available_memory, free_disk, memory_pressure, total_memory, total_swap
 
 
 def test_the_least_of_the_file_systems_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +38,8 @@ def test_the_real_disk_and_memory(tmp_path: Path) -> None:
     free = free_disk([tmp_path])
     assert free is not None
     assert free.bytes > 0
-    assert 0 < available_memory() <= psutil.virtual_memory().total
+    assert 0 < available_memory() <= total_memory() == psutil.virtual_memory().total
+    assert total_swap() == psutil.swap_memory().total
 
 
 @pytest.mark.parametrize(
