@@ -18,6 +18,7 @@ PASSED: Final = (
 )
 SHORTEST_SECRET: Final = 6  # shorter values would mask ordinary words
 MASK: Final = "•••"
+_WILD: Final = frozenset("*?[")
 _NAMES: Final = ("item_id", "phase", "result")  # of a result: not texts, but what it is for
 
 
@@ -29,8 +30,7 @@ def child_environment(
     golem: Mapping[str, str],
 ) -> dict[str, str]:
     """The whole environment of a child. `own` is the daemon's, `passed` are further names and patterns of it."""
-    patterns = (*PASSED, *passed)
-    chosen = {name: value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
+    chosen = _chosen(own, (*PASSED, *passed))
     if path:
         chosen["PATH"] = path
     return {**chosen, **set_values, **golem}
@@ -38,9 +38,20 @@ def child_environment(
 
 def secrets(own: Mapping[str, str], passed: Iterable[str], set_values: Mapping[str, str]) -> list[str]:
     """Values that evidence and reports must not show, longest first."""
-    patterns = tuple(passed)
-    values = [value for name, value in own.items() if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    values = _chosen(own, passed).values()
     return sorted({value for value in (*values, *set_values.values()) if len(value) >= SHORTEST_SECRET}, key=len)[::-1]
+
+
+def _chosen(own: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
+    """The variables of those names and patterns. Nearly all are names, for which nothing need be compiled."""
+    wanted = set(patterns)
+    wild = {pattern for pattern in wanted if not _WILD.isdisjoint(pattern)}
+    names = wanted - wild
+    return {
+        name: value
+        for name, value in own.items()
+        if name in names or any(fnmatchcase(name, pattern) for pattern in wild)
+    }
 
 
 def masked_result(data: bytes, values: Collection[str]) -> bytes:

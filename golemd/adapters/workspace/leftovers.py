@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -26,6 +25,9 @@ DEAD_GIT_SECONDS: Final = 10.0
 
 ENVIRON_BYTES: Final = 1024 * 1024
 """How much of a process's environment is read."""
+
+COMM_BYTES: Final = 64
+"""More than a process's name ever has."""
 
 
 async def clear_dead_git(instance: str, workspaces: Sequence[Workspace], seconds: float = DEAD_GIT_SECONDS) -> Cleared:
@@ -105,14 +107,20 @@ def _ours(instance: str) -> Iterator[int]:
 
 def _gits() -> Iterator[int]:
     """Processes of this user whose name is git, or one of its parts."""
+    own, user = os.getpid(), os.geteuid()
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+        if not name.isdigit() or int(name) == own:
             continue
+        process = f"/proc/{name}"  # no Path: each start and each attempt goes through all processes of the machine
         with contextlib.suppress(OSError):
-            process = Path("/proc") / name
-            comm = (process / "comm").read_bytes().strip()
-            if (comm == b"git" or comm.startswith(b"git-")) and process.stat().st_uid == os.geteuid():
+            if os.stat(process).st_uid == user and _is_git(process):
                 yield int(name)
+
+
+def _is_git(process: str) -> bool:
+    with open(f"{process}/comm", "rb", buffering=0) as file:
+        comm = file.read(COMM_BYTES)
+    return comm.strip() == b"git" or comm.startswith(b"git-")
 
 
 def _environ(pid: int) -> list[bytes]:
