@@ -156,7 +156,7 @@ class Framer:
     def _whole(self) -> Message | None:
         """What is held as one message, if it is one. Where it is more, or wrong, the scanner tells."""
         try:
-            message = _shape(_frames.decode(bytes(self._buffer)))
+            message = _shape(_frames.decode(self._buffer))  # not copied: what was found refers to it
         except (ValueError, RecursionError, Fault) as error:
             if not _is_truncation(error):
                 return self._scanned()
