@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -41,7 +40,7 @@ class Options(Struct, frozen=True):
         str,
         Option(
             metavar="NAME|DIR",
-            help="The project; else the one around the current folder.",
+            help="Its name, or a folder in it (with a /); else the current folder.",
             completion="project_names",
         ),
     ] = ""
@@ -102,13 +101,17 @@ class Ask:
 
     @property
     def project(self) -> str:
-        """The project that is meant: --project as a name or an absolute folder, else the current folder."""
+        """The project that is meant: --project as a name or a folder, else the current folder."""
         given = self.options.project
-        if not given:
-            return self.folder
-        if "/" in given or given in (".", "..") or Path(given).is_dir():
-            return str(Path(given).expanduser().absolute())
-        return given
+        if given and "/" not in given and given not in (".", ".."):
+            return given  # a name, also where a folder of that name is
+        return self.project_folder
+
+    @property
+    def project_folder(self) -> str:
+        """The folder that --project names, without links and `..` as the daemon knows it; else the current one."""
+        given = os.path.expanduser(self.options.project)
+        return os.path.realpath(given if os.path.isabs(given) else os.path.join(self.folder, given))
 
     def here_or_all(self, call: Call[R], *, seconds: float = CALL_SECONDS) -> R:
         """The reply for the project around the current folder, or for all projects where there is none around it.

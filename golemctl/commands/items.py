@@ -60,7 +60,7 @@ def init(
     from_file: Annotated[str, Option("--from", metavar="FILE", help="A phase-golem.toml to begin with.")] = "",
 ) -> None:
     source = str(Path(from_file).expanduser().absolute()) if from_file else ""
-    ready = ask.call(calls.ProjectInit(root=ask.project, prefix=prefix, from_=source))
+    ready = ask.call(calls.ProjectInit(root=ask.project_folder, prefix=prefix, from_=source))
     ask.out.reply(ready, ready_lines)
     ask.out.aside(*problem_lines(ready.warnings, ask.out.look()))
 

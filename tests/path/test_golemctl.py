@@ -294,6 +294,8 @@ def test_a_project_is_found_from_a_folder_inside_a_worktree_and_by_name(daemon: 
     assert [project["name"] for project in shown["projects"]] == ["demo"]
     assert daemon.golemctl("add", "named", "--project", "other").out == "OTH-1\n"
     assert daemon.golemctl("--project", str(demo.root), "add", "by folder").out == "WRK-3\n"
+    beside = daemon.golemctl("add", "beside", "--project", "../other", cwd=demo.root)
+    assert beside.out == "OTH-2\n", beside.err
     everywhere = daemon.golemctl("status", "--json", cwd=daemon.root).json
     assert [project["name"] for project in everywhere["projects"]] == ["demo", "other"]
 

@@ -90,10 +90,19 @@ def test_the_later_of_two_values_counts(daemon: Start) -> None:
 def test_a_project_is_a_name_or_a_folder_and_else_the_current_one(daemon: Start, tmp_path: Path) -> None:
     desk = daemon({"item.add": item()})
     (tmp_path / "here").mkdir()
-    for given in ([], ["--project", "name"], ["--project", "here"], ["--project", "./there"]):
-        assert run("add", "T", *given) == 0
+    (tmp_path / "link").symlink_to("here")
+    for given in ("", "name", "here", "./there", "here/../there", "..", str(tmp_path / "link")):
+        assert run("add", "T", "--project", given) == 0
     here = str(tmp_path)
-    assert [params["project"] for _, params in desk.asked] == [here, "name", f"{here}/here", f"{here}/there"]
+    meant = [here, "name", "here", f"{here}/there", f"{here}/there", str(tmp_path.parent), f"{here}/here"]
+    assert [params["project"] for _, params in desk.asked] == meant
+
+
+def test_init_takes_even_a_bare_word_as_a_folder(daemon: Start, tmp_path: Path) -> None:
+    ready = views.ProjectReady(project=project(), config_file="golem.toml")
+    desk = daemon({"project.init": ready})
+    assert run("init", "--project", "here") == 0
+    assert desk.asked[0][1]["root"] == f"{tmp_path}/here"
 
 
 def test_a_status_outside_of_all_projects_shows_all_but_not_for_a_project_that_was_named(
