@@ -39,7 +39,7 @@ class _Asked(Struct):
 
 
 class _Owed(Struct):
-    """An answer that may be given when record `seq` is durable, and what is to be done just before."""
+    """An answer or a refusal that may be given when record `seq` is durable, and what is to be done just before."""
 
     seq: int
     later: Later
@@ -95,8 +95,7 @@ class Changes:
             try:
                 self._take_up(asked, nursery)
             except Exception as error:  # it is the answer, as for every call
-                asked.later.give(error)
-                self._none_left.unpark_all()
+                self._owe(asked.later, error)
             if trio.current_time() - begun >= SLICE_SECONDS:
                 await trio.lowlevel.checkpoint()
                 begun = trio.current_time()
@@ -121,7 +120,7 @@ class Changes:
             if not self._is_repeated(asked):
                 self._decide(asked, facts)
         except Exception as error:
-            asked.later.give(error)
+            self._owe(asked.later, error)
 
     def _is_repeated(self, asked: _Asked) -> bool:
         """Whether the call's token was used before; then it is answered again and has no second effect."""
@@ -162,7 +161,7 @@ class Changes:
     # --- answering -------------------------------------------------------------------------------------------------
 
     def _owe(self, later: Later, answer: object, before: Callable[[], None] | None = None) -> None:
-        """Give an answer as soon as all that it was made of is durable."""
+        """Give an answer, or a refusal, as soon as all that it was made of is durable."""
         self._owed.append(_Owed(self._engine.state.seq, later, answer, before))
         if self._debts:
             self._debts.unpark_all()

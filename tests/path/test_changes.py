@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+from typing import Any
 
 import msgspec
+import pytest
 
 from golemd.api import calls
 from golemd.api.wire import Framer, Message, Response, encode_request
@@ -75,6 +77,24 @@ def test_a_refusal_among_changes_holds_up_none_of_them(daemon: House) -> None:
     assert answers[2].error is not None
     assert answers[2].error.code == "item_not_found"
     assert [answers[number].error for number in (1, 3)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("item.add", {"title": "another", "token": "same"}),
+        ("item.edit", {"id": "WRK-1", "token": "same"}),
+        ("journal.prune", {"before": "never"}),  # refused while facts are fetched
+    ],
+)
+def test_a_refusal_is_told_when_what_it_rests_on_is_durable(daemon: House, method: str, params: dict[str, Any]) -> None:
+    """Otherwise a power cut could take back what the refusal has told of."""
+    daemon.project()
+    client = Raw(daemon)
+    client.send(*(adding(number, "same" if number == 1 else "") for number in range(8)), encode_request(8, method, params))
+    answers = client.finish()
+    assert [answer.msgid for answer in answers] == list(range(9))
+    assert answers[8].error is not None
 
 
 def test_one_token_twice_at_once_has_one_effect_and_the_same_answer(daemon: House) -> None:
