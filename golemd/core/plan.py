@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from golemd.api.model import Attempt, AttemptState, HaltReason, PhaseState, Run, RunState, Stage, WorktreeState
+from golemd.api.model import Attempt, AttemptState, HaltReason, Item, PhaseState, Run, RunState, Stage, WorktreeState
 from golemd.core import budgets, mandate, scheduler
 from golemd.core.admission import LOOK_AGAIN_US, Room, shortage
 from golemd.core.asides import aside_at
@@ -164,15 +164,17 @@ def plan(state: State, world: World, limits: Limits) -> Plan:
     tripped = tuple(_trips(state, world))
     if tripped:  # what is chosen next is chosen without these dispatches
         return Plan(tripped, effects, None)
-    commands: list[Command] = [*_recoveries(state, world), *_own_commands(state, world, crowded), *_deferrals(state)]
-    commands += _budgets(state, world)
+    runs = list(state.unattended())
+    commands: list[Command] = [*_recoveries(state, world), *_own_commands(state, world, crowded, runs)]
+    commands += [*_deferrals(state, runs), *_budgets(state, world)]
     actions = scheduler.select_actions(state, limits, world.now_us, world.foreign, tally)
     short = shortage(world.room, limits) if any(isinstance(each, Launch) for each in actions) else ""
-    launched = [each for each in actions if isinstance(each, Launch) and not short and _is_there(state, world, each)]
-    commands += [each for each in actions if isinstance(each, Promote) or each in launched]
+    started = [each for each in actions if isinstance(each, Promote) or (not short and _is_there(state, world, each))]
+    commands += started
     if not commands:
         commands += _halts(state, world)
-    idle = _idle(state, world, {each.item for each in launched})
+    launched = {each.item for each in started if isinstance(each, Launch)}
+    idle = _idle(state, world, [run for item, run in runs if item.id not in launched])
     asides = tuple(SetAside(run.id) for at, run in idle if at <= world.now_us)
     again = world.now_us + LOOK_AGAIN_US if short else None
     moments = [scheduler.wake_at(state, world.now_us), again, world.prune_at_us, *(at for at, _ in idle)]
@@ -190,10 +192,10 @@ def _is_there(state: State, world: World, launch: Launch) -> bool:
     return run is None or SetAside(run.id).key not in world.in_flight
 
 
-def _idle(state: State, world: World, launched: set[str]) -> list[tuple[int, Run]]:
-    """Runs whose worktrees nobody needs, and when each is set aside."""
-    runs = (run for item, run in state.unattended() if item.id not in launched and run.project not in world.foreign)
-    return [(at, run) for run in runs if (at := aside_at(state, run)) is not None and not _at_work(state, world, run)]
+def _idle(state: State, world: World, runs: list[Run]) -> list[tuple[int, Run]]:
+    """Those of the runs whose worktrees nobody needs, and when each is set aside."""
+    moments = ((aside_at(state, run), run) for run in runs if run.project not in world.foreign)
+    return [(at, run) for at, run in moments if at is not None and not _at_work(state, world, run)]
 
 
 # --- effects -----------------------------------------------------------------------------------------------------
@@ -314,16 +316,18 @@ def _budgets(state: State, world: World) -> Iterator[Command]:
             yield AskBudget(item=item.id)
 
 
-def _own_commands(state: State, world: World, crowded: frozenset[str]) -> Iterator[Command]:
+def _own_commands(
+    state: State, world: World, crowded: frozenset[str], runs: list[tuple[Item, Run]]
+) -> Iterator[Command]:
     """The commands that golemd runs itself: they set a new worktree up, and check an agent's work."""
-    for _, run in state.unattended():
+    for _, run in runs:
         step = PlanSetup if may_set_up(run, world.now_us) else PlanVerify if may_verify(run, world.now_us) else None
         if step is not None and not _waits(state, world, run, crowded) and not _at_work(state, world, run):
             yield step(run=run.id)
 
 
-def _deferrals(state: State) -> Iterator[Command]:
-    for _, run in state.unattended():
+def _deferrals(state: State, runs: list[tuple[Item, Run]]) -> Iterator[Command]:
+    for _, run in runs:
         commits = run.phase.stage is Stage.COMMIT and run.phase.state in _AT_WORK
         if not commits or run.state is RunState.AWAITING or run.leaving or held_back(state, run):
             continue

@@ -157,10 +157,10 @@ class Engine(Context):
     async def _plan_forever(self, nursery: trio.Nursery) -> None:
         """Whenever durable state or the world has changed: ask plan, decide its commands, start its effects."""
         while True:
-            wake = self._wake = trio.Event()
             await self.settled()
             await trio.lowlevel.checkpoint()  # whoever follows is told what has happened before more is thought of
             await self.settled()
+            wake = self._wake = trio.Event()
             steps = planning.plan(self.state, self._world(self.now_us()), self.limits)
             self._tell_of_shortage(steps.short)
             for effect in steps.effects:
