@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 from typing import Any
@@ -37,6 +38,10 @@ class Raw:
             while (message := self._framer.next_message()) is not None:
                 found.append(message)
         return [message for message in found if isinstance(message, Response)]
+
+    def has_answer(self) -> bool:
+        """Whether something has come that nobody has taken yet."""
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def finish(self) -> list[Response]:
         """Send no more; the answers that are still to come."""
@@ -91,7 +96,9 @@ def test_a_refusal_is_told_when_what_it_rests_on_is_durable(daemon: House, metho
     """Otherwise a power cut could take back what the refusal has told of."""
     daemon.project()
     client = Raw(daemon)
-    client.send(*(adding(number, "same" if number == 1 else "") for number in range(8)), encode_request(8, method, params))
+    client.send(
+        *(adding(number, "same" if number == 1 else "") for number in range(8)), encode_request(8, method, params)
+    )
     answers = client.finish()
     assert [answer.msgid for answer in answers] == list(range(9))
     assert answers[8].error is not None

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from typing import Any
+
+import pytest
 
 from golemd.api import calls
+from golemd.api.wire import encode_request
+from tests.bench import history
 from tests.path.house import House
 from tests.path.repositories import Project
+from tests.path.test_changes import Raw
+
+RECORDS = 10_000  # a tenth of a second of reading, and more
 
 
 def test_records_are_those_of_the_journals_file_key_by_key(daemon: House, demo: Project) -> None:
@@ -43,6 +51,44 @@ def test_a_limited_answer_says_where_to_read_on(daemon: House, demo: Project) ->
     assert ([record["item"] for record in view.records], view.more) == (["WRK-1", "WRK-2"], True)
     rest = daemon.call(calls.EventsRead(type="item.added", since=view.next))
     assert [record["item"] for record in rest.records] == ["WRK-3", "WRK-4", "WRK-5"]
+
+
+def test_an_item_is_read_page_by_page(daemon: House, demo: Project) -> None:
+    one, _ = demo.add(), demo.add()
+    for priority in range(3):
+        daemon.call(calls.ItemEdit(id=one, priority=priority))
+        demo.add()
+    mine = [record for record in daemon.records() if record.get("item") == one]
+    found: list[dict[str, Any]] = []
+    since, more = 1, True
+    while more:
+        view = daemon.call(calls.EventsRead(item=one, since=since, limit=1))
+        found += view.records
+        since, more = view.next, view.more
+    assert found == mine
+    assert since == daemon.seq + 1
+    assert daemon.call(calls.EventsRead(item=one, type="item.added")).records == (mine[0],)
+    assert daemon.call(calls.EventsRead(item="WRK-99")).records == ()
+
+
+@pytest.mark.parametrize(("method", "params"), [("events.read", {"type": "no.such"}), ("worklog", {"project": "demo"})])
+def test_who_reads_all_of_a_long_journal_keeps_nobody_waiting(
+    house: House, method: str, params: dict[str, str]
+) -> None:
+    daemon = house.start()
+    demo = daemon.project()
+    assert daemon.stop() == 0
+    history.write(daemon.state, history.nights(RECORDS, demo.name))
+    daemon.start()
+    reading, other, pings = Raw(daemon), daemon.new_client(), 0
+    reading.send(encode_request(1, method, params))
+    while not reading.has_answer():
+        other.call(calls.Ping())
+        pings += 1
+    [answer] = reading.finish()
+    other.close()
+    assert answer.error is None
+    assert pings >= 5, "a ping was answered between two slices"
 
 
 def test_an_answer_is_cut_before_it_is_too_large_for_a_message(daemon: House, demo: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 import trio
 from msgspec import Struct
@@ -15,6 +16,9 @@ from golemd.adapters.journal.segments import FOLDER, Segment
 from golemd.adapters.journal.walk import End
 from golemd.api.events import Record
 from golemd.api.faults import NotFound
+
+Visit: TypeAlias = Callable[[Record], bool | None]
+"""What is done with each record of a long reading; True ends it."""
 
 
 class Verified(Struct, frozen=True):
@@ -69,19 +73,20 @@ class History:
         for records in self._reader.chunks(since, min(until, self._durable), place):
             yield from records
 
-    async def scan_slices(self, since: int, until: int, visit: Callable[[Record], None]) -> None:
+    async def scan_slices(self, since: int, until: int, visit: Visit) -> None:
         """Like `scan`, for long stretches: `visit` gets each record, and others may run about every millisecond."""
         await self._in_slices(self.scan(since, until), visit)
 
-    async def read_slices(self, seqs: Iterable[int], visit: Callable[[Record], None]) -> None:
+    async def read_slices(self, seqs: Iterable[int], visit: Visit) -> None:
         """Like `read`, for many records that lie far apart: in slices, as `scan_slices`."""
         await self._in_slices(self.read(seqs), visit)
 
-    async def _in_slices(self, records: Iterable[Record], visit: Callable[[Record], None]) -> None:
+    async def _in_slices(self, records: Iterable[Record], visit: Visit) -> None:
         slice_s = self._limits.slice_us / 1e6
         begun = self._timer()
         for record in records:
-            visit(record)
+            if visit(record):
+                return
             if self._timer() - begun >= slice_s:
                 await trio.lowlevel.checkpoint()
                 begun = self._timer()

@@ -27,5 +27,15 @@ QUERIES: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Any | Awaitable[
     calls.ProjectCheck: preflight.check,
 }
 AT_ONCE: Final = frozenset({calls.Ping, calls.Describe})  # they read nothing that may not be durable yet
-SLOW: Final = frozenset({calls.Export, calls.GateShow, calls.JournalVerify, calls.ReportShow, calls.ProjectCheck})
+SLOW: Final = frozenset(
+    {
+        calls.EventsRead,
+        calls.Export,
+        calls.GateShow,
+        calls.JournalVerify,
+        calls.ProjectCheck,
+        calls.ReportShow,
+        calls.Worklog,
+    }
+)
 """They ask git or other programs, or read much."""

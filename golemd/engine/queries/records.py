@@ -31,24 +31,36 @@ def wanted(record: Record, item: str, kind: str) -> bool:
     return (not item or record.item == item) and record.type.startswith(kind)
 
 
-def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
+async def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
+    """A page of durable records. One item's are found by its trail; for all others the journal is gone through."""
     journal = engine.parts.journal
-    seq = past.first_since(engine, call.since)
+    seq, until = past.first_since(engine, call.since), journal.durable_seq
     pruned = past.pruned_since(engine, call.since)
     limit = max(1, min(call.limit, MAX_RECORDS))
     found: list[dict[str, Any]] = []
-    size = 0
-    for record in journal.scan(seq - 1, journal.durable_seq):
-        if wanted(record, call.item, call.type):
-            line = as_line(record)
-            size += len(msgspec.json.encode(line))
-            if found and (len(found) >= limit or size > MAX_ANSWER_BYTES):
-                return views.RecordsView(records=tuple(found), next=record.seq, more=True, pruned=pruned)
-            found.append(line)
-    return views.RecordsView(records=tuple(found), next=journal.durable_seq + 1, pruned=pruned)
+    size, following = 0, until + 1
+
+    def visit(record: Record) -> bool:
+        nonlocal size, following
+        if not wanted(record, call.item, call.type):
+            return False
+        line = as_line(record)
+        size += len(msgspec.json.encode(line))
+        if found and (len(found) >= limit or size > MAX_ANSWER_BYTES):
+            following = record.seq
+            return True
+        found.append(line)
+        return False
+
+    if call.item:
+        trail = engine.state.trail.get(call.item, ())
+        await journal.read_slices([each for each in trail if seq <= each <= until], visit)
+    else:
+        await journal.scan_slices(seq - 1, until, visit)
+    return views.RecordsView(records=tuple(found), next=following, more=following <= until, pruned=pruned)
 
 
-def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
+async def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
     """What was done to a project's items in a month."""
     state, journal = engine.state, engine.parts.journal
     project = state.project(call.project).name
@@ -56,19 +68,28 @@ def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
     if not _MONTH.fullmatch(month):
         raise Invalid("invalid_month", f"{month[:20]!r} is no month.", "Such as 2026-11.")
     parts: list[str] = []
-    size = 0
     first = max(call.since, journal.first, past.first_since(engine, f"{month}-01T00:00:00Z"))
-    for record in journal.scan(first - 1, journal.durable_seq):
+    until = journal.durable_seq
+    size, following = 0, until + 1
+
+    def visit(record: Record) -> bool:
+        nonlocal size, following
         if record.ts[:7] > month:
-            break
+            return True
         entry = worklogs.entry_of(record) if record.project == project else None
-        if entry is not None:
-            text = worklogs.markdown(record, entry, state.known(record.item).title)
-            size += len(text)
-            if parts and size > MAX_ANSWER_BYTES // 4:
-                return views.WorklogView(project=project, month=month, text="".join(parts), next=record.seq, more=True)
-            parts.append(f"{text}\n")
-    return views.WorklogView(project=project, month=month, text="".join(parts), next=journal.durable_seq + 1)
+        if entry is None:
+            return False
+        text = worklogs.markdown(record, entry, state.known(record.item).title)
+        size += len(text)
+        if parts and size > MAX_ANSWER_BYTES // 4:
+            following = record.seq
+            return True
+        parts.append(f"{text}\n")
+        return False
+
+    await journal.scan_slices(first - 1, until, visit)
+    text = "".join(parts)
+    return views.WorklogView(project=project, month=month, text=text, next=following, more=following <= until)
 
 
 def attempt_for(engine: Context, named: str) -> Attempt:
