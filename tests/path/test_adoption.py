@@ -72,6 +72,26 @@ def test_agents_that_ended_while_no_daemon_ran_are_judged_by_their_records(
     assert daemon.records("attempt.lost") == []
 
 
+def test_an_attempt_that_could_not_end_all_of_its_processes_counts_with_a_warning(
+    daemon: House, fifo: Callable[[str], Fifo]
+) -> None:
+    go = fifo("go")
+    project = _patient(daemon, go)
+    ((item, pid),) = _started(daemon, project, 1).items()
+    shim = daemon.records("attempt.spawned")[0]["data"]["shim_pid"]
+    daemon.kill9()
+    go.go()
+    assert ended(pid)
+    assert ended(shim)
+    record = daemon.state / "attempts" / f"{item}.1.build.1" / "exit.json"
+    assert b'"survivors":0' in record.read_bytes()
+    record.write_bytes(record.read_bytes().replace(b'"survivors":0', b'"survivors":2'))
+    daemon.start()
+    daemon.done(item)
+    (warning,) = daemon.show(item).phases[0].warnings
+    assert warning == "2 of its processes belong to another user, could not be ended and go on"
+
+
 def test_an_attempt_whose_shim_was_killed_is_lost_its_leftovers_ended_and_it_runs_again(
     daemon: House, fifo: Callable[[str], Fifo]
 ) -> None:

@@ -60,6 +60,8 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Exit(Struct, frozen=True, kw_only=True):
     """How an attempt ended. A program that ran has either an exit `status` or a `signal`, one that did not has neither.
 
+    `survivors`: processes of other users, which could not be ended and go on; a program that is one of them has neither.
+
     `reason` "" means that it ended by itself. `stage` says where a spawn failed (reserve, logs, stdin, fork, identity,
     cwd, exec) and `errno` why. `cpu_s` and `max_rss_kb` are over the program and all its descendants. `oom_kills`: how
     many of them the kernel has ended for memory, as far as it tells; `memory_limit`: the limit of the attempt that was
@@ -80,10 +82,12 @@ class Exit(Struct, frozen=True, kw_only=True):
     stage: str = ""
     oom_kills: int = 0
     memory_limit: int = 0
+    survivors: int = 0
 
     def __post_init__(self) -> None:
         ends = (self.status is not None) + (self.signal is not None)
-        if ends != (0 if self.reason in _WITHOUT_A_PROGRAM else 1):
+        survived = self.survivors > 0 and self.reason != "" and ends == 0
+        if not survived and ends != (0 if self.reason in _WITHOUT_A_PROGRAM else 1):
             raise ValueError(f"reason {self.reason!r} with status {self.status} and signal {self.signal}")
 
 

@@ -9,7 +9,8 @@ It outlives the daemon, so it needs nothing from it: standard library only, ever
   it ends at once and touches nothing. So an attempt runs at most once.
 * The program waits behind a gate until the room for `exit.json` is reserved and `started.json` is durable.
 * It is single threaded (the program's death signal is tied to the thread that forks) and a subreaper: what escapes its
-  parent becomes a child here, and the end is recorded only when no descendant is left.
+  parent becomes a child here, and the end is recorded only when no descendant is left; but those that refuse SIGKILL
+  for KILL_SECONDS, being another user's (sudo), are counted and left.
 * SIGTERM and SIGINT ask for the end, and asking again changes nothing; SIGQUIT takes the grace away.
 * It imports little on purpose: `json`, `signal` and `ctypes` would double its start-up time. What it knows of the
   processes below it and of their memory is in `shim_tree`, which lies beside it.
@@ -38,6 +39,7 @@ TICK_SECONDS = 1.0  # how often the logs are measured, at most
 FIRST_TICK_SECONDS = 0.05  # early on more often, so that a flood is noticed soon
 TICKS_PER_IDLE = 4  # silence is measured to a quarter of its limit or better
 FIRST_RESCAN_SECONDS = 0.005  # between rounds of SIGKILL, doubling up to TICK_SECONDS
+KILL_SECONDS = 10.0  # how long SIGKILL is repeated before what refuses it is left
 PROGRAM_OOM_SCORE = 500  # the program goes before its supervisor
 MAX_FDS = 65536
 
@@ -183,6 +185,7 @@ class Attempt:
         self.kill_at: float | None = None  # once the end has begun: when SIGKILL comes
         self.rescan, self.tick = FIRST_RESCAN_SECONDS, FIRST_TICK_SECONDS
         self.ended: set[int] = set()  # pids that were signalled
+        self.survivors = 0  # that could not be
         self.cpu, self.max_rss, self.size = 0.0, 0, 0
         self.logs: tuple[int, ...] = ()
         self.memory = Memory(spec.memory_bytes)
@@ -222,14 +225,19 @@ class Attempt:
         self.began = self.grown = time.monotonic()
 
     def supervise(self) -> None:
-        """Until no descendant is left. The end begins when the program ends, somebody asks, or a limit is reached."""
+        """Until no descendant is left that can be ended. The end begins when the program ends, somebody asks, or a
+        limit is reached.
+        """
         while self.reap():
             now = time.monotonic()
             if self.kill_at is None and (self.asked or self.status is not None or self.limit_reached(now)):
                 self.kill_at = now + self.grace
                 self.signal_all(signal.SIGTERM)
             if self.kill_at is not None and now >= self.kill_at:
-                self.signal_all(signal.SIGKILL)
+                refusing = self.signal_all(signal.SIGKILL)
+                if refusing and now >= self.kill_at + KILL_SECONDS:
+                    self.survivors = refusing
+                    return
             self.pause(now)
 
     def reap(self) -> bool:
@@ -263,10 +271,14 @@ class Attempt:
             self.reason, self.grace = "memory", 0.0  # what it gets to go on, it takes from everybody
         return bool(self.reason)
 
-    def signal_all(self, number: int) -> None:
-        """To every descendant, once each: the program's group as a whole, all others by themselves."""
+    def signal_all(self, number: int) -> int:
+        """To every descendant, once each: the program's group as a whole, all others by themselves.
+
+        Answers how many there are if none of them takes signals from us, else 0: what is left may still end.
+        """
         group = self.child if self.status is None else 0  # a reaped leader's number may name another group by now
         tree = descendants(posix.getpid())
+        refusing = len(tree)
         try:
             if group > 1:  # 0 and 1 would reach far more
                 posix.killpg(group, number)
@@ -275,8 +287,10 @@ class Attempt:
         for pid, (member, start) in tree.items():
             if member == group or send(pid, start, number):
                 self.ended.add(pid)
+                refusing = 0
             if number == signal.SIGTERM:
                 send(pid, start, signal.SIGCONT)  # one that is stopped could not hear it
+        return refusing
 
     def pause(self, now: float) -> None:
         """Sleep until a signal or the next deadline, and take in what the signals ask."""
@@ -328,8 +342,8 @@ class Attempt:
         why = {"reason": "spawn_failed" if stage else self.reason, "errno": errno, "stage": stage}
         took = {"duration_s": round(max(self.finished - self.began, 0.0), 6), "cpu_s": round(self.cpu, 6)}
         used = {**took, "max_rss_kb": self.max_rss, "ended_descendants": len(self.ended - {self.child})}
-        starved = {"oom_kills": kills, "memory_limit": limit}
-        self.folder.write("exit.json", {**end, **why, **used, **starved, "at": utc()}, self.folder.reserve)
+        more = {"oom_kills": kills, "memory_limit": limit, "survivors": self.survivors}
+        self.folder.write("exit.json", {**end, **why, **used, **more, "at": utc()}, self.folder.reserve)
 
 
 def tell(status: int, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from typing import Final
 
 from golemd.adapters.processes.runner import Exit, Identity, Lost, Verdict
@@ -17,6 +18,8 @@ from golemd.engine.programs import Unusable, require_version
 _UNUSABLE: Final = frozenset(
     {errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EPERM}
 )
+
+log = logging.getLogger(__name__)
 
 
 async def spawn(engine: Context, effect: plan.Spawn) -> None:
@@ -83,6 +86,8 @@ async def _see_to_its_end(engine: Context, attempt: str) -> None:
         said = await said_by(engine, engine.state.attempts[attempt])
         await engine.report(cmd.ReportLost(attempt=attempt, reason=reason, said=said))
     else:
+        if ended.survivors:
+            log.warning("%d processes of %s belong to another user and go on", ended.survivors, attempt)
         await engine.report(_exit_report(ended))
     engine.claimed.discard(attempt)
     engine.in_flight.discard(plan.Stop(attempt).key)  # nobody is left to be asked twice

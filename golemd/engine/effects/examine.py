@@ -38,7 +38,8 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     if run.state in RUN_OVER or run.leaving:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt, hidden)))
         return
-    lines = _last_lines(engine, attempt, hidden)
+    left = _left_running(engine, attempt)
+    lines = (*_last_lines(engine, attempt, hidden), *left)
     error = _spawn_error(engine, attempt)
     if attempt.kind is not AttemptKind.AGENT:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
@@ -51,6 +52,7 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
         lines=lines,
         said=await _said(engine, run, attempt, hidden),
         error=error,
+        warnings=left,
     )
     await engine.report(report if is_triage(run) else await _with_work(engine, run, report))
 
@@ -71,7 +73,8 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
     left = looked.files[:MAX_LEFTOVERS] if is_shared(engine.state, run) else ()
     trouble = _history_trouble(looked, run)
     big = tuple(f"{each.path} ({(each.size or 0) >> 20} MB) {_NOT_ADDED}" for each in looked.left[:MAX_BIG])
-    return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left, warnings=big)
+    warnings = (*report.warnings, *big)
+    return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left, warnings=warnings)
 
 
 async def said_by(engine: Context, attempt: Attempt) -> cmd.Said:
@@ -145,6 +148,13 @@ def _hidden(engine: Context, run: Run, attempt: Attempt) -> list[str]:
 def _last_lines(engine: Context, attempt: Attempt, hidden: list[str]) -> tuple[str, ...]:
     """The decisive end of an attempt's output, clean and without secrets."""
     return tuple(masked(line, hidden) for line in tail_of(engine, attempt, EVIDENCE_LINES))
+
+
+def _left_running(engine: Context, attempt: Attempt) -> tuple[str, ...]:
+    """A warning about processes that belong to others, such as what sudo started: neither limit nor stop ends them."""
+    ended = engine.parts.runner.result(attempt.id)
+    survivors = 0 if ended is None else ended.survivors
+    return (f"{survivors} of its processes belong to another user, could not be ended and go on",) if survivors else ()
 
 
 def _spawn_error(engine: Context, attempt: Attempt) -> str:

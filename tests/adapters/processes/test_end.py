@@ -12,7 +12,8 @@ import trio
 
 from golemd.adapters.processes import proctable, reaper
 from golemd.adapters.processes.records import Exit, Identity
-from tests.adapters.processes.helpers import PATIENCE_SECONDS, Place, gone, hear, make_fifo, py, run, sh
+from golemd.adapters.processes.runner import LocalRunner
+from tests.adapters.processes.helpers import PATIENCE_SECONDS, ChangedShim, Place, gone, hear, make_fifo, py, run, sh
 
 # Two forks and a session of its own, deaf to SIGTERM: nothing of it can be reached by its parent or its group.
 ESCAPEE = (
@@ -26,6 +27,27 @@ ESCAPEE = (
     " posix._exit(0)\n"
     "posix.wait()\n"
 )
+# A shim that, as root, may signal its own user's processes only, as everybody else; and gives up soon.
+HUMBLE = """
+import ctypes
+class Header(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+capabilities, CAP_KILL = (ctypes.c_uint32 * 6)(), 5
+header = Header(0x20080522, 0)
+assert ctypes.CDLL(None).capget(ctypes.byref(header), capabilities) == 0
+capabilities[0] &= ~(1 << CAP_KILL)
+assert ctypes.CDLL(None).capset(ctypes.byref(header), capabilities) == 0
+shim.KILL_SECONDS = 0.2
+"""
+# Becomes another user's, as by sudo, says its pid and stays.
+STRANGER = (
+    "import posix, _signal\n"
+    "with open(%r, 'w') as f:\n"
+    " posix.setresuid(65534, 65534, 65534)\n"
+    " f.write(str(posix.getpid()))\n"
+    "_signal.pause()\n"
+)
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes of another user")
 
 
 @pytest.fixture
@@ -33,9 +55,9 @@ def fifo(tmp_path: Path) -> Path:
     return make_fifo(tmp_path / "fifo")
 
 
-async def ended(here: Place) -> Exit:
+async def ended(here: Place, runner: LocalRunner | None = None) -> Exit:
     with trio.fail_after(PATIENCE_SECONDS):
-        end = await here.runner.wait("A.1")
+        end = await (runner or here.runner).wait("A.1")
     assert isinstance(end, Exit)
     return end
 
@@ -121,6 +143,36 @@ async def test_a_polite_leftover_is_not_waited_for_longer_than_it_takes(here: Pl
     end = await run(here.runner, sh("sleep 600 & exit 0", grace_seconds=300.0))
     assert (end.status, end.reason, end.ended_descendants) == (0, "", 1)
     assert time.monotonic() - began < PATIENCE_SECONDS
+
+
+@needs_root
+async def test_what_belongs_to_another_user_does_not_keep_an_attempt_running(
+    here: Place, fifo: Path, tmp_path: Path
+) -> None:
+    runner = here.another(launch=ChangedShim(tmp_path, HUMBLE))
+    said = make_fifo(tmp_path / "said")
+    service = f"import posix\nif posix.fork() == 0:\n exec({STRANGER % str(fifo)!r})\nopen({str(said)!r}).read()\n"
+    await runner.submit(py(service, grace_seconds=0.1))
+    survivor = int(await hear(fifo))
+    said.write_text("")
+    end = await ended(here, runner)
+    assert (end.status, end.reason, end.survivors, end.ended_descendants) == (0, "", 1, 0)
+    os.kill(survivor, signal.SIGKILL)  # it was left alone
+    await gone(survivor)
+
+
+@needs_root
+async def test_a_stop_of_a_program_that_belongs_to_another_user_is_an_end_too(
+    here: Place, fifo: Path, tmp_path: Path
+) -> None:
+    runner = here.another(launch=ChangedShim(tmp_path, HUMBLE))
+    await runner.submit(py(STRANGER % str(fifo), grace_seconds=0.1))
+    survivor = int(await hear(fifo))
+    runner.stop("A.1")
+    end = await ended(here, runner)
+    assert (end.status, end.signal, end.reason, end.survivors) == (None, None, "stopped", 1)
+    os.kill(survivor, signal.SIGKILL)
+    await gone(survivor)
 
 
 async def test_the_wall_clock_limit_ends_the_program(here: Place) -> None:
