@@ -25,7 +25,7 @@ from tests.faults.rig import Rig, rig
 
 DAMAGED: Final = 65
 NEWER: Final = 76
-CHANGED_BYTES: Final = 30
+CHANGED_BYTES: Final = 18
 SEED: Final = 20261121
 AT_ONCE: Final = 3  # daemons that read at the same time
 

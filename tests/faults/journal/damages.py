@@ -25,7 +25,7 @@ from tests.faults.outside import SEAL
 from tests.faults.proof import Tally
 
 LIMITS: Final = Limits(segment_bytes=4000, reserve_bytes=8192, chunk_bytes=3000)
-COMMANDS: Final = 40
+COMMANDS: Final = 26
 CHECKED: Final = 16  # every so many-eth damage is shown to `--check` as well
 MUST_BE_MET: Final = ("refused as damaged", "refused as newer", "harmless", "shown to --check")
 FORGERIES: Final = (

@@ -26,8 +26,8 @@ from tests.faults.journal.scenarios import SCENARIOS, Scenario, beginnings, wild
 from tests.faults.journal.steps import finish
 from tests.faults.proof import Tally
 
-CODES: Final = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
-MORE_CODES: Final = (errno.EFBIG, errno.EROFS, errno.ENOMEM)
+CODES: Final = (errno.EIO, errno.ENOSPC)
+MORE_CODES: Final = (errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOMEM)
 FATAL: Final = frozenset({"append", "write_at", "fdatasync", "sync_folder"})
 LATE: Final = FATAL | {"make_folder", "open", "truncate", "rename", "unlink", "symlink"}
 """The operations that may have taken effect when they say that they failed."""
