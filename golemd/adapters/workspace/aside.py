@@ -73,6 +73,7 @@ async def keep_aside(
             new = await touched(git, dirs, index)
             hindrances = _unsettled(dirs, new, quiet_since)
             gathered = await gather(git, dirs, index, big_bytes, new)
+        hindrances += [f"{path} is a repository of its own" for path in gathered.inside]
         hindrances += [f"{entry.path} is {_WHY[entry.why]}" for entry in gathered.listed if entry.why in _WHY]
         hindrances += [] if gathered.staged else ["a conflict is staged"]
         hindrances += [] if await head_branch(git, dirs) == branch else [f"{shown(branch)} is not checked out"]
@@ -86,11 +87,9 @@ _WHY: Final = {"big": "too big to be kept", "submodule": "a submodule"}
 
 
 def _unsettled(dirs: Dirs, new: list[bytes], quiet_since: float) -> list[str]:
-    found = [f"{shown(path)} is a repository of its own" for path in new if path.endswith(b"/")]
-    if operation := in_progress(dirs):
-        found.append(f"a {operation} is unfinished")
+    operation = in_progress(dirs)
     newest = [path for path in new if _changed_at(dirs.work_tree, path) > quiet_since]
-    return found + [f"{shown(path)} was changed lately" for path in newest]
+    return [f"a {operation} is unfinished"] * bool(operation) + [f"{shown(path)} was changed lately" for path in newest]
 
 
 def _changed_at(work_tree: Path, path: bytes) -> float:

@@ -1,10 +1,7 @@
 """Nothing is lost: what would be reset or removed is first a commit under refs/golem/kept/.
 
 A kept commit holds the files on disk (untracked ones too); its parents are HEAD, the staged state where that differs
-from both, and every commit that is about to lose its branch. A repository that an agent has made inside the
-workspace is kept as plain files, since a gitlink would keep nothing. Ignored and big files are listed instead. Keeping
-again under the same name adds to what is there; nothing kept is ever replaced.
-"""
+from both, and every commit XX"""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from typing import Final
 import msgspec
 
 from golemd.adapters.workspace.git import CHECKOUT_SECONDS, Dirs, Git
+from golemd.adapters.workspace.inner import Inner, fetched, gitlinks, look
 from golemd.adapters.workspace.leftovers import free_stale_locks
 from golemd.adapters.workspace.repository import (
     check_branch_name,
@@ -27,7 +25,6 @@ from golemd.adapters.workspace.repository import (
     tree_of,
 )
 from golemd.adapters.workspace.trees import (
-    GITLINK,
     add_all,
     big_ones,
     empty_index,
@@ -45,11 +42,14 @@ KEPT_REFS: Final = "refs/golem/kept/"
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """The files of a folder as a tree, the staged tree where one could be written, and what is only named."""
+    """The files of a folder as a tree, the staged tree where one could be written, what is only named, and the
+    repositories inside that are plain files in the tree, by their paths.
+    """
 
     tree: str
     staged: str | None
     listed: list[Listed]
+    inside: dict[str, Inner] = {}
 
 
 async def keep(
@@ -120,6 +120,7 @@ async def keep_tree(
     dirty = staged is not None or gathered.tree not in (*clean, await empty_tree(git, dirs))
     heads = [head] if head else []
     loose = [commit for commit in heads if not await safe(git, dirs, commit, base)]
+    tips = [*tips, *await fetched(git, dirs, gathered.inside.values())]
     loose += [tip for tip in tips if tip not in loose and not (base and await is_ancestor(git, dirs, tip, base))]
     if former is not None:
         loose = [tip for tip in loose if not await is_ancestor(git, dirs, tip, former)]
@@ -180,35 +181,36 @@ async def _quit_operation(git: Git, dirs: Dirs) -> None:
 async def gather(git: Git, dirs: Dirs, index: Path, big_bytes: int, new: Sequence[bytes] | None = None) -> Gathered:
     """Put everything on disk into a temporary index and write its tree; `new`: what is `touched`, if that is known."""
     written = await git.run(dirs, "write-tree", index=index, statuses=None)  # fails while a conflict is staged
-    listed = await _submodules(git, dirs, index)
     new = await touched(git, dirs, index) if new is None else new
     big = big_ones(dirs, new, big_bytes)
-    inner = [path for path in new if path.endswith(b"/")]  # repositories, as git lists them
-    await add_all(git, dirs, index, {*big, *inner})
+    links = {path: await look(git, dirs, path) for path in await gitlinks(git, dirs, index)}
+    listed = [Listed(shown(path), "submodule") for path, found in links.items() if found.is_safe]
+    inside = {path: found for path, found in links.items() if not found.is_safe}
+    if inside:
+        paths = b"".join(path + b"\0" for path in inside)
+        await git.run(dirs, "update-index", "-z", "--force-remove", "--stdin", stdin=paths, index=index)
+    inside |= {path: await look(git, dirs, path) for path in new if path.endswith(b"/")}  # new ones, as git lists them
+    await add_all(git, dirs, index, {*big, *inside})
     listed += [Listed(shown(path), "big", size) for path, size in sorted(big.items())]
-    for path in inner:
-        listed += await _flatten(git, dirs, index, path, big_bytes)
+    plain = {shown(path): found for path, found in inside.items()}
+    for path in inside:
+        flat = await _flatten(git, dirs, index, path.rstrip(b"/") + b"/", big_bytes)
+        listed += flat.listed
+        plain |= flat.inside
     listed += await _ignored(git, dirs, index)
-    return Gathered(await write_tree(git, dirs, index), written.text if written.status == 0 else None, listed)
+    staged = written.text if written.status == 0 else None
+    return Gathered(await write_tree(git, dirs, index), staged, listed, plain)
 
 
-async def _flatten(git: Git, dirs: Dirs, index: Path, path: bytes, big_bytes: int) -> list[Listed]:
+async def _flatten(git: Git, dirs: Dirs, index: Path, path: bytes, big_bytes: int) -> Gathered:
     """Add the files of a repository inside the workspace as plain files."""
-    inner = Dirs(dirs.git_dir, dirs.common_dir, dirs.work_tree / os.fsdecode(path))
+    inside = Dirs(dirs.git_dir, dirs.common_dir, dirs.work_tree / os.fsdecode(path))
     async with empty_index(dirs) as inner_index:
-        gathered = await gather(git, inner, inner_index, big_bytes)
-    if gathered.tree != await empty_tree(git, dirs):
-        await git.run(dirs, "read-tree", b"--prefix=" + path, gathered.tree, index=index)
-    return [Listed(shown(path) + entry.path, entry.why, entry.size) for entry in gathered.listed]
-
-
-async def _submodules(git: Git, dirs: Dirs, index: Path) -> list[Listed]:
-    """Submodules that are checked out: their content lives in a repository of their own."""
-    entries = (await git.run(dirs, "ls-files", "-z", "-s", index=index)).fields
-    links = [entry.partition(b"\t")[2] for entry in entries if entry.startswith(GITLINK.encode())]
-    return [
-        Listed(shown(path), "submodule") for path in links if (dirs.work_tree / os.fsdecode(path) / ".git").exists()
-    ]
+        flat = await gather(git, inside, inner_index, big_bytes)
+    if flat.tree != await empty_tree(git, dirs):
+        await git.run(dirs, "read-tree", b"--prefix=" + path, flat.tree, index=index)
+    listed = [Listed(shown(path) + entry.path, entry.why, entry.size) for entry in flat.listed]
+    return Gathered(flat.tree, None, listed, {shown(path) + name: found for name, found in flat.inside.items()})
 
 
 async def _ignored(git: Git, dirs: Dirs, index: Path) -> list[Listed]:

@@ -31,7 +31,6 @@ INDEX_PREFIX: Final = "golemd-index."
 ADD_TRIES: Final = 3
 """How often files are gathered when some vanish or change under the reading."""
 
-GITLINK: Final = "160000"
 _UNSTEADY: Final = (b"No such file or directory", b"file changed before we could read it", b"short read while indexing")
 _numbers = itertools.count()
 

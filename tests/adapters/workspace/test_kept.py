@@ -116,14 +116,95 @@ async def test_repositories_inside_are_kept_as_plain_files(lab: Lab, phase: Phas
     assert not (phase.path / "full").exists()
 
 
-async def test_submodules_that_are_checked_out_are_listed(lab: Lab, phase: Phase) -> None:
-    inner = phase.path / "module"
+async def test_a_repository_that_git_knows_as_a_link_is_kept_with_its_commits(lab: Lab, phase: Phase) -> None:
+    (phase.path / "baseline").unlink()
+    inner = phase.path / "front end"
+    lab.sh("init", "-q", str(inner))
+    first = lab.commit("first", {"f": "old", "deep/g": "g"}, cwd=inner)
+    lab.sh("branch", "side", cwd=inner)
+    second = lab.commit("second", {"f": "new"}, cwd=inner)
+    lab.commit("as a link", {}, cwd=phase.path)
+    kept = await phase.keep()
+    assert kept.listed == ()
+    assert {name: text for name, text in lab.files(REF).items() if name.startswith("front")} == {
+        "front end/f": "new",
+        "front end/deep/g": "g",
+    }
+    assert {first, second} <= set(lab.sh("rev-list", REF).split())
+    assert await phase.keep() == kept
+
+
+async def test_a_link_whose_folder_is_no_repository_any_more_is_kept_as_plain_files(lab: Lab, phase: Phase) -> None:
+    inner = phase.path / "inner"
     lab.sh("init", "-q", str(inner))
     lab.commit("inner", {"f": "f"}, cwd=inner)
-    lab.commit("as a submodule", {}, cwd=phase.path)
+    lab.commit("as a link", {}, cwd=phase.path)
+    (inner / ".git").rename(lab.tmp / "elsewhere")
+    await phase.keep()
+    assert lab.files(REF)["inner/f"] == "f"
+
+
+class Module:
+    """A submodule of the project, checked out in the worktree from a remote that has one commit."""
+
+    def __init__(self, lab: Lab, folder: Path, *options: str) -> None:
+        remote = lab.tmp / "remote"
+        lab.sh("init", "-q", "-b", "main", str(remote))
+        lab.commit("theirs", {"f": "f"}, cwd=remote)
+        self.commit = lab.commit("theirs too", {}, cwd=remote)
+        allowed = ("-c", "protocol.file.allow=always")
+        lab.sh(*allowed, "submodule", "--quiet", "add", *options, f"file://{remote}", "module", cwd=folder)
+        lab.commit("with a submodule", {}, cwd=folder)
+        self.path = folder / "module"
+
+
+@pytest.mark.parametrize("options", [(), ("--depth", "1")])
+async def test_a_submodule_that_its_remote_has_is_only_listed(lab: Lab, phase: Phase, options: tuple[str, ...]) -> None:
+    (phase.path / "baseline").unlink()
+    module = Module(lab, phase.path, *options)
+    if options:  # as `git submodule update` leaves it, which fetches the one commit
+        lab.sh("checkout", "-q", "--detach", cwd=module.path)
+        lab.sh("branch", "-q", "-D", "main", cwd=module.path)
+        lab.sh("update-ref", "-d", "refs/remotes/origin/HEAD", cwd=module.path)
     kept = await phase.keep()
-    assert kept.listed == (Listed("module", "submodule"),)
-    assert kept.commit is None
+    assert kept == Kept(listed=(Listed("module", "submodule"),))
+
+
+async def test_a_commit_in_a_submodule_is_kept_where_the_branch_names_it(lab: Lab, phase: Phase) -> None:
+    module = Module(lab, phase.path)
+    own = lab.commit("own", {"f": "mine"}, cwd=module.path)
+    lab.commit("moved the submodule", {}, cwd=phase.path)
+    await phase.keep()
+    assert {own, module.commit} <= set(lab.sh("rev-list", REF).split())
+    assert lab.files(REF)["module/f"] == "mine"
+
+
+async def test_changes_in_a_submodule_are_kept(lab: Lab, phase: Phase) -> None:
+    module = Module(lab, phase.path)
+    lab.write(module.path, {"new": "new"})
+    await phase.keep()
+    assert {name: text for name, text in lab.files(REF).items() if name.startswith("module/")} == {
+        "module/f": "f",
+        "module/new": "new",
+    }
+
+
+async def test_the_files_are_kept_of_a_submodule_whose_commits_do_not_come(lab: Lab, phase: Phase) -> None:
+    module = Module(lab, phase.path, "--depth", "1")
+    lab.commit("own", {"f": "mine"}, cwd=module.path)
+    await phase.keep()
+    assert lab.files(REF)["module/f"] == "mine"
+
+
+async def test_another_worktree_of_the_repository_inside_is_kept_without_all_branches(lab: Lab, phase: Phase) -> None:
+    lab.branch("unrelated", {"u": "u"})
+    lab.sh("worktree", "add", "-q", "--detach", "inner", cwd=phase.path)
+    own = lab.commit("own", {"f": "f"}, cwd=phase.path / "inner")
+    await phase.keep()
+    known = lab.sh("rev-list", REF).split()
+    assert own in known
+    assert lab.rev("unrelated") not in known
+    assert lab.files(REF)["inner/f"] == "f"
 
 
 async def test_commits_that_no_branch_holds_are_kept(lab: Lab, phase: Phase) -> None:
