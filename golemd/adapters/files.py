@@ -45,25 +45,25 @@ def read_bounded(path: Path, most: int) -> bytes | str | None:
     """A regular file's bytes; None when there is none; a sentence when it is something else or too large."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                return f"{path.name} is not a plain file"
+            if found.st_size > most:
+                return f"{path.name} is larger than {most} bytes"
+            with open(file, "rb", closefd=False) as opened:
+                return opened.read(most)
+        finally:
+            os.close(file)
     except FileNotFoundError:
         return None
     except OSError as error:
         return f"{path.name} cannot be read: {error.strerror}"
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
-            return f"{path.name} is not a plain file"
-        if found.st_size > most:
-            return f"{path.name} is larger than {most} bytes"
-        with open(file, "rb", closefd=False) as opened:
-            return opened.read(most)
-    finally:
-        os.close(file)
 
 
 def read_text(path: Path) -> str | None:
     """A configuration file's text, or None when there is none. Raises Invalid `unreadable_file`."""
-    found = read_bounded(path.resolve() if path.is_symlink() else path, MAX_CONFIG_BYTES)
+    found = read_bounded(Path(os.path.realpath(path)), MAX_CONFIG_BYTES)  # of a circle of links: itself
     if found is None:
         return None
     if isinstance(found, str):

@@ -44,6 +44,14 @@ def test_a_configuration_that_is_no_text_or_too_large_is_refused(tmp_path: Path,
     assert caught.value.hint
 
 
+def test_a_configuration_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "golem.toml").symlink_to("golem.toml")
+    for path in (tmp_path / "golem.toml", tmp_path / ("x" * 300) / "golem.toml"):
+        with pytest.raises(Invalid, match=r"golem\.toml cannot be read: ") as caught:
+            read_text(path)
+        assert caught.value.code == "unreadable_file"
+
+
 def test_a_new_file_is_written_whole_and_an_old_one_left_alone(tmp_path: Path) -> None:
     assert write_new(tmp_path / "new", "first")
     assert not write_new(tmp_path / "new", "second")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
 from golemd.api import calls
+from tests.path.ground import wait_for_line
 from tests.path.house import House
 from tests.path.repositories import Project
 
@@ -61,6 +64,14 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(daemon: House, dem
 def test_a_configuration_that_is_gone_is_refused(daemon: House, demo: Project) -> None:
     (demo.root / "golem.toml").unlink()
     daemon.refused(calls.Reload(), "configuration_missing", "invalid")
+
+
+def test_a_configuration_that_cannot_be_looked_at_is_refused(daemon: House, demo: Project) -> None:
+    (demo.root / "golem.toml").unlink()
+    (demo.root / "golem.toml").symlink_to("golem.toml")
+    daemon.signal(signal.SIGHUP)
+    assert "ERROR" in wait_for_line(daemon.log, "golem.toml cannot be read")
+    daemon.refused(calls.Reload(), "unreadable_file", "invalid")
 
 
 def test_repeating_a_reload_by_token_has_no_second_effect(daemon: House, demo: Project) -> None:
