@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "failure": "golemctl unblock {}",
     "budget": "golemctl decide {} raise -m AMOUNT",
 }
+FILES_SHOWN: Final = 30
 _VERBS: Final = {"approval": "asks", "question": "asks", "failure": "needs help"}
 
 
@@ -106,13 +107,22 @@ def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
     lines += _section("The agent claims:", block(gate.summary or "", look))
     found = [line for each in gate.findings for line in block(finding_line(each), look)]
     lines += _section("The agent found:", found)
-    lines += _section("Changes:", block(gate.diffstat or "\n".join(gate.files), look))
+    lines += _section("Changes:", _changes(gate, look))
     if gate.cost_usd:
         lines += ["", f"{clean(gate.item)} has cost {money(gate.cost_usd)} so far."]
     if gate.holds_up:
         lines += ["", *block(f"Holds up: {', '.join(gate.holds_up)}", look, 0)]
     effects = [line for option in gate.options for line in block(f"{option.id}: {option.effect or option.label}", look)]
     return lines + _section("What happens if:", effects)
+
+
+def _changes(gate: GateDetail, look: Look) -> list[str]:
+    """How much has changed, and in which files: the first of them."""
+    lines = block(gate.diffstat or "", look)
+    lines += [line for name in gate.files[:FILES_SHOWN] for line in block(clean(name), look)]
+    if len(gate.files) > FILES_SHOWN:
+        lines.append(f"  … All of them: golemctl diff {clean(gate.item)} --stat")
+    return lines
 
 
 def _content(gate: GateView) -> tuple[tuple[str, str], ...]:

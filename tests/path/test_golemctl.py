@@ -213,6 +213,7 @@ def test_approvals_are_answered_by_a_command_each(daemon: House, command: list[s
     project = daemon.project(phases=[{"name": "build", "gate": "approval"}])
     item = project.work("[[write a.txt x]]")
     project.halted()
+    assert "\nChanges:\n  1 file +1 -0\n  a.txt\n" in daemon.golemctl("show", f"{item}.g1").out
     assert daemon.golemctl("request-changes", item, "-m", "more").status == 0
     daemon.until("gate.opened", item, gate=f"{item}.g2")
     done = daemon.golemctl(*command, item)

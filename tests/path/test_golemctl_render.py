@@ -280,6 +280,19 @@ def test_a_gate_to_be_approved_shows_the_exact_tree_what_was_checked_what_is_cla
         assert part in shown
 
 
+def test_a_gate_names_the_changed_files_beside_their_number_and_says_where_the_rest_is() -> None:
+    def changes(count: int) -> list[str]:
+        names = (EVIL, *(f"src/{number}.py" for number in range(1, count)))
+        shown = views.GateDetail(**gate_fields("approval"), files=names, diffstat=f"{count} files +9 -1")
+        lines = gate_detail_lines(shown, LOOK)
+        assert_fits(lines)
+        return lines[lines.index("Changes:") + 1 : lines.index("What happens if:") - 1]
+
+    assert changes(3)[0] == "  3 files +9 -1"
+    assert changes(3)[-2:] == ["  src/1.py", "  src/2.py"]
+    assert changes(31)[-2:] == ["  src/29.py", "  … All of them: golemctl diff WRK-5 --stat"]
+
+
 def test_an_approval_without_checks_says_that_there_were_none() -> None:
     lines = gate_detail_lines(views.GateDetail(**gate_fields("approval")), LOOK)
     assert any("checked nothing" in line for line in lines)
