@@ -11,7 +11,7 @@ from golemctl.app import REFUSED, Ask
 from golemctl.client import CALL_SECONDS
 from golemctl.declare import Argument, Commands, Option
 from golemctl.moments import FORMS, moment
-from golemctl.render.gates import gate_detail_lines, gates_lines
+from golemctl.render.gates import gate_detail_lines, gates_lines, no_gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
 from golemctl.render.text import paragraphs, wrap
@@ -116,7 +116,11 @@ def why(ask: Ask, id: ItemId) -> None:  # noqa: A002 - the name of the call's fi
 
 
 def gates(ask: Ask, only: Only = None) -> None:
-    ask.out.reply(ask.here_or_all(calls.GateList(only=tuple(only or ()))), gates_lines)
+    words = tuple(only or ())
+    found = ask.here_or_all(calls.GateList(only=words))
+    if found or ask.out.json:
+        return ask.out.reply(found, gates_lines)
+    return ask.out.say(*no_gates_lines(words, ask.call(calls.GateList()), ask.out.look()))
 
 
 def check(ask: Ask) -> int:

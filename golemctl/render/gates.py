@@ -72,20 +72,31 @@ def waits_for_you(gates: Sequence[GateView], look: Look) -> list[str]:
 
 def gates_lines(gates: Sequence[GateView], look: Look) -> list[str]:
     """All open gates, oldest first."""
-    if not gates:
-        return ["Nothing waits for you."]
     only = alone(gates)
     return [line for gate in gates for line in (*_gate(gate, look), f"    {answer_command(gate, only[gate.id])}", "")][
         :-1
     ]
 
 
-def _gate(gate: GateView, look: Look) -> list[str]:
+def no_gates_lines(only: Sequence[str], others: Sequence[GateView], look: Look) -> list[str]:
+    """That nothing is open where, or of what, it was asked for; `others`: what is open all the same."""
+    if not others:
+        return ["Nothing waits for you."]
+    said = f"No open gate matches {' '.join(only)}." if only else "Nothing waits for you in this project."
+    return [*block(said, look, 0), *block(f"Others are open: {', '.join(gate.id for gate in others)}", look, 0)]
+
+
+def _head(gate: GateView, look: Look) -> str:
+    """Which gate it is; marked while it is open."""
     phase = f"  {gate.phase}" if gate.phase else ""
-    head = f"! {gate.id}{phase}  {gate.kind}  since {moment(gate.opened_at)}"
+    head = cut(clean(f"! {gate.id}{phase}  {gate.kind}  since {moment(gate.opened_at)}"), look.width)
+    return attention(head, look) if gate.state == "open" else head.removeprefix("! ")
+
+
+def _gate(gate: GateView, look: Look) -> list[str]:
     options = ", ".join(option.id for option in gate.options)
     return [
-        attention(cut(clean(head), look.width), look),
+        _head(gate, look),
         *block(gate.question, look, 4),
         *([cut(clean(f"    options: {options}"), look.width)] if options else []),
     ]
@@ -95,7 +106,7 @@ def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
     """What a person needs to decide a gate: what golemd checked, what the agent claims, what happens if."""
     exact = [f"{name} {short_hash(value)}" for name, value in _content(gate) if value]
     lines = [
-        *_gate(gate, look)[:1],
+        _head(gate, look),
         cut(f"  {gate.item}  {clean(gate.title)}", look.width),
         *block(gate.question, look),
     ]
@@ -112,6 +123,8 @@ def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
         lines += ["", f"{clean(gate.item)} has cost {money(gate.cost_usd)} so far."]
     if gate.holds_up:
         lines += ["", *block(f"Holds up: {', '.join(gate.holds_up)}", look, 0)]
+    if gate.state != "open":
+        return [*lines, "", *block(decided_line(gate), look, 0)]
     effects = [line for option in gate.options for line in block(f"{option.id}: {option.effect or option.label}", look)]
     return lines + _section("What happens if:", effects)
 

@@ -45,6 +45,15 @@ def test_a_decided_gate_shows_who_decided_what(daemon: House, demo: Project) -> 
     assert (gate.decision.option, gate.decision.text, gate.decision.actor.client) == ("answer", "this one", "golemctl")
 
 
+def test_a_gate_of_an_item_that_has_ended_is_to_be_seen_with_its_item(daemon: House, demo: Project) -> None:
+    item = demo.work('[[result {"result": "blocked", "summary": "s", "question": "Which?"}]]')
+    daemon.until("gate.opened", item)
+    daemon.call(calls.ItemCancel(id=item))
+    daemon.until("report.written", item)
+    for named in (f"{item}.g1", item):
+        assert daemon.refused(calls.GateShow(gate=named), "run_over", "conflict").hint == f"golemctl show {item}"
+
+
 def test_an_unknown_gate_is_refused(daemon: House, demo: Project) -> None:
     daemon.refused(calls.GateShow(gate=f"{demo.add()}.g1"), "gate_not_found", "not_found")
 

@@ -234,6 +234,17 @@ def test_a_gate_is_shown_with_all_that_it_is_about(daemon: Start, capsys: pytest
     assert "What happens if:" in capsys.readouterr().out
 
 
+def test_gates_of_other_projects_are_named_where_this_one_has_none(
+    daemon: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon({"gate.list": lambda params: () if params.get("project") else (gate(),)})
+    assert run("gates") == 0
+    told = capsys.readouterr().out
+    assert told == "Nothing waits for you in this project.\nOthers are open: WRK-5.g1\n"
+    assert run("gates", "--json") == 0
+    assert capsys.readouterr().out == "[]\n"
+
+
 def test_unblocking_a_gate_decides_it_in_its_default_way_with_the_text_of_a_file(
     daemon: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

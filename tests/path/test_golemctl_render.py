@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from golemctl.output import fault_lines
 from golemctl.render import text
-from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, waiting_lines
+from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, no_gates_lines, waiting_lines
 from golemctl.render.item import changed_lines, paused_lines, resumed_lines, show_lines, why_lines
 from golemctl.render.others import (
     imported_lines,
@@ -26,7 +26,7 @@ from golemctl.render.status import ENDED, projects_lines, short_why, status_line
 from golemctl.render.text import Look
 from golemd.api import model, views
 from golemd.api.faults import Conflict
-from golemd.api.model import Evidence, GateKind, Past, Status
+from golemd.api.model import Actor, Evidence, GateKind, Past, Status
 from tests.path.golemctl_sample import (
     BUSY,
     COLOUR,
@@ -177,7 +177,7 @@ def test_empty_states_say_what_to_do_next() -> None:
     lines = status_lines(nothing, LOOK)
     assert lines[0] == "demo  ~/src/demo   not running"
     assert "golemctl add" in lines[-1]
-    assert gates_lines((), LOOK) == ["Nothing waits for you."]
+    assert no_gates_lines((), (), LOOK) == ["Nothing waits for you."]
     assert "golemctl init" in projects_lines((), LOOK)[0]
 
 
@@ -291,6 +291,35 @@ def test_a_gate_names_the_changed_files_beside_their_number_and_says_where_the_r
     assert changes(3)[0] == "  3 files +9 -1"
     assert changes(3)[-2:] == ["  src/1.py", "  src/2.py"]
     assert changes(31)[-2:] == ["  src/29.py", "  … All of them: golemctl diff WRK-5 --stat"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "last"),
+    [
+        ({"state": "withdrawn"}, "WRK-5.g1  approval  withdrawn"),
+        (
+            {
+                "state": "decided",
+                "decision": views.DecisionView(option="approve", text="", actor=Actor(user="me"), at=stamp(0)),
+            },
+            "WRK-5.g1  approval  approve  by me, 2027-01-15 08:00:00",
+        ),
+    ],
+)
+def test_a_gate_that_is_open_no_longer_shows_what_became_of_it_and_no_options(
+    changes: dict[str, Any], last: str
+) -> None:
+    lines = gate_detail_lines(views.GateDetail(**gate_fields("approval") | changes), COLOUR)
+    assert_fits(lines)
+    assert (lines[0], lines[-1]) == ("WRK-5.g1  build  approval  since 2027-01-15 07:59:00", last)
+    assert "What happens if:" not in lines
+
+
+def test_where_no_gate_is_open_those_elsewhere_are_named() -> None:
+    others = (gate(), gate(id="OTH-1.g2"))
+    named = "Others are open: WRK-5.g1, OTH-1.g2"
+    assert no_gates_lines((), others, LOOK) == ["Nothing waits for you in this project.", named]
+    assert no_gates_lines(("label=zzz",), others, LOOK) == ["No open gate matches label=zzz.", named]
 
 
 def test_an_approval_without_checks_says_that_there_were_none() -> None:

@@ -32,21 +32,24 @@ from golemd.core.limits import MAX_DESCRIPTION
 from golemd.core.state import State, no_item
 
 
-def find(state: State, named: str) -> Gate:
-    """The gate of that id, or the only open gate of that item. Raises `gate_not_found` and its kin."""
+def find(state: State, named: str, then: str = "reopen") -> Gate:
+    """The gate of that id, or the only open gate of that item. Raises `gate_not_found` and its kin.
+
+    `then`: the command that helps whoever asks when its item has ended.
+    """
     if named in state.gates:
         return state.gates[named]
     if named in state.items:
-        return only_open(state, state.items[named])
+        return only_open(state, state.items[named], then)
     if is_known(state, named):
         item = named if named in state.ended else named.rpartition(".g")[0]
-        raise _run_over(named, state.known(item))
+        raise _run_over(named, state.known(item), then)
     raise NotFound("gate_not_found", f"There is no gate {named[:80]!r}.", "golemctl gates lists the open ones.")
 
 
-def _run_over(named: str, item: Item | EndedItem) -> Conflict:
+def _run_over(named: str, item: Item | EndedItem, then: str) -> Conflict:
     shown = str(item.status).replace("_", " ")
-    hint = f"golemctl reopen {item.id}" if item.status in ENDED else f"golemctl show {item.id}"
+    hint = f"golemctl {then if item.status in ENDED else 'show'} {item.id}"
     return Conflict("run_over", f"{named}: the run is over; {item.id} is {shown}.", hint)
 
 
@@ -59,10 +62,10 @@ def is_known(state: State, gate: str) -> bool:
     return found is not None and number.isdecimal() and 1 <= int(number) <= found.gates
 
 
-def only_open(state: State, item: Item) -> Gate:
+def only_open(state: State, item: Item, then: str) -> Gate:
     """The item's open gate; a refusal that helps when there is none, or more than one."""
     if item.status in ENDED:
-        raise _run_over(item.id, item)
+        raise _run_over(item.id, item, then)
     gates = state.open_gates(item.id)
     if not gates:
         shown = str(item.status).replace("_", " ")

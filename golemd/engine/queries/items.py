@@ -60,7 +60,7 @@ def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ..
 
 
 async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
-    gate = gates.find(engine.state, call.gate)
+    gate = gates.find(engine.state, call.gate, then="show")
     run, detail = engine.state.runs.get(gate.run), present.gate_detail(engine.state, gate)
     if run is None or not run.base_commit or not gate.content.commit:
         return detail
