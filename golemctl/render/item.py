@@ -189,4 +189,5 @@ def _attempt(attempt: AttemptView, look: Look) -> tuple[str, ...]:
         ended += f", status {attempt.status}"
     said = first_line(attempt.message) or next((first_line(line) for line in reversed(attempt.tail)), "")
     costs = money(attempt.cost_usd) if attempt.cost_usd else ""
-    return attempt.id, attempt.command or attempt.agent or "", duration, costs, ended, said
+    told = "  ".join(part for part in (attempt.command, said) if part)  # a command may be long: nothing comes behind it
+    return attempt.id, attempt.agent or "", duration, costs, ended, told

@@ -189,13 +189,14 @@ def _evidence(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told
     _over(progress, data)
     outcome = words(data["outcome"])
     if data["outcome"] == _PASSED:
-        return Told("verify", f"{data['command']}  passed  (tree {short_hash(data['tree'])})", phase=data["phase"])
+        text = f"passed  {data['command']}  (tree {short_hash(data['tree'])})"
+        return Told("verify", text, phase=data["phase"])
     fix = ""
     if data.get("spends") == "fix":
         progress._fixes[data["run"], data["phase"]] += 1
         fix = f" → fix {progress._fixes[data['run'], data['phase']]}"
-    text = f"{data['command']}  {outcome}{fix}{_said(data.get('lines') or ())}"
-    return Told("verify", text, phase=data["phase"])
+    said = _said(data.get("lines") or ())  # what may be cut off comes behind the outcome
+    return Told("verify", f"{outcome}{fix}  {data['command']}{said}", phase=data["phase"])
 
 
 def _said(lines: Sequence[str]) -> str:
@@ -232,7 +233,7 @@ def _worktree_made(progress: Progress, data: Data, record: Mapping[str, Any]) ->
 
 def _worktree_prepared(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:
     _over(progress, data)
-    return Told("setup", f"{data['command']}  passed", phase=data["phase"])
+    return Told("setup", f"passed  {data['command']}", phase=data["phase"])
 
 
 def _worktree_gone(progress: Progress, data: Data, record: Mapping[str, Any]) -> Told:

@@ -94,11 +94,11 @@ EVIDENCE = {
 }
 AGAIN_US = int((NOW + 4.5) * 1e6)
 TOLD = [
-    ("evidence.recorded", EVIDENCE | {"outcome": "passed"}, "verify     pytest -q  passed  (tree 3f9a21c)"),
+    ("evidence.recorded", EVIDENCE | {"outcome": "passed"}, "verify     passed  pytest -q  (tree 3f9a21c)"),
     (
         "evidence.recorded",
         EVIDENCE | {"outcome": "failed", "lines": ["x", "2 failed"], "spends": "fix"},
-        "pytest -q  failed → fix 1: 2 failed",
+        "verify     failed → fix 1  pytest -q: 2 failed",
     ),
     (
         "attempt.rejected",

@@ -355,6 +355,17 @@ def test_the_whole_story_of_an_item_fits_and_leaves_nothing_out() -> None:
         assert part in shown, part
 
 
+def test_a_long_verify_command_hides_neither_its_outcome_nor_that_of_other_attempts() -> None:
+    command = "python -m pytest -q --strict-markers tests/path"
+    ended = {"state": "rejected", "duration_s": 3.0, "outcome": "failed", "status": 1}
+    verify = attempt(id="WRK-4.1.build.verify_1.1", agent=None, command=command, tail=("2 failed",), **ended)
+    lines = show_lines(detail(attempts=(attempt(cost_usd=0.4), verify)), LOOK)
+    shown = lines[lines.index("Attempts") + 1 :][:2]
+    assert_fits(shown)
+    assert shown[0] == "  WRK-4.1.build.1           scripted  06:12  $0.40  spawned           now testi…"
+    assert shown[1].startswith("  WRK-4.1.build.verify_1.1            00:03         failed, status 1  python -m")
+
+
 def test_what_an_item_was_elsewhere_is_shown() -> None:
     came = views.ItemDetail(
         id="WRK-1",
