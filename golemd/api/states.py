@@ -160,6 +160,7 @@ class HaltReason(StrEnum):
     FILTER_EXHAUSTED = "filter_exhausted"
     NO_MATCHING_ITEMS = "no_matching_items"
     STOPPED = "stopped"
+    INTERNAL_ERROR = "internal_error"
 
 
 class NoteKind(StrEnum):

@@ -12,10 +12,12 @@ import trio
 import golemd
 from golemd.adapters.socket import Session
 from golemd.api import calls
+from golemd.api.events import Record
 from golemd.api.faults import Fault, Unavailable
-from golemd.api.model import AttemptState
+from golemd.api.model import AttemptState, HaltReason
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
+from golemd.core.decide import dispatches
 from golemd.core.state import State
 from golemd.engine import effects, prepare, queries, snapshots, streams
 from golemd.engine.changes import Changes
@@ -215,7 +217,7 @@ class Engine(Context):
         progress = False
         for command in commands:
             try:
-                _, records = self.apply(command)
+                records = self._take(command)
             except Unavailable as fault:
                 if fault.code != effects.DISK_FULL:
                     raise
@@ -225,3 +227,15 @@ class Engine(Context):
             if not records:
                 log.error("plan proposed what decide does not admit: %r", command)
         return progress
+
+    def _take(self, command: cmd.Command) -> list[Record]:
+        """Let a command of plan take effect. One that meets a defect halts its project's dispatch: others go on."""
+        try:
+            return self.apply(command)[1]
+        except Exception as error:
+            expected = isinstance(error, Unavailable) or effects.is_fatal(error)
+            if expected or self._broken.is_set() or isinstance(command, cmd.Halt):
+                raise
+            log.exception("%r cannot be decided; please report it", command)
+        project = dispatches.project_of(self.state, command)
+        return self.apply(cmd.Halt(project=project, reason=HaltReason.INTERNAL_ERROR))[1]

@@ -244,6 +244,24 @@ def test_a_run_that_is_not_bound_yet_follows_a_changed_configuration() -> None:
     assert [name for name, _ in phases_of(world, item)] == ["triage", "scope", "plan", "build"], "bound is pinned"
 
 
+def test_an_item_that_was_taken_to_a_phase_that_was_removed_is_taken_through_it() -> None:
+    world = World()
+    world.project(config(phases=("plan", "build"), max_concurrent=1))
+    first, item = world.add(), world.add()
+    world.held = {"plan"}
+    world.start()
+    world.settle(wait=False)
+    world.ask(calls.ItemAdvance(id=item, to="build"))
+    world.configure(config(phases=("plan",), max_concurrent=1))
+    world.end(f"{first}.1.plan.1")
+    world.held = set()
+    world.settle()
+    assert world.status(item) == "done"
+    accepted = [record.data.attempt for record in world.records if isinstance(record.data, ev.AttemptAccepted)]
+    assert f"{item}.1.build.1" in accepted
+    assert picture(world.replay()) == picture(world.state)
+
+
 def test_an_item_to_be_scoped_by_phases_that_were_removed_is_ready() -> None:
     world, item = world_with(says(updated_assessments={"size": "medium"}))
     world.start(cap=1)

@@ -17,6 +17,7 @@ from golemd.api.events import Draft, Event
 from golemd.api.faults import Invalid
 from golemd.api.model import (
     ENDED,
+    PHASE_OVER,
     Assessments,
     Content,
     Gate,
@@ -209,11 +210,17 @@ def _depending_on(state: State, item: Item, twin: str) -> Iterator[Draft]:
 
 
 def renewed(state: State, item: Item, run: Run) -> list[ev.PhasePlanned]:
-    """What is ahead of a run that is not bound yet, taken afresh when it no longer is what the configuration says."""
+    """What is ahead of a run that is not bound yet, taken afresh when it no longer is what the configuration says.
+
+    A configuration that knows none of the phases to which somebody has taken the item changes nothing of it.
+    """
     config = state.config_of(item.project)
     if run.state is not RunState.CREATED or item.pipeline not in config.pipelines:
         return []
     pipeline = config.pinned(item.pipeline, triage=run.pipeline.triage is not None)
+    over = {phase.name for phase in run.phases if phase.state in PHASE_OVER}
+    if over.issuperset(phase.name for phase in pipeline.phases):
+        return []
     digest = state.projects[item.project].config_digest
     same = (run.pipeline, run.config_digest) == (pipeline, digest)
     return [] if same else [ev.PhasePlanned(run=run.id, pipeline=pipeline, config_digest=digest)]

@@ -34,7 +34,7 @@ async def carry_out(engine: Context, effect: plan.Effect) -> None:
         if not plan.is_left(engine.state, effect):
             await _EFFECTS[type(effect)](engine, effect)
     except Exception as error:
-        if _is_fatal(error):
+        if is_fatal(error):
             raise
         fault = _fault_of(error)
         log.warning("%s: %s %s", effect.key, fault.message, fault.hint, exc_info=fault.code == DEFECT)
@@ -45,7 +45,7 @@ async def carry_out(engine: Context, effect: plan.Effect) -> None:
         engine.wake()
 
 
-def _is_fatal(error: BaseException) -> bool:
+def is_fatal(error: BaseException) -> bool:
     """Whether the error is the journal's own: then nothing may go on."""
     return isinstance(error, Fault) and hasattr(error, "exit_status")
 
