@@ -11,11 +11,10 @@ a new record folds exactly what a replay will give. Lines are split at b"\\n" on
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, Final, Literal, Union
+from typing import Final, Literal, Union
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import fields
 
 from golemd.api.events import EVENTS, Event, Record
 from golemd.api.faults import Invalid
@@ -70,16 +69,11 @@ class _Envelope(Struct, frozen=True):
     type: str
 
 
-_FIELDS: Final[list[tuple[str, Any, Any]]] = [(each.name, each.type, each.default) for each in fields(Record)]
-"""Given to every shape again, their types being known; what it inherited would be read anew from text for each."""
-
-
 def _shape(event: type[Event]) -> type[Record]:
     """Record for one event: its `type` is a tag, so that one decoder reads all lines in one pass."""
-    own = {"v": ("v", Literal[1], 1), "type": ("type", str, event.TYPE), "data": ("data", event)}
     return msgspec.defstruct(  # type: ignore[return-value]  # typed as Struct; `bases` makes it a Record
         "Record",
-        [own.get(name, (name, kind, default)) for name, kind, default in _FIELDS],
+        [("v", Literal[1], 1), ("type", str, event.TYPE), ("data", event)],
         bases=(Record,),
         frozen=True,
         kw_only=True,
