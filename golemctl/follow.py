@@ -1,4 +1,4 @@
-"""Records as they become durable, one after the other, across lags and restarts of the daemon."""
+"""Records as they become durable and logs as they are written, across lags and restarts of the daemon."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import msgspec
 
 from golemctl.client import Client, DaemonUnreachable, Disconnected, Following
 from golemctl.render.records import pruned_note
-from golemd.api.calls import EventsFollow
+from golemd.api.calls import EventsFollow, LogsFollow
 from golemd.api.faults import Fault, Internal, Unavailable
 
 PATIENCE_SECONDS: Final = 60.0
 """How long a daemon that went away is waited for."""
 BETWEEN_TRIES_SECONDS: Final = 1.0
+
+_GOING: Final = (Disconnected, Unavailable, Internal)
+"""How a follow ends with its daemon, which may say so before it closes."""
 
 
 class Records:
@@ -51,9 +54,9 @@ class Records:
         following = self._following or self._follow()
         try:
             notice = following.take(seconds)
-        except (Disconnected, Unavailable, Internal):  # a daemon that is going may say so before it closes
+        except _GOING:
             self.close()
-            self._come_back()
+            _back(self._follow, self._tell, self._patience, self._between_tries)
             return None
         if notice is None:
             return None
@@ -82,20 +85,61 @@ class Records:
     def _resume_at(self, seq: int | str | None) -> None:
         self._call = msgspec.structs.replace(self._call, since=seq)
 
-    def _come_back(self) -> None:
-        """Wait for a daemon, and follow it."""
-        self._tell(f"golemd has gone away; waiting up to {self._patience:g} s for it to come back.")
-        deadline = time.monotonic() + self._patience
+
+def log_pieces(
+    connect: Callable[[], Client],
+    call: LogsFollow,
+    tell: Callable[[str], None],
+    *,
+    patience: float = PATIENCE_SECONDS,
+    between_tries: float = BETWEEN_TRIES_SECONDS,
+) -> Iterator[dict[str, Any]]:
+    """What an attempt writes, until it is over. The attempt found first is kept to, should a newer one begin."""
+
+    def follow() -> Following:
+        return connect().follow(call)
+
+    following = follow()
+    try:
         while True:
+            call = msgspec.structs.replace(call, id=following.started.attempt or call.id)
             try:
-                self._follow()
-            except (Unavailable, Internal) as fault:
-                if time.monotonic() + self._between_tries > deadline:
-                    raise _gone(fault) from fault
-            else:
-                self._tell("golemd is back.")
+                notice = following.take()
+            except _GOING:
+                following.close()
+                following = _back(follow, tell, patience, between_tries)
+                continue
+            if notice is None:
+                continue
+            if notice.method == "ended":
                 return
-            time.sleep(self._between_tries)
+            if notice.method == "log":
+                yield notice.data
+                call = msgspec.structs.replace(call, offset=notice.data["next"])
+                continue
+            following.close()  # `lagged`: follow again
+            call = msgspec.structs.replace(call, offset=notice.data["resume_seq"])
+            following = follow()
+    finally:
+        following.close()
+
+
+def _back(
+    follow: Callable[[], Following], tell: Callable[[str], None], patience: float, between_tries: float
+) -> Following:
+    """Wait for a daemon, and follow it. Raises DaemonUnreachable when it stays away."""
+    tell(f"golemd has gone away; waiting up to {patience:g} s for it to come back.")
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            following = follow()
+        except (Unavailable, Internal) as fault:
+            if time.monotonic() + between_tries > deadline:
+                raise _gone(fault) from fault
+        else:
+            tell("golemd is back.")
+            return following
+        time.sleep(between_tries)
 
 
 def _gone(fault: Fault) -> DaemonUnreachable:

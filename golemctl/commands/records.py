@@ -10,10 +10,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from golemctl.app import REFUSED, Ask
-from golemctl.client import Notice
 from golemctl.commands.looking import ItemId
 from golemctl.declare import Commands, Option
-from golemctl.follow import Records
+from golemctl.follow import Records, log_pieces
 from golemctl.moments import FORMS, moment
 from golemctl.render.others import pruned_lines, verify_lines
 from golemctl.render.records import pruned_note, record_line
@@ -100,8 +99,8 @@ def logs(
 ) -> None:
     stream = "stderr" if stderr else "stdout"
     if follow:
-        for notice in _log_notices(ask, calls.LogsFollow(id=id, stream=stream)):
-            _print_log(ask, notice.data)
+        for written in log_pieces(ask.new_client, calls.LogsFollow(id=id, stream=stream), ask.out.aside):
+            _print_log(ask, written)
         return
     pieces = list(_log_pieces(ask, calls.LogsRead(id=id, stream=stream)))
     if ask.out.json:
@@ -120,20 +119,6 @@ def _log_pieces(ask: Ask, call: calls.LogsRead) -> Iterator[LogView]:
         if piece.next <= piece.offset:
             return
         call = msgspec.structs.replace(call, id=piece.attempt, offset=piece.next)
-
-
-def _log_notices(ask: Ask, call: calls.LogsFollow) -> Iterator[Notice]:
-    while True:
-        following = ask.new_client().follow(call)
-        try:
-            while (notice := following.take()) is None or notice.method == "log":
-                if notice is not None:
-                    yield notice
-        finally:
-            following.close()
-        if notice.method != "lagged":
-            return
-        call = msgspec.structs.replace(call, id=following.started.attempt or call.id, offset=notice.data["resume_seq"])
 
 
 def _print_log(ask: Ask, data: dict[str, Any]) -> None:

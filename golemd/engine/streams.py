@@ -52,8 +52,9 @@ def _log(engine: Context, call: calls.LogsFollow) -> Stream:
         piece = first
         while True:
             if piece.text:
-                note = {"follow": msgid, "attempt": attempt.id, "stream": call.stream, "offset": piece.offset}
-                if not session.offer(encode_notification("log", {**note, "text": piece.text})):
+                note = {"follow": msgid, "attempt": attempt.id, "stream": call.stream}
+                said = {"offset": piece.offset, "next": piece.next, "text": piece.text}
+                if not session.offer(encode_notification("log", note | said)):
                     lagged = {"follow": msgid, "resume_seq": piece.offset}
                     session.send_last(encode_notification("lagged", lagged))
                     return

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from golemctl.client import Client, DaemonUnreachable, Disconnected
-from golemctl.follow import Records
+from golemctl.follow import Records, log_pieces
 from golemd.api import calls, views, wire
 from golemd.api.faults import NotFound, Unavailable
 from tests.adapters.wire_server import Behaviour, Peer, Serve
@@ -122,3 +122,46 @@ def test_a_daemon_that_says_why_it_ends_a_follow_is_waited_for_too(serve: Serve,
     stream = iter(records)
     assert [next(stream)["seq"] for _ in range(2)] == [1, 2]
     records.close()
+
+
+def _logs(offset: int, *texts: str, method: str = "", asked: list[Any]) -> Behaviour:
+    """Answer a follow of logs, send pieces from an offset on, then perhaps one more notification; else close."""
+
+    def behave(peer: Peer) -> None:
+        msgid, _, params = peer.request()
+        asked.append((params["id"], params.get("offset", 0)))
+        peer.socket.sendall(wire.encode_response(msgid, views.FollowStarted(since=offset, attempt="WRK-1.1.build.1")))
+        now = offset
+        for text in texts:
+            note = {"follow": msgid, "offset": now, "next": now + len(text), "text": text}
+            peer.socket.sendall(wire.encode_notification("log", note))
+            now += len(text)
+        if method:
+            peer.socket.sendall(wire.encode_notification(method, {"follow": msgid, "resume_seq": now}))
+            peer.socket.recv(1)
+
+    return behave
+
+
+def test_logs_go_on_where_they_were_after_a_lag_and_when_the_daemon_comes_back(serve: Serve, path: Path) -> None:
+    asked: list[Any] = []
+    told: list[str] = []
+    serve(
+        _logs(0, "one ", "two ", method="lagged", asked=asked),
+        _logs(8, "three ", asked=asked),
+        _logs(14, "four", method="ended", asked=asked),
+    )
+    pieces = log_pieces(lambda: Client(path), calls.LogsFollow(id="WRK-1"), told.append, between_tries=0)
+    assert "".join(piece["text"] for piece in pieces) == "one two three four"
+    assert asked == [("WRK-1", 0), ("WRK-1.1.build.1", 8), ("WRK-1.1.build.1", 14)]
+    assert [line.split()[1] for line in told] == ["has", "is"]
+
+
+def test_logs_of_a_daemon_that_stays_away_end_as_unreachable(serve: Serve, path: Path) -> None:
+    serve(_logs(0, "one", asked=[]))
+    pieces = log_pieces(
+        lambda: Client(path), calls.LogsFollow(id="WRK-1"), lambda line: None, patience=0, between_tries=1
+    )
+    assert next(pieces)["text"] == "one"
+    with pytest.raises(DaemonUnreachable):
+        next(pieces)

@@ -269,6 +269,22 @@ def test_logs_are_followed_to_the_end_of_the_attempt(daemon: House, demo: Projec
     assert daemon.golemctl("logs", item, "--stderr").out == ""
 
 
+def test_followed_logs_outlive_a_restart_of_the_daemon(daemon: House, fifo: Callable[[str], Fifo]) -> None:
+    go = fifo("go")
+    agents = daemon.agent("talker", f"echo one; read x < {go.path}; echo two; {RESULT}")
+    project = daemon.project(phases=[phase(agent="talker")], agents=agents)
+    item = project.work()
+    daemon.until("attempt.spawned", item)
+    logs = daemon.golemctl_process("logs", "-f", item)
+    _next_line(logs, "one")
+    daemon.kill9()
+    daemon.start()
+    go.go()
+    status, out, err = _end(logs)
+    assert (status, out) == (0, "two\n"), err
+    assert "golemd is back." in err
+
+
 def test_a_diff_is_shown_while_an_item_runs_and_after_it_is_done(daemon: House, demo: Project) -> None:
     item = demo.work("[[write README changed]] [[write new.txt x]] [[build.1: sleep 600]]")
     daemon.until_output(f"{item}.1.build.1", "sleep")

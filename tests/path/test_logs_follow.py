@@ -26,7 +26,8 @@ def test_output_comes_as_it_is_written_and_the_end_is_told(daemon: House, fifo: 
     following.close()
     assert second is not None
     assert last is not None
-    assert (second.data["text"], second.data["offset"], last.method) == ("two\n", 4, "ended")
+    assert (second.data["text"], second.data["offset"], second.data["next"]) == ("two\n", 4, 8)
+    assert last.method == "ended"
 
 
 def test_the_whole_output_of_an_ended_attempt_comes_at_once_from_the_offset_asked_for(

@@ -135,7 +135,7 @@ def describe() -> dict[str, Any]:
         },
         "notifications": {
             "event": "{follow, record}",
-            "log": "{follow, attempt, stream, offset, text}",
+            "log": "{follow, attempt, stream, offset, next, text}",
             "lagged": "{follow, resume_seq}",
             "ended": "{follow}",
             "error": "error",
