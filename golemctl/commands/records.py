@@ -169,17 +169,17 @@ def prune(
     dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be removed.")] = False,
     yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
 ) -> int:
-    call = calls.JournalPrune(before=moment(before, datetime.now(UTC)), dry_run=True)
-    view = ask.call(call)
-    if dry_run or not view.segments:
-        ask.out.reply(view, pruned_lines)
-        return 0
-    if not yes:
+    call = calls.JournalPrune(before=moment(before, datetime.now(UTC)))
+    if dry_run or not yes:
+        view = ask.client.call(msgspec.structs.replace(call, dry_run=True))  # without --token, which is the removal's
+        if dry_run or not view.segments:
+            ask.out.reply(view, pruned_lines)
+            return 0
         ask.out.aside(*pruned_lines(view, ask.out.look()))
         if not ask.confirmed("Remove them for good?"):
             ask.out.aside("Nothing was removed. --yes does it without a question.")
             return REFUSED
-    ask.out.reply(ask.call(msgspec.structs.replace(call, dry_run=False)), pruned_lines)
+    ask.out.reply(ask.call(call), pruned_lines)
     return 0
 
 
