@@ -217,7 +217,8 @@ class Client:
         if self._connection is None:
             self._connection = self._connected(deadline)
         connection, begun = self._connection, time.monotonic()
-        self._tell(f"> {call.METHOD} {msgspec.json.encode(call).decode()}")
+        if self._trace is not None:
+            self._tell(f"> {call.METHOD} {_as_sent(call)}")
         with contextlib.suppress(Disconnected):  # what it said before it closed is read first
             connection.send(call, deadline)
         while True:
@@ -260,6 +261,12 @@ def signed(call: Call[R]) -> Call[R]:
     token = call.token or os.urandom(16).hex()
     signed_call: Call[R] = msgspec.structs.replace(call, token=token, client=call.client or CLIENT_NAME)
     return signed_call
+
+
+def _as_sent(call: Call[Any]) -> str:
+    """What a call asks, as JSON: as the daemon gets it, since text that is not UTF-8 is mended on the way."""
+    *_, (params,) = msgspec.msgpack.decode(wire.encode_request(0, call.METHOD, call))
+    return msgspec.json.encode(params).decode()
 
 
 def _reply(call: Call[R], response: wire.Response) -> R:

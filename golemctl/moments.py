@@ -9,13 +9,16 @@ from golemctl.app import Usage
 
 FORMS: Final = 'Such as 57, 10:30, 2026-11-20, "2026-11-20 10:30:15" or 2026-11-20T09:30:00Z.'
 
+DIGITS: Final = 18
+"""More has no record's number; the wire takes no larger ones."""
+
 
 def moment(given: str, now: datetime) -> int | str:
     """`57` is a record. A date, or a date and a time, is local unless it names its zone; a date alone is its beginning.
 
     A time of day alone is the last one that has passed. `now` has a zone. Raises Usage `not_a_moment`.
     """
-    if given.isascii() and given.isdecimal():
+    if given.isascii() and given.isdecimal() and len(given) <= DIGITS:
         return int(given)
     try:
         found = _time(given.strip(), now).astimezone(UTC)

@@ -25,6 +25,9 @@ from golemctl.declare import NOTHING, Argument, Commands, Parameter, parameters
 
 ClickThing = Any  # typer keeps its Context, Parameter and HelpFormatter of click to itself
 
+LONGEST_SECONDS: Final = 366 * 86_400.0
+LARGEST: Final = 2**63 - 1
+"""Numbers have 64 bits on the wire."""
 _NAMES: Final = (*Options.__struct_fields__, "version")
 _PLAIN: Final[dict[str, Any]] = {
     "rich_markup_mode": None,
@@ -157,9 +160,7 @@ def _global_options() -> Callable[..., None]:
     def note(context: typer.Context, version: bool, **given: Any) -> None:  # noqa: ANN401 - of the types of Options
         context.obj = Options(**given)
 
-    checks = {"timeout": _positive}
-    typed = [_typed(each, callback=checks.get(each.name)) for each in parameters(Options)]
-    return _taking(note, [*typed, _VERSION])
+    return _taking(note, [*map(_typed, parameters(Options)), _VERSION])
 
 
 def _taking(function: Callable[..., Any], typed: Iterable[inspect.Parameter]) -> Callable[..., Any]:
@@ -169,11 +170,12 @@ def _taking(function: Callable[..., Any], typed: Iterable[inspect.Parameter]) ->
     return function
 
 
-def _typed(parameter: Parameter, **more: Any) -> inspect.Parameter:  # noqa: ANN401 - as typer's
+def _typed(parameter: Parameter) -> inspect.Parameter:
     """A parameter with what typer calls its information."""
     told = parameter.declared
-    more |= {"metavar": told.metavar or None, "help": told.help, "show_default": told.show_default}
+    more: dict[str, Any] = {"metavar": told.metavar or None, "help": told.help, "show_default": told.show_default}
     more["autocompletion"] = getattr(completion, told.completion) if told.completion else None
+    more["callback"] = _CHECKS.get(parameter.kind)
     if isinstance(told, Argument):
         info = typer.Argument(**more)
     else:
@@ -190,10 +192,19 @@ def _print_version(wanted: bool) -> None:
 
 
 def _positive(seconds: float | None) -> float | None:
-    if seconds is not None and not seconds > 0:
-        raise typer.BadParameter("it must be more than 0 seconds")
+    if seconds is not None and not 0 < seconds <= LONGEST_SECONDS:
+        raise typer.BadParameter("it must be more than 0 seconds, and at most a year")
     return seconds
 
+
+def _sendable(number: int | None) -> int | None:
+    if number is not None and abs(number) > LARGEST:
+        raise typer.BadParameter(f"it must be between ±{LARGEST}")
+    return number
+
+
+_CHECKS: Final[dict[Any, Callable[[Any], Any]]] = {float | None: _positive, int | None: _sendable}
+"""Type of a parameter → what its values must pass."""
 
 _VERSION: Final = inspect.Parameter(
     "version",

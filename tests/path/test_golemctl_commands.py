@@ -180,10 +180,20 @@ def test_debug_shows_where_golemctl_itself_has_failed(
 @pytest.mark.parametrize(
     "arguments",
     [["bogus"], ["show"], ["--bogus"], ["edit", "WRK-1"], ["unblock", "WRK-1", "--answer", "a", "--notes", "b"],
-     ["run", "--cap", "0"], ["--timeout", "0", "ping"], ["request-changes", "WRK-1"]],
+     ["run", "--cap", "0"], ["--timeout", "0", "ping"], ["request-changes", "WRK-1"], ["run", "--cap", "9" * 20],
+     ["add", "T", "--priority", "-" + "9" * 20], ["--timeout", "1e300", "ping"], ["events", "--since", "9" * 20]],
 )  # fmt: skip
 def test_a_command_line_that_makes_no_sense_ends_with_2(daemon: Start, arguments: list[str]) -> None:
     assert run(*arguments) == 2
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_text_that_is_not_utf8_is_mended_on_its_way(
+    daemon: Start, capsys: pytest.CaptureFixture[str], debug: list[str]
+) -> None:
+    desk = daemon({"item.add": item()})
+    assert run("add", "caf\udce9", *debug) == 0, capsys.readouterr().err
+    assert desk.asked[0][1]["title"] == "caf\ufffd"
 
 
 def test_editing_replaces_lists_and_leaves_out_what_was_not_given(daemon: Start) -> None:
