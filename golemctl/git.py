@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import Final
 
@@ -11,19 +12,32 @@ from golemd.api.faults import Conflict, Unavailable
 
 _LOCAL: Final = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 """Variables that would turn git to another repository than the folder's own."""
+_OPTIONS: Final = ("-c", "diff.autoRefreshIndex=false")
+"""Without it `git diff` writes what it has found of unchanged files to the index, also of an item being worked on."""
 UNTRACKED_SHOWN: Final = 20
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment without what belongs to some other repository."""
-    return {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    """The caller's environment without what belongs to some other repository; locks are left to those who must."""
+    own = {name: value for name, value in os.environ.items() if name not in _LOCAL}
+    return own | {"GIT_OPTIONAL_LOCKS": "0"}
 
 
 def show(folder: str, *arguments: str, colour: bool) -> int:
-    """Run git with the terminal as its output, pager included; its exit status, 0 or 1."""
+    """Run git with the terminal as its output, pager included; its exit status, 0 or 1.
+
+    Ctrl-C is for git and its pager, which may live on. Raises KeyboardInterrupt when git has ended by it.
+    """
     options = [] if colour else ["-c", "color.ui=false"]
-    with _started([*options, *arguments], folder) as process:
-        return min(process.wait(), 1)
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # not ignored: git would ignore it, too
+    try:
+        with _started([*options, *arguments], folder) as process:
+            status = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if status == -signal.SIGINT:
+        raise KeyboardInterrupt
+    return int(status not in (0, -signal.SIGPIPE))  # SIGPIPE: nobody reads on, as in `| head`
 
 
 def read(folder: str, *arguments: str) -> str:
@@ -47,7 +61,9 @@ def untracked(folder: str) -> list[str]:
 
 def _started(arguments: list[str], folder: str, pipe: int | None = None) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(["git", "-C", folder, *arguments], stdout=pipe, stderr=pipe, env=environment())
+        return subprocess.Popen(
+            ["git", "-C", folder, *_OPTIONS, *arguments], stdout=pipe, stderr=pipe, env=environment()
+        )
     except OSError as error:
         message = f"git is not installed, or not in PATH ({os.strerror(error.errno or 0)})."
         raise Unavailable("git_missing", message, "Install git first.") from error

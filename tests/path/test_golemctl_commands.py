@@ -351,7 +351,9 @@ def test_a_diff_shows_the_workspace_with_uncommitted_work_and_else_the_branch(
 
     (tmp_path / "w").mkdir()
     git("init", "-q", "-b", "main")
-    git("commit", "-q", "--allow-empty", "-m", "base")
+    (tmp_path / "w" / "same").write_text("as it was\n")
+    git("add", "same")
+    git("commit", "-q", "-m", "base")
     base = git("rev-parse", "HEAD")
     git("checkout", "-q", "-b", "golem/live")
     (tmp_path / "w" / "a").write_text("committed\n")
@@ -368,12 +370,37 @@ def test_a_diff_shows_the_workspace_with_uncommitted_work_and_else_the_branch(
         return views.ItemDetail(id=params["id"], project="demo", title="T", status="new", pipeline="f", runs=(bound,))
 
     daemon({"item.show": shown, "project.list": (project(root=str(tmp_path / "w")),)})
+    os.utime(tmp_path / "w" / "same", (1, 1))
+    index = (tmp_path / "w" / ".git" / "index").read_bytes()
     assert run("diff", "live") == 0
+    assert (tmp_path / "w" / ".git" / "index").read_bytes() == index
     told = capfd.readouterr()
     assert "+changed" in told.out
     assert "  new" in told.err
     assert run("diff", "gone", "--json") == 0
     assert "+committed" in json.loads(capfd.readouterr().out)["diff"]
+
+
+@pytest.mark.parametrize(
+    ("does", "status"),
+    [
+        ("kill -INT $PPID; echo more", 0),
+        ("kill -INT $$", 130),
+        ("kill -PIPE $$", 0),
+        ("kill -TERM $$", 1),
+        ("exit 128", 1),
+    ],
+)
+def test_a_diff_ends_as_git_does_and_ctrl_c_is_the_pagers(
+    daemon: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, status: int
+) -> None:
+    bound = views.RunView(id="r", state="executing", pipeline="f", base_commit="c", branch="b", workspace=None)
+    shown = views.ItemDetail(id="WRK-1", project="demo", title="T", status="new", pipeline="f", runs=(bound,))
+    daemon({"item.show": shown, "project.list": (project(root=str(tmp_path)),)})
+    (tmp_path / "git").write_text(f"#!/bin/sh\n{does}\n")
+    (tmp_path / "git").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert run("diff", "WRK-1") == status
 
 
 # --- run ---------------------------------------------------------------------------------------------------------
