@@ -124,6 +124,7 @@ class Outcome(StrEnum):
     UNUSABLE = "unusable"
     IDENTITY = "identity"
     HISTORY = "history"
+    NESTED = "nested"
     SETUP = "setup"
     CANCELLED = "cancelled"
 

@@ -225,6 +225,7 @@ class ReportExamined(Command, frozen=True, kw_only=True):
     lines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()  # files that an attempt in a shared tree has changed
+    nested: tuple[str, ...] = ()  # repositories inside, of whose files a commit would hold nothing
     said: Said = Said()
     error: str = ""  # what spawning said, where the program never ran
 

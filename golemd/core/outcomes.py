@@ -51,6 +51,7 @@ ROWS: Final[dict[str, Row]] = {
     Outcome.IDENTITY: Row(""),
     Outcome.HISTORY: Row(""),
     Outcome.SETUP: Row(""),
+    Outcome.NESTED: Row("fix", pause=False),
     "lost": Row("lost", pause=False),
     "verify": Row("fix", pause=False),
 }

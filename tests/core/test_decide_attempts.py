@@ -75,6 +75,10 @@ ROWS: Final[dict[str, Row]] = {
     "another item's": Row(End(result={"item_id": "X-1"}), "identity", gate="identity", note=NoteKind.FAILURE),
     "another phase's": Row(End(result={"phase": "other"}), "identity", gate="identity", note=NoteKind.FAILURE),
     "history": Row(End(trouble="rewritten"), "history", gate="history", note=NoteKind.FAILURE),
+    "a repository inside": Row(End(nested=("a", "b")), "nested", "fixes", note=NoteKind.FAILURE),
+    "a repository inside what is not committed": Row(
+        End(result={"result": "blocked", "question": "?"}, nested=("a",)), "blocked", gate="question"
+    ),
     "lost": Row(End(lost=True), "lost", "lost_in_row", note=NoteKind.INTERRUPTION),
     "stopped": Row(End(result=None, reason="stopped"), "cancelled", note=NoteKind.INTERRUPTION),
     "stopped while it wrote": Row(End(result=b"{", reason="stopped"), "cancelled", note=NoteKind.INTERRUPTION),
@@ -159,6 +163,7 @@ def test_the_rows_hold_every_outcome_and_every_result() -> None:
     [
         ("retries", End(result=None), 2, "no_result"),
         ("retries", FAILS, 2, "failed"),
+        ("fixes", End(nested=("a",)), 2, "nested"),
         ("lost_in_row", End(lost=True), MAX_LOST_IN_ROW, "lost"),
         ("transient_in_row", End(not_spawned="busy"), MAX_TRANSIENT_IN_ROW, "transient"),
         ("transient_in_row", End(result=None, said=Said(trouble="transient")), MAX_TRANSIENT_IN_ROW, "transient"),

@@ -26,6 +26,7 @@ TABLE: Final[dict[str, tuple[str, int, bool, bool]]] = {
     Outcome.TRANSIENT: ("transient", MAX_TRANSIENT_IN_ROW, True, False),
     "lost": ("lost", MAX_LOST_IN_ROW, False, False),
     "verify": ("fix", 3, False, False),
+    Outcome.NESTED: ("fix", 3, False, False),
 }
 
 

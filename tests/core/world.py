@@ -66,6 +66,7 @@ class End(Struct, frozen=True):
     problem: str = ""
     lost: bool = False
     leftovers: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()
     not_spawned: str = ""
     usable: bool = True
     said: cmd.Said = cmd.Said()
@@ -443,6 +444,7 @@ class World:
             trouble=end.trouble,
             lines=end.lines,
             leftovers=end.leftovers,
+            nested=end.nested,
             said=end.said,
             error=end.error,
         )

@@ -63,6 +63,28 @@ def test_an_unfinished_merge_opens_a_failure_gate(daemon: House) -> None:
     assert "merge" in daemon.until("gate.opened", item)["data"]["question"]
 
 
+def test_a_repository_inside_is_the_next_attempts_to_mend_as_no_commit_would_hold_its_files(daemon: House) -> None:
+    made = f"git init -q web; echo x > web/a.txt; cd web; git add a.txt; {GIT} commit -qm mine; cd .."
+    script = f"if [ -d web ]; then rm -r web/.git; else {made}; fi"
+    project = _project(daemon, script)
+    item = project.work()
+    daemon.done(item)
+    assert project.file_of(item, "web/a.txt") == "x"
+    rejected = daemon.until("attempt.rejected", item)["data"]
+    assert (rejected["outcome"], rejected["spends"]) == ("nested", "fix")
+    assert "nothing of the files in web" in rejected["message"]
+
+
+def test_a_repository_inside_that_stays_asks_and_what_is_in_it_is_kept(daemon: House) -> None:
+    made = f"git init -q web; echo x > web/a.txt; cd web; git add a.txt; {GIT} commit -qm mine; cd .."
+    project = _project(daemon, f"[ -d web ] || {{ {made}; }}; git add web")
+    item = project.work()
+    assert daemon.until("gate.opened", item)["data"]["key"] == "nested"
+    daemon.decide(item, "skip")
+    kept = daemon.until("work.kept", item, then="removed")["data"]
+    assert project.git("show", f"{kept['commit']}:web/a.txt") == "x"
+
+
 def test_a_deleted_worktree_is_a_failure_that_a_retry_mends(daemon: House, demo: Project) -> None:
     agents = daemon.agent("vandal", 'cd /; rm -rf "$GOLEM_WORKSPACE"; ' + RESULT)
     project = daemon.project("other", prefix="OTH", phases=[{"name": "build", "agent": "vandal"}], agents=agents)

@@ -20,6 +20,7 @@ from typing import Final
 
 from golemd.adapters.workspace.additions import Addition, with_additions
 from golemd.adapters.workspace.git import CHECKOUT_SECONDS, Dirs, Git, object_name
+from golemd.adapters.workspace.inner import GITLINK, ahead, declared, is_there
 from golemd.adapters.workspace.kept import make_commit
 from golemd.adapters.workspace.leftovers import free_stale_locks
 from golemd.adapters.workspace.repository import (
@@ -108,13 +109,15 @@ async def examine(
     start_tree: str,
     refs_before: str,
     *,
+    base_tree: str = "",
     own_prefix: str = "golem/",
     busy: Collection[str] = (),
 ) -> Examined:
-    """What an agent left: branch, history, refs, tree. Changes nothing.
+    """What an agent left: branch, history, refs, tree, repositories inside. Changes nothing.
 
-    `refs_before` is from `refs_digest`; `own_prefix` begins the names of golem branches; `busy` are the branches of
-    other runs at work. Faults: as `snapshot`.
+    `refs_before` is from `refs_digest`; `base_tree` is what the phase's next commit is the difference from;
+    `own_prefix` begins the names of golem branches; `busy` are the branches of other runs at work. Faults: as
+    `snapshot`.
     """
     dirs = dirs_of(workspace)
     head = await commit_of(git, dirs, "HEAD")
@@ -125,6 +128,12 @@ async def examine(
     foreign = await _foreign(git, dirs, _parse_refs(listing.out), own, own_prefix, busy) if known else []
     taken = await take(git, dirs)
     changed = await changes(git, dirs, start_tree, taken.tree)
+    since_base = changed if base_tree in ("", start_tree) else await changes(git, dirs, base_tree, taken.tree)
+    links = {change.path for change in since_base if change.new_mode == GITLINK}
+    is_shared = workspace.path == workspace.root  # then what lies there, and nothing names, may be somebody else's
+    unborn = () if is_shared else (path.rstrip(b"/") for path in taken.unborn)
+    submodules = await declared(git, dirs)
+    nested = [path for path in sorted({*links, *unborn} - submodules) if is_there(dirs, path)]
     return Examined(
         head=head,
         branch=None if there is None else shown(there),
@@ -135,6 +144,8 @@ async def examine(
         in_progress=in_progress(dirs),
         tree=taken.tree,
         left=taken.left,
+        nested=tuple(map(shown, nested)),
+        ahead=tuple(map(shown, await ahead(git, dirs, submodules & links if is_shared else submodules))),
         files=tuple(shown(change.path) for change in changed[:FILES_MAX]),
         more_files=max(0, len(changed) - FILES_MAX),
     )

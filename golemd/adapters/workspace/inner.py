@@ -7,7 +7,7 @@ So what it holds is lost with its folder, unless a remote of its own has it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +45,22 @@ def is_there(dirs: Dirs, path: bytes) -> bool:
     """Whether files are at the place of a repository inside; a submodule that was not fetched is an empty folder."""
     folder = dirs.work_tree / os.fsdecode(path)
     return folder.is_dir() and not folder.is_symlink() and any(name != ".git" for name in os.listdir(folder))
+
+
+async def declared(git: Git, dirs: Dirs) -> set[bytes]:
+    """The paths of submodules, as .gitmodules on disk names them."""
+    file = dirs.work_tree / ".gitmodules"
+    if not file.is_file():
+        return set()
+    args = ("config", "-z", "--file", file, "--get-regexp", r"^submodule\..*\.path$")
+    found = await git.run(dirs, *args, statuses=None)  # whoever breaks it has no submodules
+    return {entry.partition(b"\n")[2] for entry in found.fields}
+
+
+async def ahead(git: Git, dirs: Dirs, paths: Collection[bytes]) -> list[bytes]:
+    """Those of some submodules with commits, or changes of tracked files, that no remote of theirs has."""
+    there = [path for path in sorted(paths) if is_there(dirs, path)]
+    return [path for path in there if not (await look(git, dirs, path, untracked=False)).is_safe]
 
 
 async def look(git: Git, dirs: Dirs, path: bytes, *, untracked: bool = True) -> Inner:

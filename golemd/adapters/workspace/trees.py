@@ -59,19 +59,24 @@ async def snapshot_of(git: Git, dirs: Dirs) -> str:
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The tree of a working tree, and the new files that are too big to be part of it."""
+    """The tree of a working tree, the new files that are too big to be part of it, and new repositories inside of
+    which nothing is part of it, as they have no commit.
+    """
 
     tree: str
     left: tuple[Listed, ...] = ()
+    unborn: tuple[bytes, ...] = ()
 
 
 async def take(git: Git, dirs: Dirs, big_bytes: int = BIG_BYTES) -> Snapshot:
     """A snapshot, and what it leaves out."""
     async with index_copy(git, dirs) as index:
-        big = big_ones(dirs, await untracked(git, dirs, index), big_bytes)
+        new = await untracked(git, dirs, index)
+        big = big_ones(dirs, new, big_bytes)
         await add_all(git, dirs, index, big)
         tree = await write_tree(git, dirs, index)
-    return Snapshot(tree, tuple(Listed(shown(path), "big", size) for path, size in sorted(big.items())))
+    unborn = [path for path in new if path.endswith(b"/") and not await _has_commit(git, dirs.work_tree, path)]
+    return Snapshot(tree, tuple(Listed(shown(path), "big", size) for path, size in sorted(big.items())), tuple(unborn))
 
 
 def big_ones(dirs: Dirs, paths: Iterable[bytes], big_bytes: int = BIG_BYTES) -> dict[bytes, int]:

@@ -137,6 +137,10 @@ class Examined(msgspec.Struct, frozen=True):
     more_files: int = 0
     left: tuple[Listed, ...] = ()
     """New files that are too big to be part of the tree."""
+    nested: tuple[str, ...] = ()
+    """New repositories inside that are no submodules: a commit would hold nothing of their files."""
+    ahead: tuple[str, ...] = ()
+    """Submodules with work that only this workspace has."""
 
     @property
     def sound(self) -> bool:

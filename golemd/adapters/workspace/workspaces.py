@@ -110,6 +110,7 @@ class Workspaces(Protocol):
         start_tree: str,
         refs_before: str,
         *,
+        base_tree: str,
         own_prefix: str,
         busy: Collection[str],
     ) -> Examined: ...

@@ -54,6 +54,7 @@ _BY_TROUBLE: Final = {
     "agent": Outcome.FAILED,
     "fatal": Outcome.UNUSABLE,
 }
+_TO_BE_COMMITTED: Final = (ResultCode.PHASE_COMPLETE, ResultCode.SUBPHASE_COMPLETE)
 
 
 def spawned(state: State, command: cmd.ReportSpawned, now_us: int) -> Decided:
@@ -184,7 +185,18 @@ def _judged(
     if (result.item_id, result.phase) != (item.id, phase.name):
         told = f"its result is for {result.item_id[:80]!r}, phase {result.phase[:80]!r}"
         return reject(state, attempt, Outcome.IDENTITY, told, now_us)
+    if command.nested and result.code in _TO_BE_COMMITTED:
+        return reject(state, attempt, Outcome.NESTED, _nested(command.nested), now_us)
     return _accept(state, item, run, phase, attempt, result, command, now_us)
+
+
+def _nested(paths: tuple[str, ...]) -> str:
+    """What the next attempt has to do, so that what was done can be committed."""
+    names = ", ".join(paths)
+    return (
+        f"a commit would hold nothing of the files in {names}, a git repository of its own. "
+        f"Remove its .git, and run `git rm --cached -f` on it where it is staged, or make it a submodule"
+    )
 
 
 def _without_result(

@@ -25,8 +25,9 @@ from golemd.engine.programs import Unusable
 
 EVIDENCE_LINES: Final = 20
 MAX_LEFTOVERS: Final = 50  # files that are named
-MAX_BIG: Final = 10  # new files that are too big to be committed, told by name
+MAX_BIG: Final = 10  # of what is not committed: too big new files, repositories inside, told by name
 _NOT_ADDED: Final = "is left as it is: new files over 50 MB are committed only when they are staged with git add"
+_AHEAD: Final = "is a submodule with work that its remotes do not have: push it, or only refs/golem/kept/ will hold it"
 MAX_MESSAGE: Final = 2000  # characters of an agent's last words
 
 
@@ -67,14 +68,16 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
         phase.start_head,
         phase.start_tree,
         phase.start_refs,
+        base_tree=phase.base_tree,
         own_prefix=f"{config_of(engine, run).branch_prefix}/",
         busy=_moving_branches(engine, run),
     )
     left = looked.files[:MAX_LEFTOVERS] if is_shared(engine.state, run) else ()
     trouble = _history_trouble(looked, run)
     big = tuple(f"{each.path} ({(each.size or 0) >> 20} MB) {_NOT_ADDED}" for each in looked.left[:MAX_BIG])
-    warnings = (*report.warnings, *big)
-    return replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left, warnings=warnings)
+    seen = replace(report, head=looked.head or "", tree=looked.tree, trouble=trouble, leftovers=left)
+    ahead = tuple(f"{path} {_AHEAD}" for path in looked.ahead[:MAX_BIG])
+    return replace(seen, warnings=(*report.warnings, *big, *ahead), nested=looked.nested[:MAX_BIG])
 
 
 async def said_by(engine: Context, attempt: Attempt) -> cmd.Said:

@@ -155,6 +155,57 @@ async def test_an_agent_that_removes_its_git_file_is_still_examined(lab: Lab, ph
     assert (await phase.finish()).files == 1
 
 
+async def test_a_repository_inside_of_which_a_commit_would_hold_nothing_is_found(lab: Lab, phase: Phase) -> None:
+    for name in ("unborn", "made", "staged", "nothing"):
+        lab.sh("init", "-q", str(phase.path / name))
+    for name in ("made", "staged"):
+        lab.commit("inner", {"f": "f"}, cwd=phase.path / name)
+    lab.write(phase.path, {"unborn/f": "f"})
+    lab.sh("add", "staged", cwd=phase.path)
+    (phase.path / "staged" / ".git").rename(lab.tmp / "elsewhere")
+    found = await phase.examine()
+    assert (found.nested, found.ahead) == (("made", "staged", "unborn"), ())
+    lab.sh("rm", "-q", "--cached", "-f", "staged", cwd=phase.path)
+    for name in ("made", "unborn"):
+        (phase.path / name / ".git").rename(lab.tmp / name)
+    mended = await phase.examine()
+    assert mended.nested == ()
+    assert {"made/f", "staged/f", "unborn/f"} <= set(lab.files(mended.tree))
+
+
+async def test_a_repository_inside_that_was_there_before_the_phase_is_nobodys_fault(lab: Lab, phase: Phase) -> None:
+    lab.sh("init", "-q", str(phase.path / "made"))
+    lab.commit("inner", {"f": "f"}, cwd=phase.path / "made")
+    assert (await phase.examine()).nested == ("made",)
+    base, phase.tree = phase.tree, await snapshot(lab.git, phase.workspace)
+    assert (await phase.examine()).nested == ()
+    again = await examine(lab.git, phase.workspace, BRANCH, phase.commit, phase.tree, phase.refs, base_tree=base)
+    assert (again.nested, again.files) == (("made",), ()), "an earlier attempt of the phase has left it"
+
+
+async def test_in_a_shared_tree_a_repository_without_a_commit_is_somebody_elses(lab: Lab, phase: Phase) -> None:
+    lab.sh("init", "-q", str(lab.root / "unborn"))
+    lab.write(lab.root, {"unborn/f": "f"})
+    tree = await snapshot(lab.git, Workspace(lab.root, lab.root))
+    found = await examine(lab.git, Workspace(lab.root, lab.root), "main", phase.commit, tree, phase.refs)
+    assert found.nested == ()
+
+
+async def test_work_that_only_a_submodule_of_the_worktree_has_is_told_of(lab: Lab, phase: Phase) -> None:
+    remote = lab.tmp / "remote"
+    lab.sh("init", "-q", str(remote))
+    lab.commit("theirs", {"f": "f"}, cwd=remote)
+    allowed = ("-c", "protocol.file.allow=always")
+    for name in ("one", "two"):
+        lab.sh(*allowed, "submodule", "--quiet", "add", f"file://{remote}", name, cwd=phase.path)
+    lab.write(phase.path, {"one/untracked": "built"})
+    found = await phase.examine()
+    assert (found.nested, found.ahead) == ((), ())
+    lab.write(phase.path, {"one/f": "changed"})
+    lab.commit("own", {"f": "mine"}, cwd=phase.path / "two")
+    assert (await phase.examine()).ahead == ("one", "two")
+
+
 # --- commit
 
 

@@ -299,6 +299,7 @@ class SimWorkspaces(Hands):
         start_tree: str,
         refs_before: str,
         *,
+        base_tree: str,
         own_prefix: str,
         busy: Collection[str],
     ) -> Examined:
