@@ -14,6 +14,7 @@ from golemd.api.events import as_line
 from golemd.api.wire import encode_notification
 from golemd.engine import past
 from golemd.engine.context import Context
+from golemd.engine.effects.secrets import hidden
 from golemd.engine.queries import records
 
 LOG_LOOK_SECONDS: Final = 0.25  # between looks at a log that somebody follows; nobody looks otherwise
@@ -46,7 +47,8 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
 
 def _log(engine: Context, call: calls.LogsFollow) -> Stream:
     attempt = records.attempt_for(engine, call.id)
-    first = records.log_piece(engine, attempt, call.stream, call.offset)
+    values = hidden(engine, attempt)
+    first = records.log_piece(engine, attempt, call.stream, call.offset, values)
 
     async def produce(session: Session, msgid: int) -> None:
         piece = first
@@ -63,7 +65,7 @@ def _log(engine: Context, call: calls.LogsFollow) -> Stream:
                 return
             if not piece.text:
                 await trio.sleep(LOG_LOOK_SECONDS)
-            piece = records.log_piece(engine, attempt, call.stream, piece.next)
+            piece = records.log_piece(engine, attempt, call.stream, piece.next, values)
 
     return Stream(views.FollowStarted(since=first.offset, attempt=attempt.id), produce)
 

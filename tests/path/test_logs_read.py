@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from golemd.api import calls
+from tests.path.ground import GUARD_SECONDS
 from tests.path.house import House
 from tests.path.repositories import RESULT, Project
 
@@ -43,6 +46,41 @@ def test_the_output_of_a_running_attempt_has_not_ended(daemon: House, demo: Proj
     item = demo.work("[[sleep 600]]")
     daemon.until_output(f"{item}.1.build.1", "sleep")
     assert daemon.call(calls.LogsRead(id=item)).ended is False
+
+
+@pytest.mark.parametrize("over", [False, True], ids=["while its run goes on", "when its item has ended"])
+def test_values_of_secrets_are_masked_also_where_pieces_are_cut(house: House, *, over: bool) -> None:
+    house.start(env={"OWN_KEY": "passed-on-value"})
+    script = f"head -c 262139 /dev/zero | tr '\\0' x; echo $KEY; echo $OWN_KEY >&2; {RESULT}"
+    agents = house.agent("talker", script)
+    agents["talker"] |= {"env": {"KEY": "very-secret-value"}, "pass_env": ["OWN_*"]}
+    phase = {"name": "build", "agent": "talker"} | ({} if over else {"gate": "approval"})
+    project = house.project(phases=[phase], agents=agents)
+    item = project.work()
+    if over:
+        house.done(item)
+    else:
+        house.until("gate.opened", item)
+    first = house.call(calls.LogsRead(id=item))
+    second = house.call(calls.LogsRead(id=item, offset=first.next))
+    assert (first.text + second.text, second.ended) == ("x" * 262139 + "•••\n", True)
+    assert house.call(calls.LogsRead(id=item, stream="stderr")).text == "•••\n"
+    following = house.client.follow(calls.LogsFollow(id=item, offset=first.next))
+    followed = following.take(GUARD_SECONDS)
+    following.close()
+    assert followed is not None
+    assert followed.data["text"] == second.text
+
+
+def test_the_end_of_the_output_of_one_that_runs_is_masked_too(house: House) -> None:
+    house.settings(environment={"set": {"KEY": "very-secret-value"}})
+    house.start()
+    agents = house.agent("talker", "printf '%195s' '' | tr ' ' x; echo $KEY; exec sleep 600")
+    project = house.project(phases=[{"name": "build", "agent": "talker"}], agents=agents)
+    item = project.work()
+    house.until_output(f"{item}.1.build.1", "•••")
+    (attempt,) = house.call(calls.Status()).attempts
+    assert attempt.tail == ("x" * 195 + "•••",)
 
 
 def test_unknown_attempts_items_and_streams_are_refused(daemon: House, demo: Project) -> None:

@@ -20,7 +20,6 @@ from golemd.adapters.agents.words import Reading, Trouble
 
 MAX_LINE_BYTES: Final = 8 << 20  # a longer line is passed over; a result must fit in it
 MAX_ERROR_BYTES: Final = 4 << 10  # of standard error, its end
-MAX_MESSAGE: Final = 2000  # characters
 MAX_NAME: Final = 200  # characters of a model's name or a message's id
 MAX_COUNT: Final = 1 << 53  # a greater number of tokens is no number of tokens
 LATEST_RESET_S: Final = 1 << 33  # seconds since 1970; a later end of a limit is nonsense
@@ -112,7 +111,7 @@ class ClaudeReader:
             ended=self._final is not None,
             success=good and status == 0,
             trouble=trouble,
-            message=self._message(trouble, good, status)[:MAX_MESSAGE],
+            message=self._message(trouble, good, status),
             reset_us=self._reset_us if trouble == "limit" else 0,
             cannot_resume=bool(trouble) and self._session_is_spent(),
         )
@@ -207,7 +206,11 @@ class ClaudeReader:
         """What it says went wrong, outside of the conversation."""
         errors = (self._final or {}).get("errors")
         told = [_utf8(each).decode() for each in errors if isinstance(each, str)] if isinstance(errors, list) else []
-        return "\n".join(told) if self._final is not None else self._errors.decode("utf-8", "replace").strip()
+        if self._final is not None:
+            return "\n".join(told)
+        is_whole = len(self._errors) < MAX_ERROR_BYTES  # else its first line is not
+        errors = self._errors if is_whole else self._errors.partition(b"\n")[2]
+        return errors.decode("utf-8", "replace").strip()
 
     def _message(self, trouble: Trouble, good: bool, status: int | None) -> str:
         if good and trouble:

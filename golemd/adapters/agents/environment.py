@@ -5,6 +5,9 @@ Values are secrets: they go to the process alone. `secrets` are those worth mask
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -37,9 +40,11 @@ def child_environment(
 
 
 def secrets(own: Mapping[str, str], passed: Iterable[str], set_values: Mapping[str, str]) -> list[str]:
-    """Values that evidence and reports must not show, longest first."""
+    """Values that nothing shown may hold, longest first: also each of their lines, and all of it as JSON has it."""
     values = _chosen(own, passed).values()
-    return sorted({value for value in (*values, *set_values.values()) if len(value) >= SHORTEST_SECRET}, key=len)[::-1]
+    whole = {each.strip() for value in (*values, *set_values.values()) for each in (value, *value.split("\n"))}
+    within_json = {json.dumps(each, ensure_ascii=False)[1:-1] for each in whole}
+    return sorted((each for each in whole | within_json if len(each) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _chosen(own: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
@@ -83,3 +88,40 @@ def masked(line: str, values: Iterable[str]) -> str:
     for value in values:
         line = line.replace(value, MASK)
     return line
+
+
+def masked_piece(data: bytes, values: Iterable[str], *, last: bool) -> tuple[int, str]:
+    """How many bytes of a piece of output can be shown, and how. Unless it is the `last`, its end may have to wait for
+    what follows: where a character or the value of a secret may have been cut in two.
+    """
+    secret = [os.fsencode(value) for value in values]
+    end = len(data) if last else _uncut(data, secret)
+    if secret:
+        found = re.compile(b"|".join(map(re.escape, secret)))
+        end = next((each.start() for each in found.finditer(data) if each.start() < end < each.end()), end)
+        return end, found.sub(MASK.encode(), data[:end]).decode("utf-8", "replace")
+    return end, data[:end].decode("utf-8", "replace")
+
+
+def _uncut(data: bytes, secret: Iterable[bytes]) -> int:
+    """Where the end begins that may be the beginning of something longer, if there is one."""
+    return min([len(_whole_characters(data)), *(_beginning(data, value) for value in secret)])
+
+
+def _beginning(data: bytes, value: bytes) -> int:
+    """Where the data ends in a beginning of the value; its own end where it does not."""
+    places = range(max(0, len(data) - len(value) + 1), len(data))
+    begun = (at for at in places if value.startswith(data[at : at + SHORTEST_SECRET]) and value.startswith(data[at:]))
+    return next(begun, len(data))
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Bytes without a character that is cut off at the end."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            break
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return data[:-back] if back < needed else data
+    return data

@@ -23,6 +23,7 @@ _ESCAPES: Final = re.compile(
     r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS, SOS, PM, APC: titles, links, up to their terminator
     r"|\x1b[ -/]*[0-~]?"  # all shorter ones
 )
+_BEGIN: Final = re.compile(rb"[\r\n]")  # after it a line begins, or what a terminal shows of one
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, bidi overrides, unassigned
 
 
@@ -37,10 +38,16 @@ def read(folder: Path, stream: Stream, offset: int, limit: int) -> bytes:
         os.close(fd)
 
 
-def tail(folder: Path, lines: int, shown: Callable[[str], list[str]] | None = None) -> list[str]:
+def tail(
+    folder: Path,
+    lines: int,
+    shown: Callable[[str], list[str]] | None = None,
+    mask: Callable[[str], str] = str,
+) -> list[str]:
     """The last lines of the log that was written to last, without blank ones, escapes and control characters.
 
-    `shown`: what a whole line of standard output says to people, for programs that write for other programs.
+    `shown`: what a whole line of standard output says to people, for programs that write for other programs. `mask`
+    takes out what nobody may see, before lines are cut: half of it may be too much.
     """
     written = [(when, stream) for stream in STREAMS if (when := _written_ns(folder, stream))]
     if not written or lines <= 0:
@@ -48,15 +55,21 @@ def tail(folder: Path, lines: int, shown: Callable[[str], list[str]] | None = No
     stream = max(written)[1]
     size = os.stat(folder / f"{stream}.log").st_size
     if shown is None or stream == "stderr":
-        data = read(folder, stream, size - TAIL_BYTES, TAIL_BYTES)
-        if size > TAIL_BYTES:
-            data = data.partition(b"\n")[2] or data  # the first line is not whole
+        data = _whole_lines(folder, stream, size, TAIL_BYTES) or _whole_lines(folder, stream, size, MAX_READ_BYTES)
         texts = data.decode("utf-8", "replace").split("\n")
     else:
-        data = read(folder, stream, size - MAX_READ_BYTES, MAX_READ_BYTES)
-        texts = _shown(data if size <= MAX_READ_BYTES else data.partition(b"\n")[2], lines, shown)
-    cleaned = [clean(line) for line in texts]
+        texts = _shown(_whole_lines(folder, stream, size, MAX_READ_BYTES), lines, shown)
+    cleaned = [clean(line, mask) for line in texts]
     return [line for line in cleaned if line][-lines:]
+
+
+def _whole_lines(folder: Path, stream: Stream, size: int, limit: int) -> bytes:
+    """The lines that begin in the last `limit` bytes of a log, or are written over there."""
+    data = read(folder, stream, size - limit, limit)
+    if size <= limit:
+        return data
+    begin = _BEGIN.search(data)
+    return data[begin.end() :] if begin else b""
 
 
 def _shown(data: bytes, lines: int, shown: Callable[[str], list[str]]) -> list[str]:
@@ -69,11 +82,13 @@ def _shown(data: bytes, lines: int, shown: Callable[[str], list[str]]) -> list[s
     return found
 
 
-def clean(line: str) -> str:
-    """A line as a terminal would leave it: what was written last, without anything that steers terminals."""
+def clean(line: str, mask: Callable[[str], str] = str) -> str:
+    """A line as a terminal would leave it: what was written last, without anything that steers terminals; masked, and
+    cut to what people read.
+    """
     visible = _ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2].replace("\t", " ")
     shown = "".join(char for char in visible if unicodedata.category(char) not in _UNSEEN)
-    return shown.strip()[:MAX_LINE_CHARS]
+    return mask(shown.strip())[:MAX_LINE_CHARS]
 
 
 def last_output_at(folder: Path) -> str | None:

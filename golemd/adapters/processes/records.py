@@ -60,7 +60,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Exit(Struct, frozen=True, kw_only=True):
     """How an attempt ended. A program that ran has either an exit `status` or a `signal`, one that did not has neither.
 
-    `survivors`: processes of other users, which could not be ended and go on; a program that is one of them has neither.
+    `survivors`: processes of other users, not to be ended, which go on; a program that is one of them has neither.
 
     `reason` "" means that it ended by itself. `stage` says where a spawn failed (reserve, logs, stdin, fork, identity,
     cwd, exec) and `errno` why. `cpu_s` and `max_rss_kb` are over the program and all its descendants. `oom_kills`: how

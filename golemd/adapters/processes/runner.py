@@ -81,8 +81,16 @@ class Runner(Protocol):
     def logs(self, attempt: str, stream: Stream, offset: int, limit: int) -> bytes:
         """A piece of the output."""
 
-    def tail(self, attempt: str, lines: int = 3, shown: Callable[[str], list[str]] | None = None) -> list[str]:
-        """The last lines of the output, fit for a terminal; `shown` says what a line of the program's means."""
+    def tail(
+        self,
+        attempt: str,
+        lines: int = 3,
+        shown: Callable[[str], list[str]] | None = None,
+        mask: Callable[[str], str] = str,
+    ) -> list[str]:
+        """The last lines of the output, fit for a terminal; `shown` says what a line of the program's means, `mask`
+        takes out of one what nobody may see.
+        """
 
     def last_output_at(self, attempt: str) -> str | None:
         """When it last wrote, RFC 3339 UTC."""
@@ -296,9 +304,15 @@ class LocalRunner:
         """At most `limit` bytes (1 MiB) of the output from `offset`."""
         return logs.read(self._files.folder(attempt), stream, offset, limit)
 
-    def tail(self, attempt: str, lines: int = 3, shown: Callable[[str], list[str]] | None = None) -> list[str]:
+    def tail(
+        self,
+        attempt: str,
+        lines: int = 3,
+        shown: Callable[[str], list[str]] | None = None,
+        mask: Callable[[str], str] = str,
+    ) -> list[str]:
         """The last lines of the output, without escapes and control characters. See `logs.tail`."""
-        return logs.tail(self._files.folder(attempt), lines, shown)
+        return logs.tail(self._files.folder(attempt), lines, shown, mask)
 
     def last_output_at(self, attempt: str) -> str | None:
         """When the output last grew, RFC 3339 UTC; None when there is none."""

@@ -12,7 +12,8 @@ from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
 from golemd.engine.effects.examine import said_by
-from golemd.engine.effects.spec import agent_of, job_of
+from golemd.engine.effects.places import agent_of
+from golemd.engine.effects.spec import job_of
 from golemd.engine.programs import Unusable, require_version
 
 _UNUSABLE: Final = frozenset(

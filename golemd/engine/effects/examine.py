@@ -9,7 +9,7 @@ import trio
 from msgspec.structs import replace
 
 from golemd.adapters import agents
-from golemd.adapters.agents.environment import masked, masked_result, secrets
+from golemd.adapters.agents.environment import masked, masked_result
 from golemd.adapters.workspace import Examined
 from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
@@ -18,10 +18,9 @@ from golemd.core.decide.triage import is_triage
 from golemd.core.exclusion import is_shared
 from golemd.core.results import MAX_RESULT_BYTES
 from golemd.engine.context import Context
-from golemd.engine.effects.places import attempt_folder, branch_of, config_of, workspace_of
-from golemd.engine.effects.spec import agent_of, passed_on
+from golemd.engine.effects.places import agent_of, attempt_folder, branch_of, config_of, workspace_of
+from golemd.engine.effects.secrets import hidden
 from golemd.engine.logs import LOG_PIECE, STREAMS, tail_of
-from golemd.engine.programs import Unusable
 
 EVIDENCE_LINES: Final = 20
 MAX_LEFTOVERS: Final = 50  # files that are named
@@ -35,12 +34,12 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     """Look at what an ended attempt left; not when its run is over or has left its phase: then it does not count."""
     attempt = engine.state.attempts[effect.id]
     run = engine.state.runs[attempt.run]
-    hidden = _hidden(engine, run, attempt)
+    values = hidden(engine, attempt)
     if run.state in RUN_OVER or run.leaving:
-        await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt, hidden)))
+        await engine.report(cmd.ReportExamined(attempt=attempt.id, said=await _said(engine, run, attempt, values)))
         return
     left = _left_running(engine, attempt)
-    lines = (*_last_lines(engine, attempt, hidden), *left)
+    lines = (*tail_of(engine, attempt, EVIDENCE_LINES, values), *left)
     error = _spawn_error(engine, attempt)
     if attempt.kind is not AttemptKind.AGENT:
         await engine.report(cmd.ReportExamined(attempt=attempt.id, lines=lines, error=error))
@@ -48,10 +47,10 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
     found = engine.parts.files.read_bounded(attempt_folder(engine, attempt.id) / "result.json", MAX_RESULT_BYTES)
     report = cmd.ReportExamined(
         attempt=attempt.id,
-        result=masked_result(found, hidden) if isinstance(found, bytes) else None,
+        result=masked_result(found, values) if isinstance(found, bytes) else None,
         result_problem=found if isinstance(found, str) else "",
         lines=lines,
-        said=await _said(engine, run, attempt, hidden),
+        said=await _said(engine, run, attempt, values),
         error=error,
         warnings=left,
     )
@@ -82,11 +81,10 @@ async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> c
 
 async def said_by(engine: Context, attempt: Attempt) -> cmd.Said:
     """What a program that has been lost had said until then."""
-    run = engine.state.runs[attempt.run]
-    return await _said(engine, run, attempt, _hidden(engine, run, attempt))
+    return await _said(engine, engine.state.runs[attempt.run], attempt, hidden(engine, attempt))
 
 
-async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) -> cmd.Said:
+async def _said(engine: Context, run: Run, attempt: Attempt, values: list[str]) -> cmd.Said:
     """What the agent's program said in its output, read from the log files, so that it does not matter who watched."""
     of_golemd = attempt.kind is not AttemptKind.AGENT
     reader = agents.Silent() if of_golemd else agents.reader(agent_of(engine, run, attempt).kind)
@@ -106,10 +104,10 @@ async def _said(engine: Context, run: Run, attempt: Attempt, hidden: list[str]) 
         cost_usd=said.cost_usd,
         input_tokens=said.input_tokens,
         output_tokens=said.output_tokens,
-        answer=None if said.result is None else masked_result(said.result, hidden),
+        answer=None if said.result is None else masked_result(said.result, values),
         success=said.success,
         trouble=said.trouble,
-        message=masked(said.message, hidden)[:MAX_MESSAGE],
+        message=masked(said.message, values)[:MAX_MESSAGE],
         reset_us=said.reset_us,
         cannot_resume=said.cannot_resume,
     )
@@ -136,21 +134,6 @@ def _history_trouble(looked: Examined, run: Run) -> str:
     if looked.in_progress:
         return f"the agent left a {looked.in_progress} unfinished in {run.workspace}"
     return ""
-
-
-def _hidden(engine: Context, run: Run, attempt: Attempt) -> list[str]:
-    """The values that were passed to an attempt, which nothing that is recorded of it may show."""
-    try:
-        passed, values = passed_on(engine, run, attempt)
-    except Unusable:  # golem.toml has been broken since, so its agent's own values are not known any more
-        general, own = engine.parts.settings.environment, agent_of(engine, run, attempt)
-        passed, values = (*general.pass_env, *own.pass_env), general.variables
-    return secrets(engine.parts.environ, passed, values)
-
-
-def _last_lines(engine: Context, attempt: Attempt, hidden: list[str]) -> tuple[str, ...]:
-    """The decisive end of an attempt's output, clean and without secrets."""
-    return tuple(masked(line, hidden) for line in tail_of(engine, attempt, EVIDENCE_LINES))
 
 
 def _left_running(engine: Context, attempt: Attempt) -> tuple[str, ...]:

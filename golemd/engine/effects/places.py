@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from golemd.adapters.workspace import Workspace
-from golemd.api.config import ProjectConfig
-from golemd.api.model import Run
+from golemd.api.config import Agent, ProjectConfig
+from golemd.api.model import Attempt, Run
 from golemd.core.changes import FOLDER, folder_of
 from golemd.core.decide.triage import is_triage
 from golemd.core.exclusion import is_shared
@@ -54,3 +54,8 @@ def branch_of(config: ProjectConfig, run: Run) -> str:
 def config_of(engine: Context, run: Run) -> ProjectConfig:
     """The configuration that the run is pinned to."""
     return engine.state.configs[run.config_digest]
+
+
+def agent_of(engine: Context, run: Run, attempt: Attempt) -> Agent:
+    """The definition of the attempt's agent that its run is pinned to."""
+    return config_of(engine, run).agents[attempt.agent]

@@ -17,9 +17,9 @@ from golemd.core import budgets, prompt
 from golemd.core.decide.common import definition_of
 from golemd.core.decide.triage import is_triage
 from golemd.engine.context import Context
-from golemd.engine.effects.places import attempt_folder, changes_of, config_of, place_of
+from golemd.engine.effects.places import agent_of, attempt_folder, changes_of, config_of, place_of
+from golemd.engine.effects.secrets import passed_on
 from golemd.engine.programs import found
-from golemd.engine.project_files import agent_values
 
 
 class Job(Struct, frozen=True):
@@ -96,11 +96,6 @@ def _permitted(run: Run, agent: Agent) -> Agent:
     return replace(agent, permissions="read") if is_triage(run) else agent
 
 
-def agent_of(engine: Context, run: Run, attempt: Attempt) -> Agent:
-    """The definition of the attempt's agent that its run is pinned to."""
-    return config_of(engine, run).agents[attempt.agent]
-
-
 def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder: Path, path: str) -> dict[str, str]:
     """The child's environment; values are read at this moment and recorded nowhere."""
     parts, place = engine.parts, place_of(engine, run)
@@ -120,13 +115,3 @@ def _environment(engine: Context, run: Run, item: Item, attempt: Attempt, folder
     }
     environ = child_environment(parts.environ, passed, values, path, golem)
     return environ | parts.workspaces.ignoring(place, environ)
-
-
-def passed_on(engine: Context, run: Run, attempt: Attempt) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Names passed on from the daemon's environment, and values that are set, for this attempt."""
-    general = engine.parts.settings.environment
-    if attempt.kind is not AttemptKind.AGENT:
-        return general.pass_env, general.variables
-    agent = agent_of(engine, run, attempt)
-    own = agent_values(engine, run, attempt.agent) if agent.env_digests else {}
-    return (*general.pass_env, *agent.pass_env), {**general.variables, **own}

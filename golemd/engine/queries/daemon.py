@@ -15,6 +15,7 @@ from golemd.core import present
 from golemd.core.state import State
 from golemd.engine import past
 from golemd.engine.context import Context
+from golemd.engine.effects.secrets import hidden
 from golemd.engine.logs import tail_of
 from golemd.engine.queries.common import clock, wanted
 
@@ -84,7 +85,8 @@ def _status(
 
 def seen_of(engine: Context, attempt: Attempt) -> present.Seen:
     """The end of an attempt's output."""
-    return present.Seen(engine.parts.runner.last_output_at(attempt.id), tail_of(engine, attempt, TAIL_LINES))
+    tail = tail_of(engine, attempt, TAIL_LINES, hidden(engine, attempt))
+    return present.Seen(engine.parts.runner.last_output_at(attempt.id), tail)
 
 
 def project_list(engine: Context, call: calls.ProjectList) -> tuple[views.ProjectView, ...]:

@@ -10,6 +10,7 @@ import msgspec
 import trio
 from msgspec.structs import replace
 
+from golemd.adapters.agents.environment import masked_piece
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
@@ -19,6 +20,7 @@ from golemd.core import worklog as worklogs
 from golemd.core.state import State
 from golemd.engine import past
 from golemd.engine.context import Context
+from golemd.engine.effects.secrets import hidden
 from golemd.engine.logs import LOG_PIECE, STREAMS
 
 MAX_RECORDS: Final = 1000  # of one answer
@@ -122,11 +124,11 @@ def _prefixes(named: str) -> list[str]:
 
 def log(engine: Context, call: calls.LogsRead) -> views.LogView:
     attempt = attempt_for(engine, call.id)
-    return log_piece(engine, attempt, call.stream, call.offset)
+    return log_piece(engine, attempt, call.stream, call.offset, hidden(engine, attempt))
 
 
-def log_piece(engine: Context, attempt: Attempt, stream: str, offset: int) -> views.LogView:
-    """A piece of an attempt's output from a byte offset on."""
+def log_piece(engine: Context, attempt: Attempt, stream: str, offset: int, values: list[str]) -> views.LogView:
+    """A piece of an attempt's output from a byte offset on, without the values of secrets."""
     if stream not in STREAMS:
         raise Invalid("invalid_stream", f"{stream[:40]!r} is no stream.", "One of: stdout, stderr.")
     if not engine.parts.runner.has_logs(attempt.id):
@@ -135,28 +137,16 @@ def log_piece(engine: Context, attempt: Attempt, stream: str, offset: int) -> vi
     found = engine.state.attempts.get(attempt.id)  # None when its item has ended, and been put away, since
     ended = found is None or found.state in ATTEMPT_OVER or found.state is AttemptState.EXITED
     data = engine.parts.runner.logs(attempt.id, STREAMS[stream], max(0, offset), LOG_PIECE)
-    cut = _whole_characters(data) if len(data) == LOG_PIECE or not ended else data
-    following = max(0, offset) + len(cut)
+    last = ended and len(data) < LOG_PIECE
+    taken, text = masked_piece(data, values, last=last)
     return views.LogView(
         attempt=attempt.id,
         stream=stream,
         offset=max(0, offset),
-        next=following,
-        text=cut.decode("utf-8", "replace"),
-        ended=ended and len(data) < LOG_PIECE,
+        next=max(0, offset) + taken,
+        text=text,
+        ended=last,
     )
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """Bytes without a character that is cut off at the end."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte < 0x80:
-            break
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return data[:-back] if back < needed else data
-    return data
 
 
 async def verify(engine: Context, call: calls.JournalVerify) -> views.VerifyView:

@@ -44,6 +44,21 @@ def test_the_tail_of_a_large_log_is_read_from_its_end_and_begins_with_a_whole_li
     assert logs.tail(tmp_path, 3) == ["z" * logs.MAX_LINE_CHARS]
 
 
+def _hush(text: str) -> str:
+    return text.replace("secret", "•••")
+
+
+def test_the_tail_is_masked_before_it_is_cut(tmp_path: Path) -> None:
+    put(tmp_path, "stdout", b"x" * (logs.MAX_LINE_CHARS - 3) + b"secret\n\033[1msec\033[0mret\n")
+    assert logs.tail(tmp_path, 3, mask=_hush) == ["x" * (logs.MAX_LINE_CHARS - 3) + "•••", "•••"]
+    put(tmp_path, "stdout", b"y" * 50_000 + b"secret" * 2_000)
+    assert logs.tail(tmp_path, 3, mask=_hush) == ["y" * logs.MAX_LINE_CHARS]
+    put(tmp_path, "stdout", b"secret" * 300_000)
+    assert logs.tail(tmp_path, 3, mask=_hush) == [], "what is out of reach is not shown, least of all in part"
+    put(tmp_path, "stdout", b"10% of a secret\r" * 100_000)
+    assert logs.tail(tmp_path, 3, mask=_hush) == ["10% of a •••"]
+
+
 @pytest.mark.parametrize(
     ("raw", "shown"),
     [

@@ -361,7 +361,13 @@ class SimRunner(Hands):
     def logs(self, attempt: str, stream: Stream, offset: int, limit: int) -> bytes:
         return self._folder(attempt).output[offset : offset + limit] if stream == "stdout" else b""
 
-    def tail(self, attempt: str, lines: int = 3, shown: Callable[[str], list[str]] | None = None) -> list[str]:
+    def tail(
+        self,
+        attempt: str,
+        lines: int = 3,
+        shown: Callable[[str], list[str]] | None = None,
+        mask: Callable[[str], str] = str,
+    ) -> list[str]:
         return []
 
     def last_output_at(self, attempt: str) -> str | None:
