@@ -29,7 +29,10 @@ def register(app: Commands) -> None:
     app.add("decide", decide, "Decide a gate by one of its options.")
 
 
-_UNBLOCK: Final = "Decide the only open gate of an item, or the gate given, in its default way."
+_UNBLOCK: Final = (
+    "Decide the only open gate of an item, or the gate given, in its default way. What is answered, also from a file, "
+    "is recorded in the journal for good, as it is: no place for secrets."
+)
 _APPROVE: Final = "Approve what a gate holds. On a terminal it is shown first, and asked for once more."
 _REQUEST_CHANGES: Final = "Send the phase of a gate back to its agent, with what is to be changed."
 
