@@ -55,7 +55,7 @@ def _read(files: Files, kind: str, path: Path) -> Backlog:
     if not files.is_there(path):
         raise NotFound("nothing_to_import", f"There is no {path}.", _HINT)
     if kind == "jsonl":
-        return imports.read_export(_contents(files, path) or b"")
+        return imports.read_export(_contents(files, path) or b"", path.name)
     found = {name: _contents(files, file) for name, file in _store(path).items()}
     return imports.read_store({name: data for name, data in found.items() if data is not None})
 

@@ -90,7 +90,7 @@ def test_what_is_exported_and_imported_is_the_same(version: str) -> None:
     one, other = fresh(), fresh()
     bring(one, read_store(STORES[version](100, 500)[1]))
     written = lines(one)
-    bring(other, read_export("\n".join(written).encode()))
+    bring(other, read_export("\n".join(written).encode(), "backlog.jsonl"))
     assert lines(other) == written
 
 
@@ -106,7 +106,7 @@ def test_what_was_worked_on_here_is_the_same_elsewhere_but_for_what_its_gates_ar
     one.decide(a, "approve", content=one.content(a))
     one.settle()
     written = lines(one)
-    bring(other, read_export("\n".join(written).encode()))
+    bring(other, read_export("\n".join(written).encode(), "backlog.jsonl"))
     again = [json.loads(line) for line in lines(other)]
     expected = [json.loads(line) for line in written]
     for line in (*again, *expected):
@@ -122,7 +122,7 @@ def test_history_from_elsewhere_comes_before_that_of_here() -> None:
         {"id": "a", "title": "t", "status": "ready", "created_at": "2026-01-01", "updated_at": "2026-01-01"}
     )
     note = '"history": [{"at": "2026-01-01", "text": "made there", "by": "me"}]'
-    bring(world, read_export(f'{{"format":"golemd","version":1}}\n{line[:-1]}, {note}}}'.encode()))
+    bring(world, read_export(f'{{"format":"golemd","version":1}}\n{line[:-1]}, {note}}}'.encode(), "backlog.jsonl"))
     world.go()
     first, second = told(world, "a")["history"]
     assert first == {"at": "2026-01-01T00:00:00.000000Z", "text": "made there", "by": "me"}

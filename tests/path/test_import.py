@@ -101,6 +101,10 @@ def test_what_is_not_there_or_not_a_backlog_is_refused(daemon: House, demo: Proj
     daemon.refused(calls.Import(format="plans", path="/x"), "unknown_format", "invalid")
     daemon.refused(calls.Import(format="jsonl", path=str(demo.root)), "unreadable_file", "invalid")
     daemon.refused(calls.Import(format="jsonl", path=str(demo.root), project="no"), "project_not_found", "not_found")
+    other = daemon.refused(
+        calls.Import(format="jsonl", path=str(demo.root / "golem.toml")), "import_invalid", "invalid"
+    )
+    assert other.data["problems"][0].startswith("golem.toml:1: ")
 
 
 def test_broken_lines_are_all_told_and_nothing_comes_in(daemon: House, demo: Project) -> None:

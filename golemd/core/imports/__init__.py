@@ -23,9 +23,9 @@ BACKLOG_FILES: Final = ("BACKLOG.yaml", "BACKLOG_INBOX.yaml")
 """Those that are read by `backlog_yaml`, which is imported only when they are met: it needs a YAML reader."""
 
 
-def read_export(data: bytes) -> Backlog:
-    """An export of golemd's own."""
-    return marked(own.read({own.FILE: data}))
+def read_export(data: bytes, file: str) -> Backlog:
+    """An export of golemd's own, in a file of that name."""
+    return marked(own.read(data, file))
 
 
 def read_store(files: Mapping[str, bytes]) -> Backlog:

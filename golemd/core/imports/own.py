@@ -6,7 +6,6 @@ Rules. Keys that are missing, null or empty say nothing. Keys that this release 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -38,8 +37,6 @@ from golemd.core.imports.standing import NOT_SAID
 from golemd.core.keys import Place, Reader, flag, listing, mapping, one_of, table
 from golemd.core.limits import MAX_DESCRIPTION, MAX_VARS
 
-FILE: Final = "items.jsonl"
-FILES: Final = (FILE,)
 FORMAT: Final = "golemd"
 VERSION: Final = 1
 EXTRA: Final = "extra"
@@ -97,11 +94,10 @@ KEYS: Final[dict[str, Reader]] = {
 REQUIRED: Final = frozenset({"id", "title", "status", "created_at", "updated_at"})
 
 
-def read(files: Mapping[str, bytes]) -> Backlog:
-    """The items of an export."""
-    found = Found(FILE)
+def read(data: bytes, file: str) -> Backlog:
+    """The items of an export; `file`: what it is called where problems are named."""
+    found = Found(file)
     entries: dict[str, Entry] = {}
-    data = files.get(FILE, b"")
     headed = not data.strip()
     for row in rows(data, KEYS, found):
         if "format" in row.kept and "id" not in row.kept:

@@ -14,6 +14,7 @@ from golemd.core.imports import own, read_export
 from golemd.core.imports.entries import Backlog, Entry
 from golemd.core.imports.standing import NOT_SAID
 
+FILE: Final = "backlog.jsonl"
 HEADER: Final = '{"format":"golemd","version":1}'
 LINE: Final[dict[str, Any]] = {
     "id": "WRK-1",
@@ -26,7 +27,7 @@ LINE: Final[dict[str, Any]] = {
 
 def read(*lines: dict[str, Any] | str, header: str = HEADER) -> Backlog:
     texts = [line if isinstance(line, str) else json.dumps({**LINE, **line}) for line in lines]
-    return read_export("\n".join([header, *texts, ""]).encode())
+    return read_export("\n".join([header, *texts, ""]).encode(), FILE)
 
 
 def one(line: dict[str, Any]) -> Entry:
@@ -112,7 +113,7 @@ def test_numbers_of_any_size_are_kept() -> None:
     ],
 )
 def test_another_format_is_refused(header: str, message: str) -> None:
-    assert f"items.jsonl:1: {message}" in [str(problem) for problem in read({}, header=header).problems]
+    assert f"backlog.jsonl:1: {message}" in [str(problem) for problem in read({}, header=header).problems]
 
 
 @pytest.mark.parametrize(
@@ -133,17 +134,17 @@ def test_another_format_is_refused(header: str, message: str) -> None:
     ],
 )
 def test_a_wrong_value_is_told_with_its_place(line: dict[str, Any], message: str) -> None:
-    assert str(read(line).problems[0]).startswith(f"items.jsonl:2: {message}")
+    assert str(read(line).problems[0]).startswith(f"backlog.jsonl:2: {message}")
 
 
 def test_an_item_that_is_there_twice_is_refused() -> None:
     assert [str(problem) for problem in read({}, {}).problems] == [
-        "items.jsonl:3: id: there is an item WRK-1 already, on line 2"
+        "backlog.jsonl:3: id: there is an item WRK-1 already, on line 2"
     ]
 
 
 def test_an_empty_file_has_no_items() -> None:
-    assert read_export(b"") == read_export(b" \n") == Backlog()
+    assert read_export(b"", FILE) == read_export(b" \n", FILE) == Backlog()
 
 
 JSON: Final = st.recursive(
@@ -165,6 +166,6 @@ LINES: Final = st.dictionaries(st.sampled_from([*own.KEYS, "format", "extra", "o
 
 @given(st.lists(LINES | st.binary(max_size=40), max_size=6))
 def test_no_bytes_are_beyond_reading(lines: list[bytes]) -> None:
-    for entry in read_export(b"\n".join([HEADER.encode(), *lines])).entries:
+    for entry in read_export(b"\n".join([HEADER.encode(), *lines]), FILE).entries:
         for value in entry.extra.values():
             json.loads(value)
