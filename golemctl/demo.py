@@ -269,13 +269,13 @@ def _git(place: Place, *arguments: str) -> None:
 def _daemon(place: Place) -> Iterator[None]:
     """A golemd of the demo's own: answering inside the block, ended behind it, however the block is left."""
     (place.root / "golemd.toml").write_text(_SETTINGS, encoding="utf-8")
-    with open(place.log, "wb") as log, _readiness(place) as ready:
+    with open(place.log, "wb") as log, _readiness() as (ready, name):
         child = subprocess.Popen(
             [sys.executable, "-m", "golemd", "--state-dir", place.state, "--socket", place.socket],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=_environment(place),
+            env=_environment(place, name),
             start_new_session=True,  # Ctrl-C ends the demo, and the demo ends it
         )
         try:
@@ -285,25 +285,21 @@ def _daemon(place: Place) -> Iterator[None]:
             _end(child, place)
 
 
-def _environment(place: Place) -> dict[str, str]:
+def _environment(place: Place, notify: str) -> dict[str, str]:
     """The caller's, without what would lead to another daemon, and with the packages that this one is run from."""
     mine = {name: value for name, value in git.environment().items() if not name.startswith(("GOLEM", "NOTIFY_"))}
     packages = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (packages, mine.get("PYTHONPATH"))))
     config = str(place.root / "golemd.toml")
-    return mine | {"NOTIFY_SOCKET": str(_notify(place)), "GOLEMD_CONFIG": config, "PYTHONPATH": path}
-
-
-def _notify(place: Place) -> Path:
-    return place.root / "ready"
+    return mine | {"NOTIFY_SOCKET": notify, "GOLEMD_CONFIG": config, "PYTHONPATH": path}
 
 
 @contextlib.contextmanager
-def _readiness(place: Place) -> Iterator[socket.socket]:
-    """The socket on which the daemon says READY=1 (sd_notify)."""
+def _readiness() -> Iterator[tuple[socket.socket, str]]:
+    """The socket on which the daemon says READY=1 (sd_notify), and its name: none of a file, whose path may be long."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as ready:
-        ready.bind(str(_notify(place)))
-        yield ready
+        ready.bind("")  # Linux gives it a free name, behind a zero byte
+        yield ready, f"@{ready.getsockname()[1:].decode()}"
 
 
 def _wait_until_ready(child: subprocess.Popen[bytes], ready: socket.socket, place: Place) -> None:

@@ -46,12 +46,21 @@ def test_three_items_are_done_and_nothing_is_left(environment: dict[str, str]) -
     lines = done.stdout.splitlines()
     assert lines[-1] == "3 of 3 items done"
     for told in (
-        "failed → fix 1: 1 failed: a text is still a draft",
+        "failed → fix 1  sh check.sh: 1 failed: a text is still a draft",
         "asks       approval",
         "golemctl approve DEMO-3",
     ):
         assert told in done.stdout
     assert os.listdir(environment["TMPDIR"]) == []
+
+
+def test_temporary_files_may_be_deep_in_folders(environment: dict[str, str]) -> None:
+    deep = Path(environment["TMPDIR"]) / ("deep" * 25)
+    deep.mkdir()
+    done = subprocess.run(
+        _demo(), env=environment | {"TMPDIR": str(deep)}, capture_output=True, text=True, timeout=TOO_LONG_SECONDS
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_kept_is_said_and_holds_the_work(environment: dict[str, str]) -> None:
