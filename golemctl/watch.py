@@ -20,7 +20,8 @@ from golemd.api.views import GateView, RunStarted, StatusView
 
 FOOTER_SECONDS: Final = 1.0
 """How often the footer is drawn again when nothing happens."""
-_CLEAR_LINE: Final = "\r\x1b[2K"
+_CLEAR: Final = "\r\x1b[J"
+"""Clears the footer, also what a terminal that was made narrower has wrapped: the cursor stays at its beginning."""
 
 
 class Screen:
@@ -44,13 +45,13 @@ class Screen:
     def footer(self, text: str) -> None:
         """Draw the footer, one column short of the edge so that no terminal wraps it."""
         if self.has_footer:
-            sys.stdout.write(_CLEAR_LINE + cut(text, self._ask.out.look().width - 1))
+            sys.stdout.write(_CLEAR + cut(text, self._ask.out.look().width - 1) + "\r")
             sys.stdout.flush()
             self._drawn = True
 
     def clear(self) -> None:
         if self._drawn:
-            sys.stdout.write(_CLEAR_LINE)
+            sys.stdout.write(_CLEAR)
             sys.stdout.flush()
             self._drawn = False
 

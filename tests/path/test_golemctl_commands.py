@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from golemctl import parser
+from golemctl.app import Ask, Options
 from golemctl.commands import app
+from golemctl.watch import Screen
 from golemd.api import views
 from golemd.api.faults import Conflict, Fault, Internal, NotFound, Unavailable
 from tests.adapters.wire_server import Desk
@@ -447,6 +449,16 @@ def test_a_watched_run_as_json_is_records_and_a_summary(daemon: Start, capsys: p
     assert [document.get("seq") for document in documents] == [5, 7, None]
     summary = documents[-1]["summary"]
     assert (summary["done"], summary["blocked"], summary["halt_reason"]) == (0, 1, "all_done_or_blocked")
+
+
+def test_the_footer_leaves_the_cursor_at_its_beginning_so_that_it_can_be_cleared_after_a_resize(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("golemctl.output.Output.is_terminal", True)
+    screen = Screen(Ask(Options()))
+    screen.footer("nothing runs")
+    screen.clear()
+    assert capsys.readouterr().out == "\r\x1b[Jnothing runs\r" + "\r\x1b[J"
 
 
 def interrupted(*arguments: object) -> None:
