@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO, TypeVar
 
 import msgspec
 
-from golemctl.render.text import UNLIMITED, Look, clean, wrap
+from golemctl.render.text import UNLIMITED, Look, clean, local, wrap
 from golemd.api.faults import Fault, to_wire
 
 NARROWEST: Final = 40
@@ -77,7 +77,7 @@ def fault_lines(fault: Fault, columns: int = UNLIMITED) -> list[str]:
     indent = " " * len(_NAME)
     inner = max(20, columns - len(_NAME))
     texts = [f"{fault.message} ({fault.code})", *([fault.hint] if fault.hint else [])]
-    lines = [part for text in texts for line in text.splitlines() for part in wrap(clean(line), inner)]
+    lines = [part for text in texts for line in text.splitlines() for part in wrap(clean(local(line)), inner)]
     return [(indent if number else _NAME) + line for number, line in enumerate(lines)]
 
 

@@ -15,6 +15,7 @@ from golemctl.render.text import (
     cut,
     first_line,
     folder,
+    local,
     moment,
     money,
     short_hash,
@@ -63,7 +64,7 @@ def _each(items: ItemView | tuple[ItemView, ...], look: Look) -> list[str]:
 
 def why_lines(view: WhyView, look: Look) -> list[str]:
     """Why an item does not run, and what is next."""
-    return [*block(view.why, look, 0), *(block(view.next, look, 0) if view.next else [])]
+    return [line for said in (view.why, view.next or "") for line in block(local(said), look, 0)]
 
 
 def show_lines(item: ItemDetail, look: Look) -> list[str]:
@@ -72,7 +73,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
     settled = [gate for gate in item.gates if gate.state != "open"]
     lines = [cut(clean(f"{item.id}  {item.title}"), look.width), *_facts(item, look)]
     if item.why and not waiting:
-        lines += ["", *block(item.why, look, 0)]
+        lines += ["", *block(local(item.why), look, 0)]
     if item.description.strip():
         lines += ["", *block(item.description, look)]
     lines += _titled("Triage says", _brief(item, look))
@@ -142,7 +143,7 @@ def _run(run: RunView, look: Look) -> list[str]:
     state = words(run.state) + (f", {words(run.paused_in)}" if run.paused_in else "")
     head = "  ".join(part for part in (f"Run {run.id}", state, branch, base) if part)
     lines = [cut(clean(head), look.width)]
-    if run.workspace:
+    if run.workspace and not run.ended_at:  # behind a run it is removed
         lines.append(cut(f"  {folder(run.workspace, look)}", look.width))
     if run.aside_at:
         lines += block(f"set aside {moment(run.aside_at)} with all that it held; it comes back when needed", look)

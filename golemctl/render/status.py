@@ -20,6 +20,7 @@ from golemctl.render.text import (
     epoch,
     first_line,
     folder,
+    local,
     moment,
     since,
     spent,
@@ -148,7 +149,7 @@ def _note(item: ItemView, gates: Mapping[str, GateView], attempt: AttemptView | 
 
 def short_why(item: str, why: str | None) -> str:
     """The reason alone, of a sentence that begins with the item and its status."""
-    why = first_line(why)
+    why = local(first_line(why))
     before, colon, reason = why.partition(": ")
     return reason.removesuffix(".") if colon and before.startswith(f"{item} ") else why
 

@@ -29,6 +29,7 @@ _ESCAPES: Final = re.compile(
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
     r"|\x1b[ -/]*[0-~]?"
 )
+_STAMPS: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _SPACES: Final = dict.fromkeys(map(ord, "\t\n\r\v\f\x85\u2028\u2029"), " ")
 
 
@@ -228,6 +229,11 @@ def moment(stamp: str | None) -> str:
     """Local date and time."""
     seconds = epoch(stamp)
     return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def local(text: str) -> str:
+    """What the daemon says, with its moments as all others are shown."""
+    return _STAMPS.sub(lambda found: moment(found[0]), text) if "Z" in text else text
 
 
 def span(seconds: float) -> str:

@@ -216,6 +216,32 @@ def test_a_reason_is_shown_without_what_its_row_says_already() -> None:
     assert short_why("WRK-9", None) == ""
 
 
+def test_the_daemons_moments_are_shown_as_local_ones() -> None:
+    at = "2027-01-15T08:00:00.828610Z"
+    fault = Conflict("gate_not_open", f"WRK-5.g1 was decided already: answer, by me at {at}.", "golemctl show WRK-5")
+    assert fault_lines(fault)[0] == (
+        "golemctl: WRK-5.g1 was decided already: answer, by me at 2027-01-15 08:00:00. (gate_not_open)"
+    )
+    waits = "claude is parked until 2027-01-15T08:00:00Z: no more."
+    assert short_why("WRK-9", f"WRK-9 is ready but does not run: {waits}").startswith(
+        "claude is parked until 2027-01-15 08"
+    )
+    view = views.WhyView(id="WRK-9", status="ready", why=waits, next=f"Again at {at}.")
+    assert why_lines(view, LOOK) == [
+        "claude is parked until 2027-01-15 08:00:00: no more.",
+        "Again at 2027-01-15 08:00:00.",
+    ]
+
+
+def test_a_worktree_is_named_as_long_as_its_run_goes_on() -> None:
+    (run,) = detail().runs
+    named = [
+        any("www" in line for line in show_lines(detail(runs=(each,)), LOOK))
+        for each in (run, replace(run, ended_at=stamp(0)))
+    ]
+    assert named == [True, False]
+
+
 def test_projects_are_listed_with_their_items() -> None:
     halted = views.DispatchView(state="halted", cap=100, used=3, halt_reason="all_done_or_blocked")
     lines = projects_lines((project(dispatch=halted),), LOOK)
