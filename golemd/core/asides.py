@@ -20,4 +20,6 @@ def aside_at(state: State, run: Run) -> int | None:
         return None
     if run.state is not RunState.AWAITING and busy(run) and not held_back(state, run):
         return None
+    if any(phase.put_back for phase in run.phases):
+        return None
     return times.micros(state.items[run.item].updated_at) + ASIDE_AFTER_US

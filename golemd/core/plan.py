@@ -253,14 +253,16 @@ def _run_effects(state: State, world: World, run: Run, crowded: frozenset[str]) 
         if not run.reported and state.is_put_away(run) and not world.full:
             yield WriteReport(run.id)
         return
-    if run.state is RunState.AWAITING or run.leaving or held_back(state, run) or _at_work(state, world, run):
+    if run.leaving or _at_work(state, world, run):
         return
     to_put_back = next((phase.put_back for phase in run.phases if phase.put_back), "")
-    if run.worktree is WorktreeState.ASIDE:
-        if to_put_back or busy(run):
+    if to_put_back and run.worktree is not WorktreeState.ASIDE:
+        yield Keep(to_put_back, run.id)  # also while a human is asked, who would otherwise work in what is put back
+    elif run.state is RunState.AWAITING or held_back(state, run):
+        return
+    elif run.worktree is WorktreeState.ASIDE:
+        if busy(run):
             yield Rebuild(run.id)
-    elif to_put_back:
-        yield Keep(to_put_back, run.id)
     elif run.phase.state in _AT_WORK:
         if run.phase.stage is Stage.ENTER:
             is_free = run.id not in crowded and deferring.is_clear(state, run)

@@ -154,10 +154,11 @@ class Context:
             await self.parts.journal.durable(self.state.seq)
             await trio.lowlevel.checkpoint()
 
-    async def report(self, command: cmd.Command) -> None:
-        """Let the daemon's own report take effect, and return when it is durable."""
-        self.apply(command)
+    async def report(self, command: cmd.Command) -> bool:
+        """Let the daemon's own report take effect, and return when it is durable: whether it changed anything."""
+        _, records = self.apply(command)
         await self.settled()
+        return bool(records)
 
     @asynccontextmanager
     async def turn_to_start(self) -> AsyncIterator[None]:

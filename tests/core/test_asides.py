@@ -15,6 +15,7 @@ from golemd.core import plan as planning
 from golemd.core.asides import ASIDE_AFTER_US, aside_at
 from golemd.core.commands import Launch, PlanSetup
 from golemd.core.present import run_view
+from tests.core.moments import step_until
 from tests.core.world import FAILS, SECOND, End, World, config, phase
 
 ITEM = "DEMO-1"
@@ -240,11 +241,28 @@ def test_the_next_attempt_of_a_phase_under_way_keeps_its_start(wait: Any) -> Non
     assert world.status(ITEM) == "done"
 
 
-def test_it_is_back_before_what_a_failed_attempt_left_is_put_away() -> None:
+def about_to_be_put_back() -> World:
+    """A world in which an attempt has failed, and what it left is still there."""
     world = world_of(max_retries=0, bootstrap=SETUP)
-    failed(world)
-    a_day_later(world)
-    world.script.clear()
+    world.script = {"build": [FAILS]}
+    world.start()
+    step_until(world, lambda world: any(run.phase.put_back for run in world.state.runs.values()))
+    return world
+
+
+def test_a_worktree_in_which_something_is_to_be_put_back_is_not_set_aside() -> None:
+    world = about_to_be_put_back()
+    world.now_us += 2 * ASIDE_AFTER_US
+    assert asked(world) == ["Keep"]
+    world.calm()
+    assert aside_at(world.state, world.run(ITEM)) == world.now_us + ASIDE_AFTER_US
+
+
+def test_it_is_back_before_what_a_failed_attempt_left_is_put_away() -> None:
+    world = about_to_be_put_back()
+    head, tree = world.heads[RUN], world.trees[RUN]
+    once = ev.WorkKept(run=RUN, then="aside", ref="kept/x", commit="k", head=head, tree=tree, staged=tree)
+    world.happen(once, ITEM)  # as it was before things were put back with the gate open
     world.decide(world.gate(ITEM).id, "retry")
     seen = []
     for _ in range(12):

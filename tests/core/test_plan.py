@@ -192,20 +192,21 @@ def test_a_worktree_is_not_removed_while_an_effect_works_in_it(key: str) -> None
     assert asked(world) == ["Tidy"]
 
 
-def test_what_a_failed_attempt_left_is_kept_before_anything_else_and_not_while_a_human_is_asked() -> None:
-    world, item = begun(max_retries=1)
-    world.script["one"] = [End(result=None)] * 2
+@pytest.mark.parametrize("held", [False, True])
+def test_what_a_failed_attempt_left_is_kept_before_anything_else_and_before_a_human_works_there(held: bool) -> None:
+    world, item = begun(max_retries=0)
     world.calm()
-    world.end(f"{item}.1.one.1")
+    world.end(f"{item}.1.one.1", End(result=None))
     world.step()
-    assert asked(world) == ["Keep"]
-    world.settle()
     assert world.gate(item).key == "no_result"
-    assert asked(world) == []
-    world.decide(item, "retry")
+    if held:
+        world.ask(calls.Pause(id=item))
     assert asked(world) == ["Keep"]
     keep = world.plan().effects[0]
     world.in_flight.add(keep.key)
+    world.decide(item, "retry")
+    if held:
+        world.ask(calls.Resume(id=item))
     world.step()
     assert world.run(item).phase.state == "running"
     assert asked(world) == [], "the workspace is entered when the tree is back"

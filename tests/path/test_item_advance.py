@@ -50,6 +50,22 @@ def test_a_blocked_item_goes_on_with_the_next_phase_and_what_was_done_by_hand_is
     assert "build was left out after it had begun" in prompt
 
 
+@pytest.mark.parametrize("how", ["advance", "retry", "skip"])
+def test_what_is_finished_by_hand_after_a_failed_attempt_is_in_the_commit(daemon: House, how: str) -> None:
+    project = daemon.project(phases=[{"name": "plan"}, {"name": "build"}], execution={"max_retries": 0})
+    item = project.work("[[plan.1: write half.txt half]] [[plan.1: exit 3]] [[build: write built.txt b]]")
+    kept = daemon.until("work.kept", item, then="put_back")["data"]
+    assert project.git("show", f"{kept['commit']}:half.txt") == "half"
+    (project.worktree(item) / "by-hand.txt").write_text("finished\n", encoding="utf-8")
+    if how == "advance":
+        advance(daemon, item)
+    else:
+        daemon.decide(daemon.show(item).gates[-1].id, how)
+    daemon.done(item)
+    assert project.file_of(item, "by-hand.txt") == "finished"
+    assert project.git("ls-tree", "-r", "--name-only", f"golem/{item}", "half.txt") == ""
+
+
 def test_going_back_does_the_later_phases_again_with_numbers_that_go_on(daemon: House, three: Project) -> None:
     item = three.work('[[append log.txt again]] [[review.1: result {"result": "blocked", "summary": "s"}]]')
     three.halted()

@@ -126,11 +126,11 @@ def test_ignored_files_are_not_committed_and_huge_leftovers_are_listed(daemon: H
         files={".gitignore": "*.log\n"},
     )
     item = project.work()
-    daemon.until("gate.opened", item)
-    daemon.decide(item, "abort")
-    kept = daemon.until("work.kept", item, then="removed")["data"]
+    kept = daemon.until("work.kept", item, then="put_back")["data"]
     assert project.git("show", f"{kept['commit']}:half.txt") == "y"
-    assert any("out.log" in each for each in kept["listed"])
+    daemon.decide(item, "abort")
+    removed = daemon.until("work.kept", item, then="removed")["data"]
+    assert any("out.log" in each for each in removed["listed"])
 
 
 def test_the_users_own_checkout_is_never_touched(daemon: House, demo: Project) -> None:
@@ -151,3 +151,17 @@ def test_a_missing_base_branch_opens_a_failure_gate(daemon: House, demo: Project
     gate = daemon.until("gate.opened", item)["data"]
     assert "nowhere" in gate["question"]
     daemon.call(calls.ItemCancel(id=item))
+
+
+def test_a_tree_that_cannot_be_put_back_yet_is_tried_again_later_and_not_at_once(daemon: House) -> None:
+    kept = "$(git rev-parse --git-common-dir)/refs/golem/kept"
+    agents = daemon.agent("shell", f"mkdir -p {kept}; touch {kept}/$GOLEM_ATTEMPT.lock left.txt; exit 3")
+    project = daemon.project(phases=[{"name": "build", "agent": "shell"}], agents=agents, execution={"max_retries": 0})
+    item = project.work()
+    assert daemon.until("gate.opened", item)["data"]["key"] == "no_result"
+    while f"keep:{item}.1.build.1: " not in daemon.said():
+        daemon.call(calls.Ping())
+    for number in range(400):  # after each of which it is planned anew
+        project.add(title=f"another {number}")
+    assert daemon.said().count(f"keep:{item}.1.build.1: ") == 1
+    assert daemon.show(item).status == "blocked"

@@ -71,8 +71,9 @@ async def _report_failure(engine: Context, effect: plan.Effect, fault: Fault) ->
         if fault.code == DISK_FULL and not engine.parts.journal.poke():
             raise fault
         if report is not None:
-            await engine.report(report(effect, fault))
-            return
+            recorded = await engine.report(report(effect, fault))
+            if recorded or not isinstance(effect, plan.Keep):  # which is asked for while another gate is open, too
+                return
         with trio.move_on_after(RETRY_SECONDS):
             await engine.stop_asked.wait()
     except Fault as refused:
