@@ -18,6 +18,7 @@ from golemd.core import golem_toml_writer as writer
 from golemd.core.configuration import Reading, digest, folder_as_name
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
+from golemd.core.exclusion import is_shared
 from golemd.engine import imports, past, preflight
 from golemd.engine.context import Context
 from golemd.engine.project_files import CONFIG_FILE, OLD_CONFIG_FILE, read_config, read_good
@@ -188,6 +189,8 @@ async def _content(engine: Context, gate: Gate) -> Content | None:
     run = engine.state.runs.get(gate.run)
     if run is None or gate.kind is not GateKind.APPROVAL or not gate.is_open or not run.workspace:
         return None
+    if is_shared(engine.state, run):
+        return None  # it is committed, and what the tree holds by now may be the work of others
     while {f"setaside:{run.id}", f"rebuild:{run.id}"} & engine.in_flight:
         await engine.moved()
         run = engine.state.runs.get(gate.run, run)

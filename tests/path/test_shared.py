@@ -140,3 +140,17 @@ def test_it_goes_on_without_the_work_when_a_human_says_so(daemon: House) -> None
     daemon.until("gate.opened", item, kind="staleness")
     daemon.decide(item, "proceed")
     daemon.done(item)
+
+
+def test_what_is_approved_is_what_was_committed_not_what_others_have_in_the_tree_by_then(daemon: House) -> None:
+    pipelines = {"two": [{"name": "think"}, {"name": "more"}]}
+    project = _project(daemon, phases=[{"name": "plan", "gate": "approval"}], pipelines=pipelines)
+    first = project.work("[[write a.txt first]]", title="first")
+    daemon.until("gate.opened", first)
+    second = project.add("[[think: write b.txt half]] [[more: sleep 600]]", title="second", pipeline="two")
+    project.run()
+    daemon.until("attempt.spawned", second, attempt=f"{second}.1.more.1")
+    daemon.decide(first, "approve")
+    daemon.done(first)
+    assert (project.root / "b.txt").read_text(encoding="utf-8") == "half\n"
+    assert "b.txt" not in project.git("ls-tree", "-r", "--name-only", "main").splitlines()
