@@ -176,13 +176,22 @@ async def _prune(engine: Context, call: calls.JournalPrune, actor: Actor) -> cmd
 
 
 async def _gate_content(engine: Context, call: calls.GateDecide | calls.ItemUnblock, actor: Actor) -> cmd.Facts:
-    """What an approval is about at this moment: the commit and tree in the workspace."""
+    """What an approval is about at this moment: the commit and tree in the workspace.
+
+    Where that cannot be found out, a gate can still be decided in all ways that do not approve it.
+    """
     named = call.gate if isinstance(call, calls.GateDecide) else call.id
     try:
         gate = gates.find(engine.state, named)
     except Fault:
         return cmd.Facts()  # decide says what is wrong, in its own order
-    return cmd.Facts(content=await _content(engine, gate))
+    option = call.option if isinstance(call, calls.GateDecide) else gate.default
+    try:
+        return cmd.Facts(content=await _content(engine, gate))
+    except Fault:
+        if option == "approve":
+            raise
+        return cmd.Facts()
 
 
 async def _content(engine: Context, gate: Gate) -> Content | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
+
+import pytest
 
 from golemd.api import calls
 from golemd.api.faults import Fault
@@ -117,6 +120,26 @@ def test_a_tree_that_a_human_changed_is_verified_again_before_it_counts(daemon: 
     assert _fault(daemon, calls.GateDecide(gate=item, option="approve")).code == "content_changed"
     daemon.decide(item, "approve")
     assert daemon.until("gate.opened", item, kind="failure")["data"]["key"] == "verify"
+
+
+@pytest.mark.parametrize("option", ["request_changes", "reject", "abort"])
+def test_a_gate_whose_worktree_is_gone_can_be_decided_but_not_approved(daemon: House, option: str) -> None:
+    project, item = _gated(daemon, "[[append a.txt line]]")
+    project.git("commit", "-q", "--allow-empty", "-m", "by hand", cwd=project.worktree(item))
+    assert _fault(daemon, calls.GateDecide(gate=item, option="approve")).code == "content_changed"
+    shutil.rmtree(project.worktree(item))
+    fault = _fault(daemon, calls.GateDecide(gate=item, option="approve"))
+    assert (fault.code, fault.hint) == (
+        "workspace_missing",
+        f"golemctl request-changes {item} makes it again from its branch",
+    )
+    daemon.decide(item, option, "again")
+    if option == "request_changes":
+        daemon.until("gate.opened", item, gate=f"{item}.g3")
+        daemon.decide(item, "approve")
+        daemon.done(item)
+    else:
+        daemon.until("item.cancelled", item)
 
 
 def test_of_six_that_decide_at_once_one_wins_and_five_hear_what_and_by_whom(daemon: House) -> None:
