@@ -96,6 +96,7 @@ class Context:
         self.search_path = SearchPath(parts.settings.environment.path, parts.environ)
         self.held: dict[str, Hold] = {}
         self.in_flight: set[str] = set()
+        self.failing: dict[str, str] = {}  # effects that are tried again and again, which no gate tells of: why
         self.claimed: set[str] = set()  # attempts that this daemon started, or found running and adopted
         self.good_programs: set[tuple[str, int, int]] = set()  # whose version will do: path, time of change, size
         self.filing = trio.Lock()  # reports are written one after the other

@@ -165,3 +165,54 @@ def test_reports_and_wishes_that_no_longer_fit_decide_nothing() -> None:
     run = world.run(item).id
     for command in (cmd.Defer(run=run), cmd.Defer(run="NONE.1"), cmd.ReportFlushed(run=run, head="h")):
         assert not decide(world.state, command, world.now_us).drafts
+
+
+def gone_back() -> tuple[World, str]:
+    """A world whose item had two phases done, not committed yet, when somebody took it back to the first."""
+    world, item = world_with("plan", "check", "last")
+    world.held = {"last"}
+    world.go()
+    world.ask(calls.ItemAdvance(id=item, to="plan", force=True))
+    return world, item
+
+
+def test_what_waits_is_committed_as_it_was_also_when_its_phases_are_gone_back_over() -> None:
+    world, item = gone_back()
+    run = world.run(item)
+    assert (run.uncommitted, run.until_attempt) == (("plan", "check"), f"{item}.1.check.1")
+    world.ask(calls.ItemCancel(id=item))
+    world.settle()
+    created = [each.data for each in world.records if isinstance(each.data, ev.CommitCreated)]
+    (flushed,) = [each for each in created if not each.deferred]
+    assert (flushed.phase, flushed.attempt, flushed.tree) == ("check", run.until_attempt, run.until_tree)
+    assert item in world.state.ended
+    assert picture(world.replay()) == picture(world.state)
+
+
+def test_phases_that_were_gone_back_over_are_done_again_after_what_waited_is_committed() -> None:
+    world, item = gone_back()
+    world.script["plan"] = [End(result={"result": "blocked", "question": "?"})]
+    world.settle()
+    assert world.run(item).uncommitted == ()
+    assert [phase.commit for phase in world.run(item).phases] == ["", "", ""]
+    world.decide(item, "answer", "yes")
+    world.held = set()
+    world.settle()
+    assert world.status(item) == "done"
+    assert commits(world) == [
+        ("plan", True),
+        ("check", True),
+        ("check", False),
+        *[("plan", True), ("check", True)],
+        ("last", False),
+    ]
+
+
+def test_phases_that_wait_twice_are_committed_once_with_what_was_done_last() -> None:
+    world, item = gone_back()
+    world.script["check"] = [End(result={"result": "blocked", "question": "?"})]
+    world.settle()
+    created = [each.data for each in world.records if isinstance(each.data, ev.CommitCreated)]
+    assert [(each.phase, each.attempt) for each in created[-2:]] == [("plan", f"{item}.1.plan.2")] * 2
+    assert created[-1].tree == created[-2].tree
+    assert world.run(item).phases[0].commit == created[-1].commit != ""

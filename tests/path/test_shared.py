@@ -154,3 +154,31 @@ def test_what_is_approved_is_what_was_committed_not_what_others_have_in_the_tree
     daemon.done(first)
     assert (project.root / "b.txt").read_text(encoding="utf-8") == "half\n"
     assert "b.txt" not in project.git("ls-tree", "-r", "--name-only", "main").splitlines()
+
+
+def test_what_waited_when_an_item_was_taken_back_is_committed_when_it_is_cancelled(daemon: House) -> None:
+    project = _project(daemon, phases=[{"name": "plan"}, {"name": "check"}, {"name": "last"}])
+    item = project.work("[[plan.1: write a.txt x]] [[plan.2: sleep 600]] [[last: sleep 600]]")
+    daemon.until("attempt.spawned", item, attempt=f"{item}.1.last.1")
+    daemon.call(calls.ItemAdvance(id=item, to="plan", force=True))
+    daemon.call(calls.ItemCancel(id=item))
+    daemon.until("work.kept", item, then="removed")
+    assert project.git("show", "main:a.txt") == "x"
+    assert daemon.call(calls.ItemReopen(id=item)).status == "ready"
+
+
+def test_work_that_cannot_be_committed_yet_is_told_of_until_it_is(daemon: House) -> None:
+    project = _project(daemon, phases=[{"name": "plan"}, {"name": "last"}])
+    item = project.work("[[plan: write a.txt x]] [[last: sleep 600]]")
+    daemon.until("attempt.spawned", item, attempt=f"{item}.1.last.1")
+    project.git("checkout", "-q", "-b", "elsewhere")
+    daemon.call(calls.ItemCancel(id=item))
+    told = f"Committing what {item} has done fails: "
+    while told not in daemon.call(calls.ItemWhy(id=item)).why:
+        assert "is cancelled" in daemon.call(calls.ItemWhy(id=item)).why
+    assert told in (daemon.show(item).why or "")
+    project.git("checkout", "-q", "main")
+    daemon.restart()  # which does not wait for so long
+    daemon.until("work.kept", item, then="removed")
+    assert project.git("show", "main:a.txt") == "x"
+    assert told not in daemon.call(calls.ItemWhy(id=item)).why

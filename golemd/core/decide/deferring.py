@@ -79,13 +79,12 @@ def flushed(state: State, command: cmd.ReportFlushed, now_us: int) -> Decided:
     run = state.runs.get(command.run)
     if run is None or not run.uncommitted:
         return NOTHING
-    last = waiting(run)[-1]
     created = ev.CommitCreated(
         run=run.id,
-        phase=last.name,
-        attempt=last.accepted,
+        phase=run.uncommitted[-1],
+        attempt=run.until_attempt,
         head=command.head,
-        tree=last.tree,
+        tree=run.until_tree,
         commit=command.commit,
         message=command.message if command.commit else "",
         files=command.files,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
+    PHASE_OVER,
     Aside,
     AttemptState,
     Evidence,
@@ -68,17 +69,23 @@ def _commit_created(state: State, record: Record, event: ev.CommitCreated) -> No
         _leave_in_tree(state, event)
         return
     run = state.runs[event.run]
-    for name in {event.phase, *run.uncommitted}:
-        set_phase(state, event.run, name, commit=event.commit)
-    set_phase(state, event.run, event.phase, tree=event.tree, base_tree=event.tree, stage=Stage.GATE)
-    set_run(state, event.run, head=event.head, uncommitted=(), since_head="", since_tree="")
+    for phase in run.phases:
+        if phase.name in run.uncommitted and phase.state in PHASE_OVER:
+            set_phase(state, event.run, phase.name, commit=event.commit)
+        if phase.name == event.phase and phase.accepted == event.attempt:  # else it was gone back over, and begins anew
+            changes = {"tree": event.tree, "base_tree": event.tree, "stage": Stage.GATE}
+            set_phase(state, event.run, phase.name, commit=event.commit, **changes)
+    ended = {"uncommitted": (), "since_head": "", "since_tree": "", "until_attempt": "", "until_tree": ""}
+    set_run(state, event.run, head=event.head, **ended)
 
 
 def _leave_in_tree(state: State, event: ev.CommitCreated) -> None:
     """The work waits in the shared tree; where the first such phase began is where the commit will begin."""
     run, phase = state.runs[event.run], phase_of(state, event.run, event.phase)
     since = {"since_head": run.since_head or phase.start_head, "since_tree": run.since_tree or phase.base_tree}
-    set_run(state, event.run, uncommitted=(*run.uncommitted, event.phase), **since)
+    until = {"until_attempt": event.attempt, "until_tree": event.tree}
+    before = tuple(name for name in run.uncommitted if name != event.phase)
+    set_run(state, event.run, uncommitted=(*before, event.phase), **since, **until)
     set_phase(state, event.run, event.phase, tree=event.tree, base_tree=event.tree, stage=Stage.GATE)
 
 

@@ -33,6 +33,7 @@ async def carry_out(engine: Context, effect: plan.Effect) -> None:
         await engine.settled()  # an effect reads the state: what it finds there must be durable, not its intent alone
         if not plan.is_left(engine.state, effect):
             await _EFFECTS[type(effect)](engine, effect)
+        engine.failing.pop(effect.key, None)
     except Exception as error:
         if is_fatal(error):
             raise
@@ -74,6 +75,8 @@ async def _report_failure(engine: Context, effect: plan.Effect, fault: Fault) ->
             recorded = await engine.report(report(effect, fault))
             if recorded or not isinstance(effect, plan.Keep):  # which is asked for while another gate is open, too
                 return
+        reason = f"{fault.message.rstrip('.')}. {fault.hint}".rstrip(". ")
+        engine.failing[effect.key] = f"{reason}. It is tried again every {RETRY_SECONDS:.0f} s."
         with trio.move_on_after(RETRY_SECONDS):
             await engine.stop_asked.wait()
     except Fault as refused:

@@ -48,7 +48,8 @@ def _leaves_work(run: Run) -> bool:
 async def commit(engine: Context, run: Run) -> None:
     """Commit the phase under way, with what waited."""
     phase = run.phase
-    done, message = await _commit(engine, run, (*deferring.waiting(run), phase))
+    before = (each for each in deferring.waiting(run) if each.name != phase.name)
+    done, message = await _commit(engine, run, (*before, phase), phase.accepted, phase.tree)
     report = cmd.ReportCommitted(
         run=run.id,
         attempt=phase.accepted,
@@ -66,7 +67,7 @@ async def commit(engine: Context, run: Run) -> None:
 async def flush(engine: Context, effect: plan.Flush) -> None:
     """Commit what waited."""
     run = engine.state.runs[effect.id]
-    done, message = await _commit(engine, run, deferring.waiting(run))
+    done, message = await _commit(engine, run, deferring.waiting(run), run.until_attempt, run.until_tree)
     report = cmd.ReportFlushed(
         run=run.id,
         head=done.head,
@@ -79,18 +80,20 @@ async def flush(engine: Context, effect: plan.Flush) -> None:
     await engine.report(report)
 
 
-async def _commit(engine: Context, run: Run, phases: tuple[Phase, ...]) -> tuple[Committed, str]:
-    """One commit of what these phases, the last ones of the run, have done; and the first line of its message."""
+async def _commit(
+    engine: Context, run: Run, phases: tuple[Phase, ...], attempt: str, until: str
+) -> tuple[Committed, str]:
+    """One commit of what these phases have done, until an attempt left this tree; and the first line of its message."""
     last, place = phases[-1], workspace_of(engine, run)
     message = _message(engine, run, phases)
-    trailers = (("Golem-Run", run.id), ("Golem-Attempt", last.accepted), ("Golem-Tree", last.tree))
+    trailers = (("Golem-Run", run.id), ("Golem-Attempt", attempt), ("Golem-Tree", until))
     head, tree = (run.since_head, run.since_tree) if run.uncommitted else (last.start_head, last.base_tree)
     done = await engine.parts.workspaces.commit_phase(
         place,
         run.branch,
         head,
         tree,
-        last.tree,
+        until,
         message,
         trailers,
         others=_not_its_own(engine, run),

@@ -11,14 +11,15 @@ from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import NotFound
 from golemd.api.model import EndedItem
-from golemd.core import present, prompt
-from golemd.core.decide import gates
+from golemd.core import plan, present, prompt
+from golemd.core.decide import deferring, gates
 from golemd.engine import past, reports
 from golemd.engine.context import Context
 from golemd.engine.effects.places import changes_of
 from golemd.engine.queries.common import clock, wanted
 
 LAST_EVENTS: Final = 20
+_DOING: Final = {plan.Flush: "Committing what", plan.Tidy: "Putting away what"}
 
 
 def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
@@ -38,7 +39,9 @@ def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
         text = prompt.prompt_for(state, run, number, changes_of(engine, run))
     reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
     whole = past.history_of(engine, item.id) if reopened else state
-    return present.item_detail(state, whole, item, clock(engine), events, text, folder, before)
+    failing = _failing(engine, item.id)
+    detail = present.item_detail(state, whole, item, clock(engine), events, text, folder, before)
+    return detail if failing is None else replace(detail, why=" ".join(filter(None, (detail.why, failing))))
 
 
 def _last_records(engine: Context, item: str) -> list[Record]:
@@ -48,7 +51,21 @@ def _last_records(engine: Context, item: str) -> list[Record]:
 
 
 def why(engine: Context, call: calls.ItemWhy) -> views.WhyView:
-    return present.why_view(engine.state, engine.state.known(call.id), clock(engine))
+    view = present.why_view(engine.state, engine.state.known(call.id), clock(engine))
+    failing = _failing(engine, call.id)
+    return view if failing is None else replace(view, why=f"{view.why} {failing}")
+
+
+def _failing(engine: Context, item: str) -> str | None:
+    """What golemd fails to do with the item's work; or with that of others, when its own phase has to wait for it."""
+    state = engine.state
+    waits = [run for run in state.runs_of(item) if deferring.begins(run) and not deferring.is_clear(state, run)]
+    runs = [each for each in state.runs.values() if waits and each.project == waits[0].project] or state.runs_of(item)
+    for run in runs:
+        for effect, doing in _DOING.items():
+            if reason := engine.failing.get(effect(run.id).key):
+                return f"{doing} {run.item} has done fails: {reason}"
+    return None
 
 
 def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ...]:
