@@ -92,13 +92,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _act(options: argparse.Namespace) -> int:
     state_dir = paths.state_dir(options.state_dir)
-    settings = _settings(paths.config_path(options.config))
+    config = paths.config_path(options.config)
+    settings = _settings(config)
     if options.check:
         return _check(state_dir, settings)
     if options.repair is not None:
         return _repair(state_dir, options.repair, settings)
     socket_path = paths.socket_path(options.socket, options.state_dir)
-    return trio.run(_daemon, state_dir, socket_path, settings)
+    return trio.run(_daemon, state_dir, socket_path, config, settings)
 
 
 def _refuse(fault: Fault) -> int:
@@ -176,7 +177,7 @@ def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
 # --- the daemon --------------------------------------------------------------------------------------------------
 
 
-async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int:
+async def _daemon(state_dir: Path, socket_path: Path, config: Path, settings: Settings) -> int:
     folder = StateFolder.open(state_dir)
     instance = folder.instance()
     replay, clock = Replay(), SystemClock()
@@ -199,12 +200,18 @@ async def _daemon(state_dir: Path, socket_path: Path, settings: Settings) -> int
     gc.freeze()  # what was read stays, so no collection need ever walk over it, not even the first one
     gc.enable()
     settings = settings.on_machine(machine.total_memory())
+
+    def settings_now() -> tuple[Settings, Notifier | None]:
+        now = _settings(config).on_machine(machine.total_memory())
+        return now, _notifier(now, instance, socket_path)
+
     manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
     runner = LocalRunner(state_dir, instance, service.launch_of(manager, os.environ))
     parts = Parts(
         state_dir=state_dir,
         socket_path=socket_path,
         settings=settings,
+        settings_now=settings_now,
         clock=clock,
         journal=journal,
         runner=runner,
@@ -285,7 +292,7 @@ async def _mind_signals(engine: Engine, manager: UserManager | None) -> None:
 async def _reload(engine: Engine) -> None:
     """SIGHUP: read configuration again; a bad one is refused and the old one stays."""
     try:
-        await prepare.reload(engine)
+        problems = await prepare.reload(engine)
     except Unavailable as fault:
         if hasattr(fault, "exit_status"):
             raise
@@ -294,6 +301,8 @@ async def _reload(engine: Engine) -> None:
         log.error("reload: %s %s", fault.message, fault.hint)
     else:
         log.info("reload: the configuration is in force")
+        for problem in problems:
+            log.warning("reload: %s", problem)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,11 @@ def read_settings(content: str, file: str) -> Settings | list[Problem]:
     return list(ordered(place.found.values())) or settings
 
 
+def waiting(began: Limits, now: Limits) -> tuple[str, ...]:
+    """The names of the limits with which a daemon did not begin, and that come into force only when it does again."""
+    return tuple(name for name in AT_START if getattr(began, name) != getattr(now, name))
+
+
 def _environment(**given: Any) -> Environment:  # noqa: ANN401 - values that the table has checked
     names = {"set": "variables", "pass": "pass_env"}  # one is a builtin's name in Python, the other a keyword
     return Environment(**{names.get(key, key): value for key, value in given.items()})
@@ -135,6 +140,11 @@ LIMITS: Final[Keys] = {
     "token_days": later(whole(1, 365), 7),
     "snapshot_events": whole(100, 1_000_000_000),
 }
+AT_START: Final = (
+    *("message_bytes", "nesting", "elements", "connections", "in_flight", "finish_seconds", "follower_bytes"),
+    *("record_bytes", "segment_bytes", "reserve_bytes"),
+)
+"""Limits that the socket and the journal are made with: a change of them waits for the next start."""
 SETTINGS: Final = table(
     Settings,
     {

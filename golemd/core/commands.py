@@ -21,7 +21,10 @@ class Command(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What the shell looked up before the decision; only what the call needs is set. `warnings`: for the answer."""
+    """What the shell looked up before the decision; only what the call needs is set.
+
+    `warnings` and `problems` are for the answer.
+    """
 
     root: str = ""
     common_dir: str = ""
@@ -33,6 +36,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     ended: Item | None = None
     wrote: bool = False
     warnings: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     backlog: Backlog | None = None
     segments: tuple[tuple[int, int], ...] = ()  # of the journal: first record and bytes, the oldest first
     before: int = 0  # the record that a moment means

@@ -126,8 +126,9 @@ def _removed(
 def _reloaded(
     engine: Context, call: calls.Reload, project: str, item: str, note: str, repeated: bool
 ) -> views.ReloadView:
+    """What was changed when the token was first used, as far as one record tells."""
     names = tuple(engine.state.projects)
-    changed = tuple(name for name in names if name in (project, *note.split()))
+    changed = tuple(name for name in names if name == project)
     return views.ReloadView(changed=changed, unchanged=tuple(name for name in names if name not in changed))
 
 

@@ -42,7 +42,10 @@ class InThread(Protocol):
 
 
 class Parts:
-    """What the engine is built from. Disk, clock, dice, processes and threads are given, never reached for."""
+    """What the engine is built from. Disk, clock, dice, processes and threads are given, never reached for.
+
+    `settings_now` reads golemd.toml again, and makes the notifier that it asks for. It raises Invalid for a bad one.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Parts:
         state_dir: Path,
         socket_path: Path,
         settings: Settings,
+        settings_now: Callable[[], tuple[Settings, Notifier | None]],
         clock: Clock,
         journal: Journal,
         runner: Runner,
@@ -66,6 +70,7 @@ class Parts:
         self.state_dir = state_dir
         self.socket_path = socket_path
         self.settings = settings
+        self.settings_now = settings_now
         self.clock = clock
         self.journal = journal
         self.runner = runner
@@ -86,10 +91,8 @@ class Context:
     def __init__(self, parts: Parts, state: State) -> None:
         self.parts = parts
         self.state = state
-        settings = parts.settings
-        self.limits = Limits(
-            settings.max_agents, settings.max_concurrent_runs, settings.min_free_gb, settings.min_free_memory_mb
-        )
+        self.began_with = parts.settings.limits
+        self.limits = _limits(parts.settings)
         self.prune_at_us: int | None = None  # when old logs are removed next; not before the daemon is ready
         self.short = ""  # what the machine has too little of, while that holds agents back
         self.alarm = parts.clock.alarm()
@@ -110,6 +113,19 @@ class Context:
         self._turned = trio.Event()
         self._broken = trio.Event()
         self._broken_by: Exception | None = None
+
+    def use(self, settings: Settings, notifier: Notifier | None) -> None:
+        """Put what golemd.toml says now into force, but for the limits that the socket and the journal began with."""
+        self.parts.settings, self.parts.notifier = settings, notifier
+        self.limits = _limits(settings)
+        self.search_path.ask_again(settings.environment.path)
+        self.begin_to_prune()
+        self.wake()
+
+    def begin_to_prune(self) -> None:
+        """Old logs are removed now, and once a day from then on, if they are to be removed at all."""
+        self.prune_at_us = self.now_us() if self.parts.settings.logs_days else None
+        self.wake()
 
     def now_us(self) -> int:
         """The clock, in microseconds since the epoch."""
@@ -183,3 +199,7 @@ class Context:
         while not self.stop_asked.is_set() and not self.parts.journal.poke():
             with trio.move_on_after(ROOM_SECONDS):
                 await self.stop_asked.wait()
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(settings.max_agents, settings.max_concurrent_runs, settings.min_free_gb, settings.min_free_memory_mb)

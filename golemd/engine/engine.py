@@ -84,7 +84,7 @@ class Engine(Context):
                 nursery.start_soon(self._plan_forever, nursery)
                 await self._settle_attempts()
                 task_status.started()
-                self._begin_to_prune()
+                self.begin_to_prune()
                 nursery.start_soon(snapshots.keep, self)
                 await self.stop_asked.wait()
                 await self._end()
@@ -94,12 +94,6 @@ class Engine(Context):
         finally:
             self.alarm.close()
             await self.parts.journal.aclose()
-
-    def _begin_to_prune(self) -> None:
-        """Old logs are removed now, and once a day from then on, if they are to be removed at all."""
-        if self.parts.settings.logs_days:
-            self.prune_at_us = self.now_us()
-            self.wake()
 
     async def _end_when_broken(self) -> None:
         await self._broken.wait()

@@ -22,6 +22,7 @@ from golemd.core.exclusion import is_shared
 from golemd.engine import imports, past, preflight
 from golemd.engine.context import Context
 from golemd.engine.project_files import CONFIG_FILE, OLD_CONFIG_FILE, read_config, read_good
+from golemd.settings import waiting
 
 __all__ = ["admit", "facts_for", "hold", "reload"]
 
@@ -140,22 +141,28 @@ async def _run_start(engine: Context, call: calls.RunStart | calls.Triage, actor
 
 
 async def _reload(engine: Context, call: calls.Reload, actor: Actor) -> cmd.Facts:
-    """All configurations, or a fault that names what is wrong with any of them; the login shell is asked anew."""
-    engine.search_path.ask_again()
+    """All configurations, or a fault that names what is wrong with any of them. The daemon's own comes into force here,
+    and the login shell is asked anew.
+    """
+    settings, notifier = engine.parts.settings_now()
     found = []
     for project in engine.state.projects.values():
         config = read_config(engine, Path(project.root)).config
         assert config is not None
         found.append((project.name, config, digest(config)))
-    return cmd.Facts(configs=tuple(found))
+    engine.use(settings, notifier)
+    later = ", ".join(waiting(engine.began_with, settings.limits))
+    problems = (f"golemd.toml: [limits] {later}: what has changed comes into force when golemd starts again",)
+    return cmd.Facts(configs=tuple(found), problems=problems if later else ())
 
 
-async def reload(engine: Context) -> None:
-    """Put the configurations that have changed into force. Raises a Fault when any of them is bad."""
+async def reload(engine: Context) -> tuple[str, ...]:
+    """Put the configurations that have changed into force; what of it did not. Raises a Fault when any is bad."""
     call = calls.Reload()
     facts = await _reload(engine, call, Actor())
     engine.apply(cmd.Asked(call=call, facts=facts))
     await engine.settled()
+    return facts.problems
 
 
 async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.Facts:

@@ -19,17 +19,18 @@ class SearchPath:
     """
 
     def __init__(self, configured: str, environ: Mapping[str, str]) -> None:
-        self._path = configured
-        self._asks = not configured
+        self._configured = configured
+        self._told = ""
         self._environ = environ
         self._answered = trio.Event()
         self._again = trio.Event()
 
     async def keep(self) -> None:
         """Ask the login shell now, and whenever it is to be asked again."""
-        while self._asks:
+        while True:
             self._again = trio.Event()
-            await self._ask()
+            if not self._configured:
+                await self._ask()
             if not self._again.is_set():
                 self._answered.set()
                 await self._again.wait()
@@ -38,13 +39,14 @@ class SearchPath:
         shell = login_shell(self._environ)
         path = await login_path(shell, self._environ)
         if path:
-            self._path = path
+            self._told = path
             return
-        other = "told before" if self._path else "of golemd itself"
+        other = "told before" if self._told else "of golemd itself"
         log.warning("%s does not tell its PATH, so agents get the one %s; see [environment] path", shell, other)
 
-    def ask_again(self) -> None:
-        """The user wants configuration read anew: whoever wants to know from here on waits for the new answer."""
+    def ask_again(self, configured: str) -> None:
+        """Configuration was read anew: whoever wants to know from here on waits for the new answer."""
+        self._configured = configured
         if self._answered.is_set():
             self._answered = trio.Event()
         self._again.set()
@@ -56,10 +58,10 @@ class SearchPath:
     @property
     def is_known(self) -> bool:
         """Whether `known` answers at once."""
-        return not self._asks or self._answered.is_set()
+        return bool(self._configured) or self._answered.is_set()
 
     async def known(self) -> str:
         """The PATH to give; empty means the daemon's own."""
-        if self._asks:
+        if not self._configured:
             await self._answered.wait()
-        return self._path
+        return self._configured or self._told

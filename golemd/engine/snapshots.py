@@ -31,10 +31,10 @@ class Replay:
 
 async def keep(engine: Context) -> None:
     """Take a snapshot whenever the journal has grown by so many records, until cancelled. Faults: JournalFailed."""
-    journal, every = engine.parts.journal, engine.parts.settings.limits.snapshot_events
+    journal = engine.parts.journal
     taken = journal.snapshot_seq
     while True:
-        await journal.wait_past(taken + every - 1)
+        await journal.wait_past(taken + engine.parts.settings.limits.snapshot_events - 1)
         await take(engine)
         taken = journal.durable_seq
 

@@ -50,6 +50,13 @@ def test_after_logs_days_the_logs_of_ended_items_are_gone_and_all_else_is_there(
     assert house.said().count("removed the logs") == 1, "there is nothing left to remove"
 
 
+def test_a_reload_brings_a_shorter_time_into_force(house: House) -> None:
+    worked(house, 31, logs_days=0)
+    house.settings(logs_days=30)
+    house.call(calls.Reload())
+    wait_for_line(house.log, "removed the logs of 1 attempts")
+
+
 @pytest.mark.parametrize(
     ("days", "settings"), [(29, {}), (8, {"logs_days": 9}), (4000, {"logs_days": 0})], ids=["30", "chosen", "for ever"]
 )

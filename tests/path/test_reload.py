@@ -7,7 +7,7 @@ import signal
 from golemd.api import calls
 from tests.path.ground import wait_for_line
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import RESULT, Project, phase
 
 
 def _change(project: Project, old: str, new: str) -> None:
@@ -72,6 +72,47 @@ def test_a_configuration_that_cannot_be_looked_at_is_refused(daemon: House, demo
     daemon.signal(signal.SIGHUP)
     assert "ERROR" in wait_for_line(daemon.log, "golem.toml cannot be read")
     daemon.refused(calls.Reload(), "unreadable_file", "invalid")
+
+
+def test_what_golemd_toml_says_now_comes_into_force(house: House) -> None:
+    house.settings(min_free_gb=1_000_000, notify={"command": ["true"]})
+    house.start()
+    says = f'printf %s "$WORD $PATH" > seen.txt; {RESULT}'
+    demo = house.project(agents=house.agent("mine", says), phases=[phase(agent="mine", gate="approval")])
+    item = demo.work()
+    wait_for_line(house.log, "new agents wait")
+    told, path = house.root / "told", f"/opt/mine:{house.env['PATH']}"
+    command = house.program("tell", f'cat > "{told}"')
+    house.settings(environment={"set": {"WORD": "hello"}, "path": path}, notify={"command": [command]})
+    assert house.call(calls.Reload()).problems == ()
+    house.until("gate.notified", item)
+    assert told.exists()
+    assert (demo.worktree(item) / "seen.txt").read_text() == f"hello {path}"
+
+
+def test_limits_of_socket_and_journal_wait_for_the_next_start_and_that_is_said(daemon: House, demo: Project) -> None:
+    daemon.settings(limits={"connections": 9, "segment_bytes": 70_000, "notify_tries": 9})
+    for _ in range(2):
+        ended = daemon.golemctl("reload")
+        assert ended.status == 1
+        assert "[limits] connections, segment_bytes: what has changed comes into force when golemd starts" in ended.err
+    daemon.signal(signal.SIGHUP)
+    assert "WARNING" in wait_for_line(daemon.log, "[limits] connections, segment_bytes")
+    daemon.restart()
+    assert daemon.call(calls.Reload()).problems == ()
+
+
+def test_a_bad_golemd_toml_is_refused_and_nothing_changes(daemon: House, demo: Project) -> None:
+    daemon.settings(max_agents=0)
+    _change(demo, "max_retries = 0", "max_retries = 4")
+    fault = daemon.refused(calls.Reload(), "configuration_invalid", "invalid")
+    assert f"{daemon.config} has problems" in fault.message
+    assert "max_agents" in fault.message
+    assert _retries(daemon) == [0]
+    daemon.signal(signal.SIGHUP)
+    assert "ERROR" in wait_for_line(daemon.log, "golemd.toml has problems")
+    daemon.settings(max_agents=3)
+    assert daemon.call(calls.Reload()).changed == ("demo",)
 
 
 def test_repeating_a_reload_by_token_has_no_second_effect(daemon: House, demo: Project) -> None:

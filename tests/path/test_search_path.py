@@ -47,6 +47,17 @@ def test_a_configured_path_is_taken_and_nobody_is_asked(house: House) -> None:
     assert not (house.root / "asked").exists()
 
 
+def test_a_reload_brings_a_configured_path_into_force_and_takes_it_back(house: House) -> None:
+    house.start(env=login_shell(house, "PATH=/opt/of/the/user:$PATH"))
+    demo = project(house)
+    house.settings(environment={"path": f"/opt/configured:{house.env['PATH']}"})
+    house.call(calls.Reload())
+    assert seen(demo).startswith("/opt/configured:")
+    house.settings()
+    house.call(calls.Reload())
+    assert seen(demo).startswith("/opt/of/the/user:")
+
+
 def test_when_the_login_shell_does_not_tell_agents_get_the_daemons_path_and_the_log_says_so(house: House) -> None:
     house.start(env=login_shell(house, "exit 1"))
     assert seen(project(house)) == house.env["PATH"]
@@ -84,8 +95,8 @@ def test_a_stop_does_not_wait_for_the_shell_and_the_next_daemon_starts_what_is_p
 
 
 def test_a_reload_asks_the_shell_again_and_keeps_what_it_told_before_when_it_does_not(house: House) -> None:
-    house.start(env=login_shell(house, f". {house.root}/rc"))
     (house.root / "rc").write_text("PATH=/opt/one:$PATH\n", encoding="utf-8")
+    house.start(env=login_shell(house, f". {house.root}/rc"))
     demo = project(house)
     first = seen(demo)
     (house.root / "rc").write_text("PATH=/opt/two:$PATH\n", encoding="utf-8")

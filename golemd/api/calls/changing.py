@@ -166,7 +166,7 @@ class JournalPrune(Change[views.Pruned], frozen=True, kw_only=True):
 
 
 class Reload(Change[views.ReloadView], frozen=True, kw_only=True):
-    """Read the projects' configuration again; one with errors is refused and the old one stays."""
+    """Read golemd.toml and the projects' configuration again; one with errors is refused and the old ones stay."""
 
     METHOD = "reload"
 

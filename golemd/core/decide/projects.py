@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from golemd.api import calls
+from golemd.api import calls, views
 from golemd.api import events as ev
 from golemd.api.config import ProjectConfig
 from golemd.api.events import Draft
@@ -83,4 +83,7 @@ def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:
         for name, config, digest in command.facts.configs
         if state.projects[name].config_digest != digest
     ]
-    return Decided(tuple(drafts), note=" ".join(draft.project for draft in drafts))
+    changed = tuple(draft.project for draft in drafts)
+    unchanged = tuple(name for name in state.projects if name not in changed)
+    answer = views.ReloadView(changed=changed, unchanged=unchanged, problems=command.facts.problems)
+    return Decided(tuple(drafts), answer=answer)

@@ -17,12 +17,15 @@ log = logging.getLogger(__name__)
 async def prune(engine: Context, effect: plan.Prune) -> None:
     """Remove the output and the prompts of old items' attempts. Every record of what came of them stays."""
     days, now_us = engine.parts.settings.logs_days, engine.now_us()
+    if not days:  # a reload has said so since this was planned
+        return
     before = times.stamp(now_us - days * times.DAY_US)
     old = {row.id for row in engine.state.ended.values() if row.updated_at < before}
     removed = await engine.parts.runner.remove_logs(lambda attempt: attempt.partition(".")[0] in old) if old else 0
     if removed:
         log.info("removed the logs of %d attempts: their items ended more than %d days ago", removed, days)
-    engine.prune_at_us = now_us + times.DAY_US
+    if engine.prune_at_us is not None:  # as above
+        engine.prune_at_us = now_us + times.DAY_US
 
 
 async def prune_journal(engine: Context, effect: plan.PruneJournal) -> None:

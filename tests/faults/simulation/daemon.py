@@ -151,10 +151,12 @@ class Life:
 
     def _parts(self, journal: Journal) -> Parts:
         world, files = self.world, FilesInHand(self.world, self)
+        notifier = SimNotifier(Hands(world, self))
         return Parts(
             state_dir=STATE,
             socket_path=STATE / "run" / "golemd.sock",
             settings=SETTINGS,
+            settings_now=lambda: (SETTINGS, notifier),
             clock=world.clock,
             journal=journal,
             runner=SimRunner(world, self),
@@ -166,7 +168,7 @@ class Life:
             boot_id=world.boot_id,
             pid=self.pid,
             environ={"PATH": "/bin"},
-            notifier=SimNotifier(Hands(world, self)),
+            notifier=notifier,
         )
 
     def _judge(self, leaves: list[BaseException], error: BaseException) -> None:
