@@ -116,7 +116,7 @@ def _judge(group: BaseExceptionGroup[BaseException]) -> int:
             return _refuse(error)
     if all(isinstance(error, KeyboardInterrupt) for error in leaves):
         return 0
-    if len(leaves) == 1 and isinstance(leaves[0], Unavailable):  # such as a disk that is full at the start
+    if len(leaves) == 1 and isinstance(leaves[0], Unavailable):  # what is the machine's fault
         return _refuse(leaves[0])
     log.error("internal error; please report it", exc_info=group)
     return INTERNAL_ERROR
@@ -228,6 +228,7 @@ async def _daemon(state_dir: Path, socket_path: Path, config: Path, settings: Se
     engine = Engine(parts, replay.state)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_mind_signals, engine, manager)
+        nursery.start_soon(service.tell_of_waiting, engine, os.environ)
         nursery.start_soon(service.tell_of_stopping, engine, os.environ)
         await nursery.start(engine.run, nursery.cancel_scope)
         await nursery.start(_serve, engine, runner, settings)

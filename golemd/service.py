@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from golemd.adapters.notify import more_time, notify, watchdog_seconds
+from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, more_time, notify, watchdog_seconds
 from golemd.adapters.processes.launch import Launch, launch_plain
 from golemd.adapters.processes.scopes import launch_in_scope
 from golemd.adapters.user_manager import UserManager, own_unit
@@ -51,6 +51,14 @@ async def keep_told(engine: Engine, environ: Mapping[str, str]) -> None:
         await engine.turn()
         notify(environ, "WATCHDOG=1")
         await trio.sleep(limit / PINGS_A_LIMIT)
+
+
+async def tell_of_waiting(engine: Engine, environ: Mapping[str, str]) -> None:
+    """While the start waits for room on a full disk: say so, and ask for the time that it takes."""
+    await engine.lacks_room.wait()
+    while engine.parts.journal.degraded:
+        notify(environ, "STATUS=Starting: waits for room on the disk of the state folder", more_time())
+        await trio.sleep(ASK_FOR_TIME_SECONDS)
 
 
 async def tell_of_stopping(engine: Engine, environ: Mapping[str, str]) -> None:

@@ -37,6 +37,7 @@ class Engine(Context):
     def __init__(self, parts: Parts, state: State) -> None:
         super().__init__(parts, state)
         self.changes = Changes(self)
+        self.lacks_room = trio.Event()  # to begin; it waits for some
 
     # --- the way of a call -----------------------------------------------------------------------------------------
 
@@ -77,7 +78,7 @@ class Engine(Context):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._end_when_broken)
                 await nursery.start(self.parts.journal.run)
-                await self._begin()
+                await self._begin(whole)
                 nursery.start_soon(self._ring)
                 nursery.start_soon(self.search_path.keep)
                 nursery.start_soon(self.changes.run)
@@ -99,7 +100,7 @@ class Engine(Context):
         await self._broken.wait()
         raise RuntimeError("the state no longer follows from the journal") from self._broken_by
 
-    async def _begin(self) -> None:
+    async def _begin(self, whole: trio.CancelScope) -> None:
         cut = self.parts.journal.repaired_tail
         repaired = None if cut is None else (cut.file, cut.offset, cut.cut_bytes, cut.copy, cut.last_seq)
         if cut is not None:
@@ -108,13 +109,30 @@ class Engine(Context):
         started = cmd.ReportDaemonStarted(
             version=golemd.__version__, pid=self.parts.pid, boot_id=self.parts.boot_id, repaired=repaired
         )
-        await self.report(started)
+        while not await self._has_recorded(started):
+            await self.room()
+            if self.stop_asked.is_set():  # nothing has begun, so there is nothing to end, and no room to record it
+                whole.cancel()
+                await trio.lowlevel.checkpoint()
         await worktrees.clean_up(self)
         for project in list(self.state.projects.values()):
             try:
                 prepare.hold(self, project.name, Path(project.common_dir))
             except Fault as fault:
                 log.error("project %s is not worked on: %s %s", project.name, fault.message, fault.hint)
+
+    async def _has_recorded(self, started: cmd.ReportDaemonStarted) -> bool:
+        """Record the start; not on a full disk, which nobody need be there to start golemd again for."""
+        try:
+            await self.report(started)
+        except Unavailable as fault:
+            if fault.code != effects.DISK_FULL:
+                raise
+            if not self.lacks_room.is_set():
+                log.warning("the start waits: %s. %s", fault.message, fault.hint)
+            self.lacks_room.set()
+            return False
+        return True
 
     async def _settle_attempts(self) -> None:
         with trio.move_on_after(SETTLE_SECONDS):

@@ -108,16 +108,23 @@ class Daemon:
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> bool:
         """Whether it said that it is ready within the time. Raises Ended when it ended instead."""
+        return bool(self._told("READY=1", seconds))
+
+    def wait_told(self, word: str) -> str:
+        """What it tells its service manager with this word in it; empty after a while. Raises Ended."""
+        return self._told(word, READY_SECONDS)
+
+    def _told(self, word: str, seconds: float) -> str:
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
             told = select.select([self._ready.fileno(), self._pidfd], [], [], left)[0]
-            if self._ready.fileno() in told and b"READY=1" in self._ready.recv(4096).split(b"\n"):
-                return True
+            if self._ready.fileno() in told and word in (said := self._ready.recv(4096).decode()):
+                return said
             if self._pidfd in told:
                 raise Ended(self.wait(), self.said)
             if not told:
-                return False
+                return ""
 
     def kill(self, number: int = signal.SIGKILL) -> int:
         """Signal it, unless it has ended, and wait for its end; the exit status."""

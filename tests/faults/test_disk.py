@@ -179,7 +179,7 @@ def test_a_full_disk_of_worktrees_alone_asks_once_and_the_journal_goes_on(tmp_pa
 
 
 @needs_mount
-def test_a_start_on_a_full_disk_says_so_and_with_room_no_acknowledgement_is_lost(small: Rig) -> None:
+def test_a_start_on_a_full_disk_waits_for_room_and_no_acknowledgement_is_lost(small: Rig) -> None:
     daemon = small.start()
     small.init()
     with small.client() as client:
@@ -189,16 +189,20 @@ def test_a_start_on_a_full_disk_says_so_and_with_room_no_acknowledgement_is_lost
     with open(filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(b"\0" * 512):
             pass
-    refused = small.run()
+    stopped = small.launch()
+    assert stopped.wait_told("waits for room")
+    assert stopped.kill(signal.SIGTERM) == 0, stopped.said
+    daemon = small.launch()
+    assert "EXTEND_TIMEOUT_USEC" in daemon.wait_told("waits for room")
+    assert "the start waits: the disk is too full" in daemon.said
     filler.unlink()
-    assert (refused.returncode, "too full" in refused.stderr) == (UNUSABLE, True), refused
-    assert "Traceback" not in refused.stderr
-    daemon = small.start()
+    assert daemon.wait_ready()
     with small.client() as client:
         for number, item in enumerate(added):
             again = client.call(calls.ItemAdd(title="large", description=LARGE, token=f"large-{number}"))
             assert (again.id, again.repeated) == (item, True)
     assert daemon.kill(signal.SIGTERM) == 0
+    assert "Traceback" not in daemon.said
 
 
 # --- a disk that fails -------------------------------------------------------------------------------------------

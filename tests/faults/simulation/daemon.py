@@ -11,7 +11,7 @@ import trio
 from golemd.adapters.journal import Codec, Journal, JournalFailed, Limits
 from golemd.adapters.machine import Free
 from golemd.adapters.notifier import Notifier
-from golemd.api.faults import Fault, Unavailable
+from golemd.api.faults import Fault
 from golemd.engine.context import Parts
 from golemd.engine.engine import Engine
 from golemd.engine.snapshots import Replay
@@ -172,12 +172,11 @@ class Life:
         )
 
     def _judge(self, leaves: list[BaseException], error: BaseException) -> None:
-        """A daemon may end by a crash, by a broken disk, and at its start by a full one; by nothing else."""
+        """A daemon may end by a crash and by a broken disk; by nothing else."""
         for leaf in leaves:
             dead = isinstance(leaf, trio.Cancelled) or (self.is_dead and isinstance(leaf, PowerCut))
             broken = isinstance(leaf, JournalFailed) and (self.is_dead or self.disk.fails_in is not None)
-            full = isinstance(leaf, Unavailable) and self.disk.was_full and not self.serves
-            if not (dead or broken or full):
+            if not (dead or broken):
                 told = "".join(traceback.format_exception(error))
                 self.world.broken(f"{self.name} has ended by an error of its own: {leaf!r}\n{told}")
             elif isinstance(leaf, Fault):

@@ -26,20 +26,18 @@ class SimDisk(CrashDisk):
     def __init__(self, image: Mapping[str, bytes] | None = None, *, waits: bool = True) -> None:
         super().__init__(image, waits=waits)
         self.fails_in: int | None = None  # operations that still work
-        self.was_full = False
         self.is_gone = False  # its daemon is dead, and the next one has a disk of its own
 
     def belongs_to(self, world: World) -> SimDisk:
         """Let the world watch it."""
         self.world = world
-        self.was_full = self.room is not None
         self.before = self._before
         self.after = self._after
         return self
 
     def fill(self, room: int) -> None:
         """Only so many bytes may still be taken."""
-        self.room, self.was_full = room, True
+        self.room = room
 
     def _before(self, operation: str) -> None:
         if self.is_gone:
