@@ -424,6 +424,32 @@ def test_duplicates_are_merged_at_once_where_the_configuration_says_so() -> None
     assert not world.state.all_open_gates()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_waited_for_a_duplicate_does_not_wait_for_a_twin_that_waits_for_it(at_once: bool) -> None:
+    world = World()
+    world.project(settings(triage=Triage(merge_duplicates=at_once)))
+    second = world.add("Login")
+    nearer = world.add("Logout", dependencies=(second,))
+    further = world.add("Profile", dependencies=(nearer,))
+    first = world.add("Log in", dependencies=(further, second))
+    later = world.add("Later", dependencies=(second, nearer))
+    world.script["triage"] = [says(duplicates=[first])]
+    world.start(continuous=True)
+    world.calm()
+    world.end(f"{second}.1.triage.1")
+    world.calm()
+    if not at_once:
+        world.decide(second, "merge")
+    left = {each: world.item(each).dependencies for each in (nearer, further, first, later)}
+    assert left == {nearer: (), further: (nearer,), first: (further,), later: (first, nearer)}
+    cancelled = next(record.data for record in world.records if record.type == "item.cancelled")
+    assert isinstance(cancelled, ev.ItemCancelled)
+    said = f"{second}.1.triage.1 says so; " if at_once else ""
+    assert cancelled.reason == f"{said}{nearer} does not wait for {first}, which waits for it"
+    world.settle()
+    assert [world.status(each) for each in left] == ["done"] * 4
+
+
 def test_a_duplicate_of_something_done_is_cancelled_without_touching_it() -> None:
     world, first, second = twins()
     world.settle()

@@ -148,3 +148,21 @@ def closing(state: State, item: Item, reason: str, but: str = "") -> tuple[Event
 def is_over(run: Run) -> bool:
     """Whether the run has ended; reports about it then only put things away."""
     return run.state in (RunState.COMPLETED, RunState.FAILED, RunState.ABORTED)
+
+
+def path_to(state: State, starts: tuple[str, ...], goal: str) -> list[str]:
+    """A way from the starts to the goal along dependencies, or nothing."""
+    came_from: dict[str, str] = dict.fromkeys(starts, "")
+    queue = list(starts)
+    for here in queue:
+        if here == goal:
+            path = [here]
+            while came_from[path[0]]:
+                path.insert(0, came_from[path[0]])
+            return path
+        found = state.items.get(here) or state.ended.get(here)
+        for further in found.dependencies if found else ():
+            if further not in came_from:
+                came_from[further] = here
+                queue.append(further)
+    return []

@@ -13,7 +13,7 @@ from golemd.api.faults import Conflict, Invalid, Unavailable
 from golemd.api.model import ENDED, Assessments, Item, Resolution, Status
 from golemd.core import commands as cmd
 from golemd.core.decide import triage
-from golemd.core.decide.common import Decided, about, closing
+from golemd.core.decide.common import Decided, about, closing, path_to
 from golemd.core.decide.follow_ups import free_numbers, wished
 from golemd.core.limits import (
     MAX_DEPENDENCIES,
@@ -167,29 +167,11 @@ def _dependencies(state: State, item: str, named: tuple[str, ...]) -> tuple[str,
         raise Invalid("too_many_dependencies", f"At most {MAX_DEPENDENCIES} dependencies.", "Chain them instead.")
     for dependency in wanted:
         state.known(dependency)
-    path = _path_to(state, wanted, item) if item else []
+    path = path_to(state, wanted, item) if item else []
     if path:
         shown = " → ".join([item, *path])
         raise Conflict("dependency_cycle", f"That would be a cycle: {shown}.", "Leave one of them out.", path=path)
     return wanted
-
-
-def _path_to(state: State, starts: tuple[str, ...], goal: str) -> list[str]:
-    """A way from the starts to the goal along dependencies, or nothing."""
-    came_from: dict[str, str] = dict.fromkeys(starts, "")
-    queue = list(starts)
-    for here in queue:
-        if here == goal:
-            path = [here]
-            while came_from[path[0]]:
-                path.insert(0, came_from[path[0]])
-            return path
-        found = state.items.get(here) or state.ended.get(here)
-        for further in found.dependencies if found else ():
-            if further not in came_from:
-                came_from[further] = here
-                queue.append(further)
-    return []
 
 
 def _assessed(item: Item, call: calls.ItemEdit) -> Assessments | None:

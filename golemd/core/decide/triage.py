@@ -7,8 +7,6 @@ question of the first two is open any more, the item is routed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from golemd.api import events as ev
@@ -31,7 +29,7 @@ from golemd.api.model import (
     Status,
 )
 from golemd.core import guardrails
-from golemd.core.decide.common import about, closing, open_gate
+from golemd.core.decide.common import about, closing, open_gate, path_to
 from golemd.core.evolve.common import merged
 from golemd.core.results import Result
 from golemd.core.state import State
@@ -186,24 +184,26 @@ def _unless_asked(state: State, item: Item, run: Run, gate: Gate) -> list[Event]
 
 
 def merge_into(state: State, item: Item, twin: str, reason: str, but: str = "") -> list[Draft]:
-    """Cancel an item as a duplicate: the other one gets its text, and who waited for it waits for the other one."""
+    """Cancel an item as a duplicate: the other one gets its text, and who waited for it waits for the other one.
+
+    Unless the other one waits for who waited: the two would wait for each other for ever.
+    """
     found = state.items.get(twin)
     drafts: list[Draft] = []
     if found is not None and found.status not in ENDED:
         text = f"[{item.id}, merged as a duplicate] {item.title}\n{item.description}".strip()
         whole = f"{found.description}\n\n{text}".strip()[:MAX_MERGED]
         drafts += about(found, ev.ItemEdited(description=whole))
-    drafts += _depending_on(state, item, twin)
-    cancelled = ev.ItemCancelled(resolution=Resolution.DUPLICATE, duplicate_of=twin, reason=reason)
+    waiting = [other for other in state.items.values() if item.id in other.dependencies and other.status not in ENDED]
+    ahead = {other.id for other in waiting if path_to(state, (twin,), other.id)}
+    for other in waiting:
+        instead = (twin if each == item.id else each for each in other.dependencies)
+        kept = tuple(dict.fromkeys(each for each in instead if each != twin or other.id not in ahead))
+        drafts += about(other, ev.ItemEdited(dependencies=kept))
+    left = [f"{name} does not wait for {twin}, which waits for it" for name in sorted(ahead - {twin})]
+    why = "; ".join(filter(None, [reason, *left]))
+    cancelled = ev.ItemCancelled(resolution=Resolution.DUPLICATE, duplicate_of=twin, reason=why)
     return [*drafts, *about(item, *closing(state, item, f"a duplicate of {twin}", but=but), cancelled)]
-
-
-def _depending_on(state: State, item: Item, twin: str) -> Iterator[Draft]:
-    for other in state.items.values():
-        if item.id in other.dependencies and other.status not in ENDED:
-            instead = (twin if each == item.id else each for each in other.dependencies)
-            kept = tuple(dict.fromkeys(each for each in instead if each != other.id))
-            yield from about(other, ev.ItemEdited(dependencies=kept))
 
 
 # --- a configuration that has changed since ------------------------------------------------------------------------
