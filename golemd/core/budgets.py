@@ -79,6 +79,11 @@ def of_day(state: State, project: str, now_us: int, usd: float = 0.0) -> list[Bu
     return [Budget(DAY_USD, spent_on(state, project, now_us) + usd, limit)] if limit else []
 
 
+def is_today(stamp: str, now_us: int) -> bool:
+    """Whether a recorded moment is of the same day as this one."""
+    return stamp[:10] == times.stamp(now_us)[:10]
+
+
 def spent_on(state: State, project: str, now_us: int) -> float:
     """What a project has spent on the day of a moment, in dollars."""
     return state.spent.get(times.stamp(now_us)[:10], {}).get(project, 0.0)

@@ -437,6 +437,23 @@ def test_days_are_those_of_the_configuration_in_force() -> None:
     assert world.status(ITEM) == "done"
 
 
+def test_what_was_left_of_a_day_asks_nobody_also_when_the_day_is_over_by_then() -> None:
+    world = world_of(Budget(day_usd=10.0), costs(8.0), phases=("build",))
+    world.go()
+    world.held = {"build"}
+    world.add()
+    world.go()
+    world.now_us += 13 * HOUR
+    world.end("DEMO-2.1.build.1", stops(2.0))
+    world.settle(wait=False)
+    assert world.state.all_open_gates() == []
+    assert world.state.projects["demo"].failures == 0
+    (again,) = world.running()
+    world.end(again.id, stops(0.5))
+    world.settle(wait=False)
+    assert "Look at args of [agents.robot]" in world.gate("DEMO-2").question, "this limit is its own"
+
+
 def test_each_project_has_a_day_of_its_own() -> None:
     world = late_world(costs(1.5))
     world.project(config("two", budget=DAY))

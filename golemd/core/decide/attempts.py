@@ -24,7 +24,7 @@ from golemd.api.model import (
 )
 from golemd.core import commands as cmd
 from golemd.core import outcomes
-from golemd.core.budgets import before_start, of_day, spent_out
+from golemd.core.budgets import before_start, is_today, of_day, spent_out
 from golemd.core.decide import checks, triage
 from golemd.core.decide.budgets import gate_of
 from golemd.core.decide.common import (
@@ -256,7 +256,8 @@ def _out_of_budget(state: State, attempt: Attempt, said: cmd.Said, message: str,
     spent = spent_out(before_start(state, item, said.cost_usd, said.input_tokens + said.output_tokens))
     if spent is not None:
         return decided(state, item, rejected, gate_of(item, run, spent, attempt.id))
-    if spent_out(of_day(state, item.project, now_us, said.cost_usd)) is not None:
+    day = of_day(state, item.project, now_us, said.cost_usd)
+    if spent_out(day) is not None or (day and not is_today(attempt.planned_at, now_us)):  # it was told of another day's
         return decided(state, item, rejected)
     way_out = f"Look at args of [agents.{attempt.agent}] in golem.toml first"
     return reject(state, attempt, Outcome.BUDGET, f"{message.splitlines()[0].rstrip('.')}. {way_out}", now_us)

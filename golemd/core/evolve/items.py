@@ -47,7 +47,8 @@ def _project_registered(state: State, record: Record, event: ev.ProjectRegistere
 
 def _project_configured(state: State, record: Record, event: ev.ProjectConfigured) -> None:
     state.configs[event.digest] = event.config
-    state.projects[record.project] = replace(state.projects[record.project], config_digest=event.digest)
+    fresh = {"config_digest": event.digest, "configured_at": record.ts}
+    state.projects[record.project] = replace(state.projects[record.project], **fresh)
 
 
 def _project_removed(state: State, record: Record, event: ev.ProjectRemoved) -> None:
