@@ -117,3 +117,20 @@ def test_a_running_agent_may_ask_for_them_too() -> None:
         with pytest.raises(Fault) as refused:
             world.ask(calls.ItemAdd(title=title), agent=agent)
         assert refused.value.code == code
+
+
+def test_those_that_an_agent_asked_for_while_it_ran_count_with_those_of_its_result() -> None:
+    world = World()
+    world.project(config(max_follow_ups=3))
+    item = world.add("Fix it")
+    world.held = {"build"}
+    world.go()
+    agent = f"{item}.1.build.1"
+    for title in ("One", "Two"):
+        world.ask(calls.ItemAdd(title=title), agent=agent)
+    world.ask(calls.ItemCancel(id="DEMO-2"))
+    world.end(agent, End(result={"result": "blocked", "question": "?", "follow_ups": ["One again", "Three", "Four"]}))
+    world.calm()
+    assert [bool(each.item) for each in world.run(item).follow_ups] == [True, False, False]
+    assert world.run(item).follow_ups_added == 3
+    assert picture(world.replay()) == picture(world.state)

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec.structs import replace
-
 from golemd.api import events as ev
 from golemd.api.events import Draft
 from golemd.api.faults import Conflict
@@ -58,9 +56,7 @@ def follow_ups(
 def wished(state: State, attempt: Attempt, title: str, context: str) -> Draft:
     """The follow-up that a running agent asks for. Raises Conflict `follow_up_exists`, `follow_up_refused`."""
     item, run = state.items[attempt.item], state.runs[attempt.run]
-    there = sum(each.origin.partition("/")[0] == item.id for each in state.items_of(item.project))
-    counted = replace(run, follow_ups_added=max(run.follow_ups_added, there))
-    (kept,), drafts = follow_ups(state, item, counted, attempt.phase, (Wish(title.strip(), context),))
+    (kept,), drafts = follow_ups(state, item, run, attempt.phase, (Wish(title.strip(), context),))
     if drafts:
         return drafts[0]
     if kept.item:

@@ -170,9 +170,8 @@ def _attempt_accepted(state: State, record: Record, event: ev.AttemptAccepted) -
     assessed = state.items[record.item].assessments
     set_item(state, record.item, assessments=merged(assessed, event.assessments))
     run = state.runs[attempt.run]
-    added = sum(bool(each.item) and not each.why for each in event.follow_ups)
     follow_ups = (*run.follow_ups, *event.follow_ups)[-FOLLOW_UPS_KEPT:]
-    set_run(state, run.id, follow_ups=follow_ups, follow_ups_added=run.follow_ups_added + added)
+    set_run(state, run.id, follow_ups=follow_ups)
 
 
 def _attempt_rejected(state: State, record: Record, event: ev.AttemptRejected) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
+    Actor,
     Brief,
     Dispatch,
     EndedItem,
@@ -25,6 +26,7 @@ from golemd.core.evolve.common import (
     put_item,
     set_dispatch,
     set_item,
+    set_run,
 )
 from golemd.core.state import State
 
@@ -47,8 +49,7 @@ def _project_registered(state: State, record: Record, event: ev.ProjectRegistere
 
 def _project_configured(state: State, record: Record, event: ev.ProjectConfigured) -> None:
     state.configs[event.digest] = event.config
-    fresh = {"config_digest": event.digest, "configured_at": record.ts}
-    state.projects[record.project] = replace(state.projects[record.project], **fresh)
+    state.projects[record.project] = replace(state.projects[record.project], config_digest=event.digest)
 
 
 def _project_removed(state: State, record: Record, event: ev.ProjectRemoved) -> None:
@@ -104,6 +105,10 @@ def _item_added(state: State, record: Record, event: ev.ItemAdded) -> None:
     if project is not None:
         number = max(project.next_number, event.number + 1)
         state.projects[record.project] = replace(project, next_number=number)
+    parent = state.items.get(event.origin.partition("/")[0])
+    run = state.run_of(parent) if parent is not None else None
+    if run is not None and event.actor == Actor():  # its agent's; one that somebody imported is nobody's quota
+        set_run(state, run.id, follow_ups_added=run.follow_ups_added + 1)
 
 
 def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
