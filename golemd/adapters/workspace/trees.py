@@ -148,7 +148,7 @@ async def add_all(git: Git, dirs: Dirs, index: Path, leave: Collection[bytes] = 
 
 async def _try_add(git: Git, dirs: Dirs, index: Path, leave: Collection[bytes]) -> Output:
     specs = b".\0" + b"".join(b":(top,exclude,literal)" + path.rstrip(b"/") + b"\0" for path in leave)
-    args = ("add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul")
+    args = ("add", "-A", "--sparse", "--pathspec-from-file=-", "--pathspec-file-nul")
     return await git.run(dirs, *args, stdin=specs, index=index, statuses=None, seconds=CHECKOUT_SECONDS)
 
 

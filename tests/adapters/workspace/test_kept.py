@@ -270,6 +270,24 @@ async def test_everything_goes_back_to_the_start_and_all_of_it_is_kept(lab: Lab,
     assert await phase.put_back() == kept
 
 
+async def test_files_outside_of_a_sparse_checkout_are_like_others(lab: Lab) -> None:
+    lab.commit("more", {"docs/a": "a\n", "docs/b": "b\n"})
+    lab.sh("sparse-checkout", "set", "--cone", "src")
+    phase = Phase(lab, await lab.prepare())
+    assert set(on_disk(phase.path)) == {"readme", "src/a.py"}
+    lab.write(phase.path, {"docs/a": "changed\n", "docs/new": "new\n"})
+    await phase.put_back()
+    files = lab.files(REF)
+    assert {name: files[name] for name in ("docs/a", "docs/b", "docs/new")} == {
+        "docs/a": "changed",
+        "docs/b": "b",
+        "docs/new": "new",
+    }
+    assert set(on_disk(phase.path)) <= {"readme", "src/a.py", "docs/a"}
+    lab.write(phase.path, {"docs/a": "changed again\n"})
+    assert lab.files(await snapshot(lab.git, phase.workspace))["docs/a"] == "changed again"
+
+
 async def test_the_agents_commits_alone_are_kept_too(lab: Lab, phase: Phase) -> None:
     commit = lab.commit("mine", {"committed": "c\n"}, cwd=phase.path)
     await phase.put_back()
