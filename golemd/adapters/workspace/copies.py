@@ -9,12 +9,13 @@ be copied is a warning; only a full disk is a fault. Copying again is harmless.
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import os
 import re
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,9 @@ from golemd.api.faults import Unavailable
 
 WARNINGS_MAX: Final = 20
 """How many warnings are told; what is beyond is counted."""
+
+RECURSIVE: Final = "**"
+"""The part of a pattern that stands for any folders, or none."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPECIAL: Final = re.compile(rb"([\\*?\[\] ])")
@@ -52,8 +56,8 @@ async def copy_files(git: Git, workspace: Workspace, patterns: Sequence[str], le
     folders to `leave`. Faults: `disk_full`, `worktree_missing`.
     """
     dirs = dirs_of(workspace)
+    found = await trio.to_thread.run_sync(_find, workspace, patterns, leave)
     async with git.changing(dirs.common_dir):
-        found = await trio.to_thread.run_sync(_find, workspace, patterns, leave)
         wanted = await _ignored(git, dirs, found.files)
         unnamed = found.files.keys() - wanted
         unnamed -= await _tracked(git, dirs, unnamed)
@@ -90,12 +94,14 @@ def _find(workspace: Workspace, patterns: Sequence[str], leave: Sequence[Path]) 
     root, work_tree = (os.path.realpath(os.fsencode(path)) for path in (workspace.root, workspace.path))
     left = {os.path.realpath(os.fsencode(folder)) for folder in leave} | {os.path.join(root, b".git")}
     for pattern in patterns:
-        names = _matches(workspace.root, pattern)
+        names = _matches(root, os.fsencode(pattern), left)
         if not names:
             found.warnings.append(f"{shown(pattern)} is not copied: the project's folder has no such file")
         for name in names:
             source = os.path.realpath(os.path.join(root, name))
-            if _inside(source, root):
+            if RECURSIVE in pattern and os.path.islink(os.path.join(root, name)) and os.path.isdir(source):
+                found.files[name] = os.path.join(root, name)  # itself: what it leads to is found where it is
+            elif _inside(source, root):
                 found.files |= _walk(source, name, left)
             else:
                 found.warnings.append(f"{shown(name)} is not copied: it leads out of the project's folder")
@@ -105,13 +111,41 @@ def _find(workspace: Workspace, patterns: Sequence[str], leave: Sequence[Path]) 
     return found
 
 
-def _matches(root: Path, pattern: str) -> list[bytes]:
+def _matches(root: bytes, pattern: bytes, left: Collection[bytes]) -> list[bytes]:
     """Names inside the root that a pattern stands for, without dots and doubled slashes."""
-    if glob.has_magic(pattern):
-        names = glob.glob(pattern, root_dir=root, recursive=True, include_hidden=True)
+    names = _expanded(root, b"/" if pattern.startswith(b"/") else b"", [*filter(None, pattern.split(b"/"))], left)
+    wanted = (name for name in names if not pattern.endswith(b"/") or os.path.isdir(os.path.join(root, name)))
+    return sorted({os.path.normpath(name) for name in wanted})
+
+
+def _expanded(root: bytes, begin: bytes, parts: Sequence[bytes], left: Collection[bytes]) -> Iterator[bytes]:
+    """What the parts of a pattern stand for below a beginning. Unlike glob, `**` follows no links, which may lead round
+    in circles, and enters neither a `.git` nor the folders to leave.
+    """
+    trio.from_thread.check_cancelled()
+    if not parts:
+        yield begin
+        return
+    first, *rest = parts
+    place = os.path.join(root, begin)
+    if first == os.fsencode(RECURSIVE):
+        for inner, folders, _ in os.walk(place):
+            folders[:] = [each for each in folders if each != b".git" and os.path.join(inner, each) not in left]
+            yield from _expanded(root, os.path.relpath(inner, root), rest or [b"*"], left)
+        return
+    if not glob.has_magic(first):
+        there = [first] if os.path.lexists(os.path.join(place, first)) else []
     else:
-        names = [pattern] if os.path.lexists(os.path.join(root, pattern)) else []
-    return sorted({os.fsencode(os.path.normpath(name)) for name in names})
+        there = fnmatch.filter(_names_in(place), first)
+    for each in there:
+        yield from _expanded(root, os.path.join(begin, each), rest, left)
+
+
+def _names_in(folder: bytes) -> list[bytes]:
+    try:
+        return os.listdir(folder)
+    except OSError:  # no folder, or a closed one
+        return []
 
 
 def _is_beyond_a_link(work_tree: bytes, path: bytes) -> bool:
@@ -131,6 +165,7 @@ def _walk(source: bytes, name: bytes, left: set[bytes]) -> dict[bytes, bytes]:
         return {name: source}
     found = {}
     for place, folders, files in os.walk(source):
+        trio.from_thread.check_cancelled()
         folders[:] = [each for each in folders if os.path.join(place, each) not in left]
         links = [each for each in folders if os.path.islink(os.path.join(place, each))]
         for each in (*files, *links):

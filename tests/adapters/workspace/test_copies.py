@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import trio
 
 from golemd.adapters.workspace import (
     Copied,
@@ -68,6 +69,62 @@ async def test_a_link_is_copied_as_what_it_leads_to_inside_and_not_at_all_outsid
     there = on_disk(tree(lab))
     assert (there[".env"], there["linked/more"], "away" in there) == ("KEY=1", "m", False)
     assert not (tree(lab) / ".env").is_symlink()
+
+
+async def test_wildcards_follow_no_links_where_packages_link_each_other(lab: Lab) -> None:
+    """Each of 12 packages links all others, as pnpm lays them out: through links there are 12! ways to a file."""
+    names = [f"packages/{number}" for number in range(12)]
+    await prepared(lab, {f"{name}/.env": name for name in names} | {"packages/0/.git/x/.env": "git's own"})
+    for name in names:
+        (lab.root / name / "node_modules").mkdir()
+        for other in names:
+            os.symlink(f"../../../{other}", lab.root / name / "node_modules" / Path(other).name)
+    done = await copied(lab, "**/.env", "packages/*/node_modules/**/1")
+    links = {f"{name}/node_modules/1" for name in names}
+    assert (done.files, done.warnings) == (len(names) + len(links), ())
+    assert all((tree(lab) / name / ".env").read_text() == name for name in names)
+    assert all((tree(lab) / link).is_symlink() for link in links)
+    assert not (tree(lab) / "packages/0/.git").exists()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**", {"a/b/c.x", "a/d.x", "e.x", ".h/f.x"}),
+        ("**/*.x", {"a/b/c.x", "a/d.x", "e.x", ".h/f.x"}),
+        ("a/**", {"a/b/c.x", "a/d.x"}),
+        ("*/", {"a/b/c.x", "a/d.x", ".h/f.x"}),
+        ("./a//*.x", {"a/d.x"}),
+        ("a/*/c.x", {"a/b/c.x"}),
+        ("*.x/c", set()),
+        ("e.x/*", set()),
+        ("**/b", {"a/b/c.x"}),
+        ("**/d.x/", set()),
+        ("[e].?", {"e.x"}),
+    ],
+)
+async def test_wildcards_are_those_of_glob(lab: Lab, pattern: str, found: set[str]) -> None:
+    files = ("a/b/c.x", "a/d.x", "e.x", ".h/f.x")
+    await prepared(lab, dict.fromkeys(files, "x"))
+    await copied(lab, pattern)
+    assert set(on_disk(tree(lab))) - {"readme", "src/a.py"} == found
+
+
+async def test_looking_for_what_to_copy_can_be_ended_and_holds_up_nobody(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await prepared(lab, {".env": "1"})
+    with trio.CancelScope() as scope:
+
+        def endless(top: bytes) -> Iterator[tuple[bytes, list[bytes], list[bytes]]]:
+            trio.from_thread.run_sync(scope.cancel)
+            while True:
+                yield top, [], []
+
+        monkeypatch.setattr("golemd.adapters.workspace.copies.os.walk", endless)
+        async with lab.git.changing(dirs_of(lab.workspace()).common_dir):
+            await copied(lab, "**/.env")
+    assert scope.cancelled_caught
 
 
 async def test_what_is_tracked_is_left_as_it_is_in_the_worktree(lab: Lab) -> None:
