@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import trio
@@ -21,7 +21,7 @@ from golemd.adapters.workspace.types import Cleared, Workspace, shown
 from golemd.api.faults import Fault
 
 DEAD_GIT_SECONDS: Final = 10.0
-"""How long the git of a dead daemon may go on before it is ended."""
+"""How long the gits of a dead daemon may go on, all together, before they are ended."""
 
 ENVIRON_BYTES: Final = 1024 * 1024
 """How much of a process's environment is read."""
@@ -39,9 +39,11 @@ async def clear_dead_git(instance: str, workspaces: Sequence[Workspace], seconds
                 pidfds[pid] = os.pidfd_open(pid)
                 if pid not in set(_ours(instance)):  # the number went to another process meanwhile
                     os.close(pidfds.pop(pid))
-        ended = [pid for pid, fd in pidfds.items() if not await _ends(fd, seconds, None)] if pidfds else []
+        ended = await _outlasting(pidfds, seconds)
         for pid in ended:
-            await _ends(pidfds[pid], seconds, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfds[pid], signal.SIGKILL)
+        await _outlasting({pid: pidfds[pid] for pid in ended}, seconds)
     finally:
         for fd in pidfds.values():
             os.close(fd)
@@ -53,15 +55,19 @@ async def clear_dead_git(instance: str, workspaces: Sequence[Workspace], seconds
     return Cleared(tuple(ended), tuple(pid for pid in pidfds if pid not in ended), tuple(locks))
 
 
-async def _ends(pidfd: int, seconds: float, signal_number: signal.Signals | None) -> bool:
-    """Whether a process has ended within the time, after an optional signal."""
-    if signal_number is not None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(pidfd, signal_number)
+async def _outlasting(pidfds: Mapping[int, int], seconds: float) -> list[int]:
+    """Those of some processes, by their pidfds, that go on after a time for all of them."""
+    left = dict.fromkeys(pidfds)
+
+    async def wait(pid: int) -> None:
+        await trio.lowlevel.wait_readable(pidfds[pid])
+        del left[pid]
+
     with trio.move_on_after(seconds):
-        await trio.lowlevel.wait_readable(pidfd)
-        return True
-    return False
+        async with trio.open_nursery() as nursery:
+            for pid in pidfds:
+                nursery.start_soon(wait, pid)
+    return list(left)
 
 
 def free_stale_locks(dirs: Dirs, branch_ref: str | None = None) -> list[str]:

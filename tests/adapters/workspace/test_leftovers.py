@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from golemd.adapters.workspace import Cleared, Workspace, clear_dead_git
 from golemd.adapters.workspace import leftovers as leftovers_module
@@ -53,6 +55,16 @@ async def test_a_dead_daemons_git_is_ended_and_others_are_not(lab: Lab, gits: Gi
     assert ours.wait(5) == -9
     assert agents.poll() is None
     assert other.poll() is None
+
+
+async def test_the_time_that_is_waited_is_for_all_of_them(
+    lab: Lab, gits: Gits, autojump_clock: trio.testing.MockClock
+) -> None:
+    ours = [gits.start(lab.root, GOLEM_INSTANCE="dead") for _ in range(4)]
+    cleared = await clear_dead_git("dead", [], seconds=10)
+    assert set(cleared.ended) == {each.pid for each in ours}
+    assert [each.wait(5) for each in ours] == [-9] * 4
+    assert trio.current_time() <= 20, "one time to end by themselves, and one to be ended"
 
 
 async def test_a_git_that_ends_by_itself_is_waited_for(lab: Lab, gits: Gits, monkeypatch: pytest.MonkeyPatch) -> None:
