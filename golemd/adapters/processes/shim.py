@@ -11,7 +11,8 @@ It outlives the daemon, so it needs nothing from it: standard library only, ever
 * It is single threaded (the program's death signal is tied to the thread that forks) and a subreaper: what escapes its
   parent becomes a child here, and the end is recorded only when no descendant is left; but those that refuse SIGKILL
   for KILL_SECONDS, being another user's (sudo), are counted and left.
-* SIGTERM and SIGINT ask for the end, and asking again changes nothing; SIGQUIT takes the grace away.
+* SIGTERM and SIGINT ask for the end, and asking again changes nothing; SIGQUIT takes the grace away, and so does
+  printing on, to twice the limit of the logs.
 * It imports little on purpose: `json`, `signal` and `ctypes` would double its start-up time. What it knows of the
   processes below it and of their memory is in `shim_tree`, which lies beside it.
 
@@ -233,7 +234,8 @@ class Attempt:
             if self.kill_at is None and (self.asked or self.status is not None or self.limit_reached(now)):
                 self.kill_at = now + self.grace
                 self.signal_all(signal.SIGTERM)
-            if self.kill_at is not None and now >= self.kill_at:
+            if self.kill_at is not None and (now >= self.kill_at or 0 < 2 * self.spec.output_bytes < self.printed()):
+                self.kill_at = min(self.kill_at, now)
                 refusing = self.signal_all(signal.SIGKILL)
                 if refusing and now >= self.kill_at + KILL_SECONDS:
                     self.survivors = refusing
@@ -255,10 +257,14 @@ class Attempt:
                 self.status = status
                 self.finished = time.monotonic()
 
+    def printed(self) -> int:
+        """How large the logs are together."""
+        return sum(posix.fstat(fd).st_size for fd in self.logs)
+
     def limit_reached(self, now: float) -> bool:
         """Measure the logs; whether a limit is reached, which is then the reason of the end."""
         spec = self.spec
-        size = sum(posix.fstat(fd).st_size for fd in self.logs)
+        size = self.printed()
         if size != self.size:
             self.size, self.grown = size, now
         if 0 < spec.output_bytes < size:
@@ -313,7 +319,8 @@ class Attempt:
         spec, wakes = self.spec, []
         if self.kill_at is not None:
             if now < self.kill_at:
-                return self.kill_at - now
+                left = self.kill_at - now
+                return min(left, FIRST_TICK_SECONDS) if spec.output_bytes else left
             self.rescan = min(self.rescan * 2, TICK_SECONDS)
             return self.rescan
         if spec.wall_seconds:

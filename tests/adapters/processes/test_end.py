@@ -199,6 +199,12 @@ async def test_too_much_output_on_both_streams_together_ends_the_program(here: P
     assert (end.signal, end.reason) == (signal.SIGTERM, "output")
 
 
+async def test_a_deaf_program_that_goes_on_printing_has_no_grace_left_at_twice_the_limit(here: Place) -> None:
+    flood = "trap '' TERM; while :; do head -c 1000 /dev/zero; sleep 0.005; done"
+    end = await run(here.runner, sh(flood, output_bytes=10_000, grace_seconds=600.0))
+    assert (end.signal, end.reason) == (signal.SIGKILL, "output")
+
+
 async def test_a_program_that_ends_with_much_output_but_below_the_limit_is_fine(here: Place) -> None:
     end = await run(here.runner, sh("head -c 10000 /dev/zero", output_bytes=10_000))
     assert (end.status, end.reason) == (0, "")
