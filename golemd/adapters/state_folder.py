@@ -15,7 +15,15 @@ from golemd.adapters.clock import fresh_instance
 from golemd.adapters.files import write_private
 from golemd.api.faults import Conflict, Unavailable
 
-NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "fuse.sshfs", "glusterfs"})
+NETWORK: Final = frozenset(
+    {
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "coda", "davfs", "ncpfs"),
+        *("ceph", "lustre", "gpfs", "beegfs", "orangefs", "pvfs2", "glusterfs", "fuse.glusterfs", "fuse.ceph-fuse"),
+        *("fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.goofys", "fuse.blobfuse2", "fuse.juicefs"),
+        *("fuse.mfs", "fuse.seaweedfs", "fuse.curlftpfs", "fuse.smbnetfs", "fuse.gvfsd-fuse"),
+    }
+)
+"""Types of file systems as /proc/self/mountinfo names them."""
 MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
@@ -87,11 +95,11 @@ def _require_local(path: Path) -> None:
         raise StateFolderUnusable("state_folder_remote", f"{path} is on a network file system ({kind}).", hint)
 
 
-def file_system_of(path: Path, mounts: Path = MOUNTS) -> str:
+def file_system_of(path: Path) -> str:
     """The type of the file system that holds a folder, from the mount with its device; empty if unknown."""
     device = path.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
-    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
         fields, _, rest = line.partition(" - ")
         if fields.split()[2] == wanted:
             return rest.split()[0]
