@@ -206,7 +206,8 @@ async def _daemon(state_dir: Path, socket_path: Path, config: Path, settings: Se
         return now, _notifier(now, instance, socket_path)
 
     manager = await trio.to_thread.run_sync(UserManager.find, os.environ)
-    runner = LocalRunner(state_dir, instance, service.launch_of(manager, os.environ))
+    launch = await trio.to_thread.run_sync(service.launch_of, manager, os.environ)
+    runner = LocalRunner(state_dir, instance, launch)
     parts = Parts(
         state_dir=state_dir,
         socket_path=socket_path,

@@ -15,7 +15,7 @@ import trio
 from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, more_time, notify, watchdog_seconds
 from golemd.adapters.processes.launch import Launch, launch_plain
 from golemd.adapters.processes.scopes import launch_in_scope
-from golemd.adapters.user_manager import UserManager, own_unit
+from golemd.adapters.user_manager import UserManager
 from golemd.engine.engine import Engine
 
 PINGS_A_LIMIT: Final = 3  # how often the watchdog is told within its limit
@@ -27,18 +27,30 @@ log = logging.getLogger(__name__)
 def launch_of(manager: UserManager | None, environ: Mapping[str, str]) -> Launch:
     """How shims are launched here: in scopes of their own where the user has a systemd manager, else plainly."""
     log.info("agents run %s", "in scopes of their own" if manager is not None else "beside golemd (no systemd manager)")
-    return launch_plain if manager is None else launch_in_scope(manager, own_unit(environ))
+    return launch_plain if manager is None else launch_in_scope(manager, _own_unit(manager, environ))
+
+
+def _own_unit(manager: UserManager, environ: Mapping[str, str]) -> str:
+    try:
+        return manager.own_unit(environ)
+    except OSError as error:
+        log.warning("of which unit golemd is cannot be asked: %s", error)
+        return ""
 
 
 async def how_to_stop(manager: UserManager | None, environ: Mapping[str, str], on_stop: str) -> str:
     """What a signal to stop means: "keep" when the manager is restarting our unit, else what `on_stop` says."""
+    is_restart = manager is not None and await trio.to_thread.run_sync(_is_restarting, manager, environ)
+    return "keep" if is_restart else on_stop
+
+
+def _is_restarting(manager: UserManager, environ: Mapping[str, str]) -> bool:
     try:
-        unit = own_unit(environ)
-        if manager is not None and unit and await trio.to_thread.run_sync(manager.is_restarting, unit):
-            return "keep"
+        unit = manager.own_unit(environ)
+        return bool(unit) and manager.is_restarting(unit)
     except OSError as error:
         log.warning("whether this is a restart cannot be asked: %s", error)
-    return on_stop
+        return False
 
 
 async def keep_told(engine: Engine, environ: Mapping[str, str]) -> None:

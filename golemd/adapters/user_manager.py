@@ -19,6 +19,8 @@ ASK_SECONDS: Final = 5.0
 UNIT_NAME_BYTES: Final = 255
 _SYSTEMD: Final = "org.freedesktop.systemd1"
 _MANAGER: Final = "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"
+_PROPERTIES: Final = "org.freedesktop.DBus.Properties"
+_CGROUPS: Final = Path("/proc/self/cgroup")
 _RESTARTS: Final = frozenset({"restart", "try-restart"})
 
 
@@ -64,6 +66,25 @@ class UserManager:
         """What is being done: unit → type of its job, such as start, stop, restart. Raises OSError."""
         with Connection(self._socket, ASK_SECONDS) as manager:
             return _jobs(manager.call(_SYSTEMD, *_MANAGER, "ListJobs", "", Writer()))
+
+    def own_unit(self, environ: Mapping[str, str], cgroups: Path = _CGROUPS) -> str:
+        """The service whose main process we are; empty when systemd did not start this very process. Raises OSError."""
+        unit, main = _service(cgroups), environ.get("SYSTEMD_EXEC_PID")
+        if main is None and unit and "INVOCATION_ID" in environ:  # before systemd 248; all that it starts inherits this
+            main = str(self.main_pid(unit))
+        return unit if main == str(os.getpid()) else ""
+
+    def main_pid(self, unit: str) -> int:
+        """The main process of a service; 0 when it has none. Raises OSError."""
+        with Connection(self._socket, ASK_SECONDS) as manager:
+            name, wanted = Writer(), Writer()
+            name.text(unit)
+            path = manager.call(_SYSTEMD, *_MANAGER, "GetUnit", "s", name).text()
+            wanted.text(f"{_SYSTEMD}.Service")
+            wanted.text("MainPID")
+            answer = manager.call(_SYSTEMD, path, _PROPERTIES, "Get", "ss", wanted)
+            answer.signature()
+            return answer.u32()
 
     def is_restarting(self, unit: str) -> bool:
         """Whether the unit is being stopped only to be started again. Raises OSError."""
@@ -132,10 +153,8 @@ def scope_name(prefix: str, name: str) -> str:
     return f"{prefix}-{escaped[:room]}.scope"
 
 
-def own_unit(environ: Mapping[str, str], cgroups: Path = Path("/proc/self/cgroup")) -> str:
-    """The service whose main process we are; empty when systemd did not start this very process."""
-    if environ.get("SYSTEMD_EXEC_PID") != str(os.getpid()):
-        return ""
+def _service(cgroups: Path) -> str:
+    """The service whose control group we are in; empty when it is none's."""
     for line in cgroups.read_text(encoding="utf-8").splitlines():
         number, controllers, path = line.split(":", 2)
         last = path.rsplit("/", 1)[-1]

@@ -18,7 +18,7 @@ from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, RECORDS_A_LOOK, LongSta
 from golemd.adapters.processes.launch import STATUS_FD, Launch, launch_plain
 from golemd.adapters.processes.proctable import ATTEMPT, INSTANCE
 from golemd.adapters.processes.scopes import launch_in_scope
-from golemd.adapters.user_manager import UserManager, own_unit, scope_name
+from golemd.adapters.user_manager import UserManager, scope_name
 from golemd.api import calls
 from golemd.engine.engine import Engine
 from golemd.service import keep_told
@@ -142,14 +142,22 @@ def test_where_nobody_listens_there_is_no_manager(tmp_path: Path) -> None:
         assert UserManager.find({"XDG_RUNTIME_DIR": str(tmp_path)}) is None
 
 
-def test_a_process_that_systemd_did_not_start_itself_has_no_unit(tmp_path: Path) -> None:
+def test_a_process_that_systemd_did_not_start_itself_has_no_unit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nobody, me = UserManager(tmp_path / "nobody"), {"SYSTEMD_EXEC_PID": str(os.getpid())}
     groups = tmp_path / "cgroup"
     groups.write_text("1:name=systemd:/\n0::/user.slice/user@1.service/app.slice/golemd.service\n")
-    assert own_unit({"SYSTEMD_EXEC_PID": str(os.getpid())}, groups) == "golemd.service"
-    assert own_unit({"SYSTEMD_EXEC_PID": "1"}, groups) == ""
-    assert own_unit({}, groups) == ""
+    assert nobody.own_unit(me, groups) == "golemd.service"
+    assert nobody.own_unit({"SYSTEMD_EXEC_PID": "1", "INVOCATION_ID": "a"}, groups) == ""
+    assert nobody.own_unit({}, groups) == ""
+    with pytest.raises(OSError, match="No such file"):
+        nobody.own_unit({"INVOCATION_ID": "a"}, groups)
+    for main, unit in ((os.getpid(), "golemd.service"), (1, "")):  # before systemd 248 it has to be asked
+        monkeypatch.setattr(nobody, "main_pid", {"golemd.service": main}.__getitem__)
+        assert nobody.own_unit({"INVOCATION_ID": "a"}, groups) == unit
     groups.write_text("0::/user.slice/session-1.scope\n")
-    assert own_unit({"SYSTEMD_EXEC_PID": str(os.getpid())}, groups) == ""
+    assert nobody.own_unit(me, groups) == nobody.own_unit({"INVOCATION_ID": "a"}, groups) == ""
 
 
 def test_the_name_of_a_scope_is_escaped_and_not_too_long() -> None:

@@ -157,6 +157,15 @@ def test_a_restart_keeps_three_agents_and_their_work_is_accepted(service: Servic
     assert service.types().count("attempt.spawned") == service.types().count("attempt.adopted") == 3
 
 
+def test_a_restart_by_a_systemd_before_248_keeps_the_agents(service: Service) -> None:
+    service.drop_in("old", "[Service]\nUnsetEnvironment=SYSTEMD_EXEC_PID\n")
+    service.install()
+    pids = service.start_agents(1)
+    service.systemctl("restart", "golemd")
+    assert service.running() == pids
+    service.finish(1)
+
+
 def test_installing_again_restarts_it_and_keeps_the_agents(service: Service) -> None:
     first = service.install()["pid"]
     pids = service.start_agents(2)
