@@ -18,6 +18,7 @@ from golemd.core import commands as cmd
 from golemd.core import plan
 from golemd.engine.context import Context
 from golemd.engine.effects import attempts, examine, notices, prune, reports, shared_trees, worktrees
+from golemd.engine.effects.examine import PASSING
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +69,11 @@ async def _report_failure(engine: Context, effect: plan.Effect, fault: Fault) ->
     A full disk that the journal can still write on, say one of worktrees alone, is a failure like any other.
     """
     report = _FAILURES.get(type(effect))
+    passes = isinstance(effect, plan.Examine) and fault.code in PASSING
     try:
         if fault.code == DISK_FULL and not engine.parts.journal.poke():
             raise fault
-        if report is not None:
+        if report is not None and not passes:
             recorded = await engine.report(report(effect, fault))
             if recorded or not isinstance(effect, plan.Keep):  # which is asked for while another gate is open, too
                 return

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from golemd.adapters import agents
 from golemd.adapters.agents.environment import masked, masked_result
 from golemd.adapters.workspace import Examined
+from golemd.api.faults import Fault
 from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Run
 from golemd.core import commands as cmd
 from golemd.core import plan
@@ -21,6 +22,9 @@ from golemd.engine.context import Context
 from golemd.engine.effects.places import agent_of, attempt_folder, branch_of, config_of, workspace_of
 from golemd.engine.effects.secrets import hidden
 from golemd.engine.logs import LOG_PIECE, STREAMS, tail_of
+
+PASSING: Final = frozenset({"disk_full", "git_timeout", "git_locked", "git_not_started", "git_missing"})
+"""Faults of git that pass, and say nothing of what an attempt has left: it is looked at again."""
 
 EVIDENCE_LINES: Final = 20
 MAX_LEFTOVERS: Final = 50  # files that are named
@@ -58,7 +62,16 @@ async def examine(engine: Context, effect: plan.Examine) -> None:
 
 
 async def _with_work(engine: Context, run: Run, report: cmd.ReportExamined) -> cmd.ReportExamined:
-    """The report with the tree that the attempt left in its worktree."""
+    """The report with the tree that the attempt left in its worktree, or why that cannot be looked at."""
+    try:
+        return await _with_tree(engine, run, report)
+    except Fault as fault:
+        if fault.code in PASSING:
+            raise
+        return replace(report, trouble=f"{fault.message} {fault.hint}")
+
+
+async def _with_tree(engine: Context, run: Run, report: cmd.ReportExamined) -> cmd.ReportExamined:
     place = workspace_of(engine, run)
     phase = run.phase
     looked = await engine.parts.workspaces.examine(

@@ -19,7 +19,7 @@ from golemd.engine.effects.places import changes_of
 from golemd.engine.queries.common import clock, wanted
 
 LAST_EVENTS: Final = 20
-_DOING: Final = {plan.Flush: "Committing what", plan.Tidy: "Putting away what"}
+_DOING: Final = {plan.Flush: "Committing what", plan.Tidy: "Putting away what", plan.Examine: "Looking at what"}
 
 
 def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
@@ -63,7 +63,8 @@ def _failing(engine: Context, item: str) -> str | None:
     runs = [each for each in state.runs.values() if waits and each.project == waits[0].project] or state.runs_of(item)
     for run in runs:
         for effect, doing in _DOING.items():
-            if reason := engine.failing.get(effect(run.id).key):
+            about = run.phase.live if effect is plan.Examine else run.id
+            if reason := engine.failing.get(effect(about).key):
                 return f"{doing} {run.item} has done fails: {reason}"
     return None
 
