@@ -9,10 +9,10 @@ import pytest
 from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.faults import Fault
-from golemd.api.model import Assessments, FollowUp
+from golemd.api.model import Assessments, FollowUp, Status
 from golemd.core.decide.follow_ups import normalised
 from golemd.core.prompt import prompt_for
-from tests.core.world import End, World, config, picture
+from tests.core.world import ALICE, End, World, config, picture
 
 
 def world_with(*follow_ups: Any, result: str = "phase_complete", **execution: Any) -> tuple[World, str]:
@@ -134,3 +134,22 @@ def test_those_that_an_agent_asked_for_while_it_ran_count_with_those_of_its_resu
     assert [bool(each.item) for each in world.run(item).follow_ups] == [True, False, False]
     assert world.run(item).follow_ups_added == 3
     assert picture(world.replay()) == picture(world.state)
+
+
+def test_what_somebody_imports_as_a_follow_up_takes_no_room_and_another_run_has_all_of_it() -> None:
+    world = World()
+    world.project(config(max_follow_ups=1))
+    item = world.add("Fix it")
+    for number, title in ((1, "One"), (2, "Two")):
+        world.held = {"build"}
+        world.start()
+        world.calm()
+        imported = ev.ItemAdded(
+            title="Old", number=90 + number, status=Status.DONE, pipeline="feature", origin=item, actor=ALICE
+        )
+        world.happen(imported, f"DEMO-{90 + number}")
+        assert world.ask(calls.ItemAdd(title=title), agent=f"{item}.{number}.build.1").drafts
+        assert world.run(item).follow_ups_added == 1
+        world.held = set()
+        world.settle()
+        world.reopen(item)
