@@ -11,7 +11,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "show": ("golemctl show WRK-42", "golemctl show WRK-42 --prompt", "golemctl show WRK-42.g1"),
     "why": ("golemctl why WRK-42",),
     "gates": ("golemctl gates", "golemctl gates --only priority=5.."),
-    "projects": ("golemctl projects",),
+    "projects": ("golemctl projects", "golemctl projects --remove old --yes"),
     "report": ("golemctl report WRK-42",),
     "logs": ("golemctl logs WRK-42 --follow", "golemctl logs WRK-42.1.build.2 --stderr"),
     "events": (

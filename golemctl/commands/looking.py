@@ -14,7 +14,7 @@ from golemctl.moments import FORMS, moment
 from golemctl.render.gates import gate_detail_lines, gates_lines, no_gates_lines
 from golemctl.render.item import show_lines, why_lines
 from golemctl.render.status import projects_lines, status_lines
-from golemctl.render.text import paragraphs, wrap
+from golemctl.render.text import clean, paragraphs, wrap
 from golemd.api import calls
 from golemd.api.faults import Conflict, NotFound
 from golemd.api.views import ItemDetail, RunView
@@ -50,11 +50,14 @@ def register(app: Commands) -> None:
     app.add("why", why, "Why an item does not run.", calls.ItemWhy.__doc__)
     app.add("gates", gates, "What waits for a decision, oldest first.")
     app.add("check", check, "What would keep a project from being worked on.", _CHECK)
-    app.add("projects", projects, "The registered projects.")
+    app.add("projects", projects, "The registered projects.", _PROJECTS)
     app.add("path", path, "The folder in which an item is worked on.")
     app.add("diff", diff, "What an item has changed since its base commit.", _DIFF)
 
 
+_PROJECTS: Final = (
+    "The registered projects. --remove forgets one whose items are all done or cancelled, also when its folder is gone."
+)
 _STATUS: Final = (
     "Everything at a glance: what waits for you, what runs, what is next and why it waits. Inside a project, that "
     "project; elsewhere all of them."
@@ -131,8 +134,19 @@ def check(ask: Ask) -> int:
     return REFUSED if view.errors else 0
 
 
-def projects(ask: Ask) -> None:
-    ask.out.reply(ask.call(calls.ProjectList()), projects_lines)
+def projects(
+    ask: Ask,
+    remove: Annotated[str, Option(metavar="NAME", help="Forget this one.", completion="project_names")] = "",
+    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
+) -> int:
+    if not remove:
+        ask.out.reply(ask.call(calls.ProjectList()), projects_lines)
+        return 0
+    if not yes and not ask.confirmed(f"Forget {clean(remove)}? Its folder and the journal stay as they are."):
+        ask.out.aside("Nothing was forgotten. --yes does it without a question.")
+        return REFUSED
+    ask.out.reply(ask.call(calls.ProjectRemove(project=remove)), projects_lines)
+    return 0
 
 
 def path(ask: Ask, id: ItemId) -> None:  # noqa: A002 - the name of the call's field

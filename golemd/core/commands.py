@@ -23,7 +23,7 @@ class Command(Struct, frozen=True, kw_only=True):
 class Facts(Struct, frozen=True, kw_only=True):
     """What the shell looked up before the decision; only what the call needs is set.
 
-    `warnings` and `problems` are for the answer.
+    `warnings` and `problems` are for the answer; `gone` are the projects whose folder is not there any more.
     """
 
     root: str = ""
@@ -37,6 +37,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     wrote: bool = False
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
     backlog: Backlog | None = None
     segments: tuple[tuple[int, int], ...] = ()  # of the journal: first record and bytes, the oldest first
     before: int = 0  # the record that a moment means

@@ -18,10 +18,11 @@ from golemd.core import golem_toml_writer as writer
 from golemd.core.configuration import Reading, digest, folder_as_name
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
+from golemd.core.decide.projects import where_gone
 from golemd.core.exclusion import is_shared
 from golemd.engine import imports, past, preflight
 from golemd.engine.context import Context
-from golemd.engine.project_files import CONFIG_FILE, OLD_CONFIG_FILE, read_config, read_good
+from golemd.engine.project_files import CONFIG_FILE, OLD_CONFIG_FILE, gone, read_config, read_good
 from golemd.settings import waiting
 
 __all__ = ["admit", "facts_for", "hold", "reload"]
@@ -77,6 +78,7 @@ async def _init(engine: Context, call: calls.ProjectInit, actor: Actor) -> cmd.F
         config=reading.config,
         config_digest=now_in_force,
         wrote=bool(draft),
+        gone=gone(engine),
         warnings=(*_warnings(reading), *reading.remarks, *said) if news else said,
     )
     asked = cmd.Asked(call=call, actor=actor, facts=facts)
@@ -141,19 +143,23 @@ async def _run_start(engine: Context, call: calls.RunStart | calls.Triage, actor
 
 
 async def _reload(engine: Context, call: calls.Reload, actor: Actor) -> cmd.Facts:
-    """All configurations, or a fault that names what is wrong with any of them. The daemon's own comes into force here,
-    and the login shell is asked anew.
+    """All configurations, or a fault that names what is wrong with any of them; projects that are gone keep theirs. The
+    daemon's own comes into force here, and the login shell is asked anew.
     """
     settings, notifier = engine.parts.settings_now()
-    found = []
+    found, moved = [], gone(engine)
     for project in engine.state.projects.values():
+        if project.name in moved:
+            continue
         config = read_config(engine, Path(project.root)).config
         assert config is not None
         found.append((project.name, config, digest(config)))
     engine.use(settings, notifier)
     later = ", ".join(waiting(engine.began_with, settings.limits))
-    problems = (f"golemd.toml: [limits] {later}: what has changed comes into force when golemd starts again",)
-    return cmd.Facts(configs=tuple(found), problems=problems if later else ())
+    problems = [f"{name}: its folder is gone. {where_gone(name)}" for name in moved]
+    if later:
+        problems.append(f"golemd.toml: [limits] {later}: what has changed comes into force when golemd starts again")
+    return cmd.Facts(configs=tuple(found), problems=tuple(problems))
 
 
 async def reload(engine: Context) -> tuple[str, ...]:
@@ -175,6 +181,11 @@ async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.
         return cmd.Facts()
     await engine.settled()  # its last records may not be on disk yet
     return cmd.Facts(ended=past.item_from_records(engine, call.id))
+
+
+async def _remove(engine: Context, call: calls.ProjectRemove, actor: Actor) -> cmd.Facts:
+    """Whether there is a repository in which anything could be put away."""
+    return cmd.Facts(gone=gone(engine))
 
 
 async def _prune(engine: Context, call: calls.JournalPrune, actor: Actor) -> cmd.Facts:
@@ -227,6 +238,7 @@ async def _content(engine: Context, gate: Gate) -> Content | None:
 _FACTS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any, Actor], Awaitable[cmd.Facts]]]] = {
     calls.Import: imports.facts,
     calls.ProjectInit: _init,
+    calls.ProjectRemove: _remove,
     calls.RunStart: _run_start,
     calls.Triage: _run_start,
     calls.Reload: _reload,

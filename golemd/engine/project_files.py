@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from golemd.api.faults import Fault, Invalid
 from golemd.api.model import Run
 from golemd.core.configuration import Reading, read_project
+from golemd.core.decide.projects import where_gone
 from golemd.engine.context import Context
 from golemd.engine.programs import Unusable
 
@@ -32,10 +33,20 @@ def find_config(engine: Context, root: Path) -> ProjectFile | None:
     return None
 
 
+def gone(engine: Context) -> tuple[str, ...]:
+    """The projects whose folder or git folder is not there: removed, moved, or not mounted."""
+    there = engine.parts.files.is_there
+    projects = engine.state.projects.values()
+    return tuple(each.name for each in projects if not (there(Path(each.root)) and there(Path(each.common_dir))))
+
+
 def read_config(engine: Context, root: Path) -> Reading:
     """What the project's file says. Raises Invalid `configuration_missing`; `configuration_invalid` with all errors."""
     found = find_config(engine, root)
     if found is None:
+        for name in gone(engine):
+            if engine.state.projects[name].root == str(root):
+                raise Invalid("configuration_missing", f"The folder of {name} is gone: {root}.", where_gone(name))
         hint = "golemctl init writes a commented one."
         raise Invalid("configuration_missing", f"There is no {CONFIG_FILE} in {root}.", hint)
     return _good(found.reading, found.file)

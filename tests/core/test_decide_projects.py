@@ -11,6 +11,7 @@ from golemd.api import events as ev
 from golemd.api.faults import Fault, HumanRequired, Internal
 from golemd.api.model import HaltReason
 from golemd.core import commands as cmd
+from golemd.core import plan as planning
 from golemd.core.configuration import digest
 from golemd.core.decide import decide
 from golemd.core.decide.agents import admit
@@ -82,6 +83,41 @@ def test_a_project_is_removed_when_nothing_is_left_unfinished() -> None:
     world.ask(calls.ItemCancel(id=item))
     world.ask(calls.ProjectRemove(project="demo"))
     assert world.state.projects == {}
+    assert picture(world.replay()) == picture(world.state)
+
+
+def test_what_belongs_to_a_project_that_is_gone_says_so() -> None:
+    world = World()
+    world.project()
+    hint = "Move it back, or forget the project: golemctl projects --remove demo"
+    for prefix, code in (("", "prefix_taken"), ("NEW", "name_taken")):
+        call = calls.ProjectInit(root="/src/moved", prefix=prefix)
+        fault = refusal(world, call, root="/src/moved", common_dir="/src/moved/.git", config=config(), gone=("demo",))
+        assert (fault.code, fault.hint) == (code, hint)
+        assert fault.message.endswith(", and /src/demo is gone.")
+
+
+@pytest.mark.parametrize("workspace", ["worktree", "shared"])
+def test_where_the_repository_is_gone_a_project_is_forgotten_and_its_work_stays_as_it_is(workspace: str) -> None:
+    world = World()
+    world.project(config(phases=("plan", "last"), workspace=workspace))
+    item = world.add()
+    world.held = {"last"}
+    world.go()
+    remove, gone = calls.ProjectRemove(project="demo"), ("demo",)
+    assert refusal(world, remove, gone=gone).code == "items_left", "it is not cancelled"
+    world.ask(calls.ItemCancel(id=item))
+    assert refusal(world, remove, gone=gone).code == "items_left", "its agent has not ended"
+    world.end(f"{item}.1.last.1")
+    for effect in world.plan().effects:
+        if isinstance(effect, planning.Examine):
+            world.carry_out(effect)
+    assert refusal(world, remove).code == "items_left", "its workspace can be put away"
+    kept, removed = (draft.event for draft in world.ask(remove, gone=gone).drafts)
+    assert kept == ev.WorkKept(run=f"{item}.1", then="left", listed=("/src/demo is gone",))
+    assert removed == ev.ProjectRemoved()
+    assert [type(effect) for effect in world.plan().effects] == [planning.WriteReport]
+    world.calm()
     assert picture(world.replay()) == picture(world.state)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from golemd.api import calls
 from tests.path.house import House
-from tests.path.repositories import Project
+from tests.path.repositories import Project, phase
 
 
 def test_a_removed_project_is_gone_and_its_repository_as_it_was(daemon: House, demo: Project) -> None:
@@ -44,6 +46,43 @@ def test_ended_items_of_a_removed_project_do_not_harm_the_daemon(daemon: House, 
     daemon.call(calls.ProjectRemove(project="demo"))
     assert daemon.call(calls.Status(all=True)).projects == ()
     assert daemon.show(item).status == "done"
+    daemon.restart()
+    assert daemon.call(calls.JournalVerify(deep=True)).equal
+
+
+@pytest.mark.parametrize("workspace", ["worktree", "shared"])
+def test_a_project_whose_folder_is_gone_is_told_of_and_can_be_forgotten(daemon: House, workspace: str) -> None:
+    other = daemon.project("other", prefix="OTH", execution={"max_retries": 0})
+    demo = daemon.project(phases=[phase("plan"), phase(gate="approval")], execution={"workspace": workspace})
+    item = demo.work("[[write a.txt x]]")
+    daemon.until("gate.opened", item)
+    tree = demo.worktree(item)
+    moved = demo.root.rename(demo.root.parent / "moved")
+    hint = "Move it back, or forget the project: golemctl projects --remove demo"
+    for command in (
+        ("init",),
+        ("init", "--prefix", "WRK2"),
+        ("--project", "demo", "run"),
+        ("--project", "demo", "check"),
+    ):
+        ended = daemon.golemctl(*command, cwd=moved)
+        assert ended.status == 1
+        assert hint in " ".join((ended.out + ended.err).split())
+    assert "this golemd holds the repository already" in daemon.golemctl("check", cwd=moved).out
+
+    file = other.root / "golem.toml"
+    file.write_text(file.read_text().replace("max_retries = 0", "max_retries = 4"))
+    view = daemon.call(calls.Reload())
+    assert (view.changed, view.problems) == (("other",), (f"demo: its folder is gone. {hint}",))
+
+    assert daemon.golemctl("projects", "--remove", "demo", "--yes").status == 1, "its item is not done"
+    daemon.call(calls.ItemCancel(id=item))
+    assert daemon.golemctl("projects", "--remove", "demo").status == 1, "nobody has said yes"
+    ended = daemon.golemctl("projects", "--remove", "demo", "--yes")
+    assert (ended.status, "demo" in ended.out, "other" in ended.out) == (0, False, True)
+    assert tree.exists() is (workspace == "worktree")
+    daemon.until("report.written", item)
+    assert daemon.golemctl("init", cwd=moved).status == 0
     daemon.restart()
     assert daemon.call(calls.JournalVerify(deep=True)).equal
 

@@ -263,7 +263,11 @@ def hold_project(common_dir: Path, holder: str) -> ProjectLock:
         held = _holder(fd)
         os.close(fd)
         message = f"another golemd holds this project: pid {held['pid']}, state folder {held['state']}"
-        raise Conflict("project_held", message, "stop that daemon, or use it for this project", **held) from None
+        hint = "stop that daemon, or use it for this project"
+        if held["pid"] == os.getpid():
+            message = "this golemd holds the repository already, as a project that was elsewhere"
+            hint = "golemctl projects lists them; golemctl projects --remove NAME forgets one"
+        raise Conflict("project_held", message, hint, **held) from None
     except OSError as error:
         os.close(fd)
         raise _lock_failed(path, error) from error

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Final
+
+from msgspec.structs import replace
 
 from golemd.api import calls, views
 from golemd.api import events as ev
@@ -12,7 +15,7 @@ from golemd.api.events import Draft
 from golemd.api.faults import Conflict, Internal, Invalid
 from golemd.api.model import ENDED, Project
 from golemd.core import commands as cmd
-from golemd.core.decide.common import Decided
+from golemd.core.decide.common import Decided, about
 from golemd.core.state import State
 
 _PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
@@ -28,11 +31,11 @@ def init(state: State, call: calls.ProjectInit, command: cmd.Asked) -> Decided:
             return _registered_already(project, call, facts.config, facts.config_digest)
     config = facts.config
     prefix = call.prefix or config.prefix
-    _check_prefix(state, prefix)
+    _check_prefix(state, prefix, facts.gone)
     if config.name in state.projects:
-        other = state.projects[config.name].root
+        other = state.projects[config.name]
         hint = 'Give this one another: name = "…" under [project] in its golem.toml.'
-        raise Conflict("name_taken", f"The project name {config.name!r} belongs to {other}.", hint)
+        raise _taken("name_taken", f"The project name {config.name!r} belongs to {other.root}", hint, other, facts.gone)
     registered = ev.ProjectRegistered(
         name=config.name,
         root=facts.root,
@@ -54,26 +57,46 @@ def _registered_already(project: Project, call: calls.ProjectInit, config: Proje
     return Decided((Draft(configured, project.name),), note="registered already; the new configuration is in force")
 
 
-def _check_prefix(state: State, prefix: str) -> None:
+def _check_prefix(state: State, prefix: str, gone: tuple[str, ...]) -> None:
     if not _PREFIX.fullmatch(prefix):
         message = f"The prefix {prefix[:40]!r} is not one."
         raise Invalid("invalid_prefix", message, "A letter, then letters, digits, _ or -; 32 at most.")
     taken = {project.prefix: project for project in state.projects.values()}
     if prefix in taken:
         proposal = next(f"{prefix}{n}" for n in range(2, 10_000) if f"{prefix}{n}" not in taken)
-        message = f"The prefix {prefix} belongs to the project {taken[prefix].name}."
-        raise Conflict("prefix_taken", message, f"golemctl init --prefix {proposal}", proposal=proposal)
+        message, hint = (
+            f"The prefix {prefix} belongs to the project {taken[prefix].name}",
+            f"golemctl init --prefix {proposal}",
+        )
+        raise _taken("prefix_taken", message, hint, taken[prefix], gone, proposal=proposal)
+
+
+def _taken(code: str, message: str, hint: str, by: Project, gone: tuple[str, ...], **data: str) -> Conflict:
+    """Something belongs to a project that is registered already, and perhaps is this one, before it was moved."""
+    if by.name in gone:
+        message, hint = f"{message}, and {by.root} is gone", where_gone(by.name)
+    return Conflict(code, f"{message}.", hint, **data)
+
+
+def where_gone(project: str) -> str:
+    """What a person can do about a project whose folder is gone."""
+    return f"Move it back, or forget the project: golemctl projects --remove {project}"
 
 
 def remove(state: State, call: calls.ProjectRemove, command: cmd.Asked) -> Decided:
-    """Forget a project that has nothing unfinished."""
+    """Forget a project that has nothing unfinished. Where its repository is gone, worktrees stay as they are."""
     project = state.project(call.project)
-    mine = [(item, state.runs_of(item.id)) for item in state.items_of(project.name)]
-    left = [item.id for item, runs in mine if item.status not in ENDED or not all(map(state.is_put_away, runs))]
+    is_gone = project.name in command.facts.gone
+    runs = [(item, run) for item in state.items_of(project.name) for run in state.runs_of(item.id)]
+    stay = [(item, run) for item, run in runs if is_gone and run.tidy and state.is_put_away(replace(run, tidy=False))]
+    busy = {item.id for item, run in runs if not state.is_put_away(run) and (item, run) not in stay}
+    left = [item.id for item in state.items_of(project.name) if item.status not in ENDED or item.id in busy]
     if left:
         message = f"{project.name} has {len(left)} unfinished items, such as {left[0]}."
         raise Conflict("items_left", message, "Finish or cancel them first.")
-    return Decided((Draft(ev.ProjectRemoved(), project.name),))
+    listed = (f"{project.root} is gone",)
+    drafts = [about(item, ev.WorkKept(run=run.id, then="left", listed=listed)) for item, run in stay]
+    return Decided((*chain.from_iterable(drafts), Draft(ev.ProjectRemoved(), project.name)))
 
 
 def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:

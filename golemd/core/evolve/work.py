@@ -11,6 +11,7 @@ from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
     PHASE_OVER,
+    RUN_OVER,
     Aside,
     AttemptState,
     Evidence,
@@ -92,6 +93,8 @@ def _leave_in_tree(state: State, event: ev.CommitCreated) -> None:
 def _work_kept(state: State, record: Record, event: ev.WorkKept) -> None:
     if event.then == "removed":
         set_run(state, event.run, tidy=False)
+    elif event.then == "left" and state.runs[event.run].state in RUN_OVER:  # for good: its repository is gone
+        set_run(state, event.run, tidy=False, uncommitted=())
     elif event.then == "aside":
         aside = Aside(event.head, event.tree, event.staged, event.ref, record.ts)
         set_run(state, event.run, worktree=WorktreeState.ASIDE, aside=aside)

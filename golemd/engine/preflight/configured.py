@@ -17,7 +17,7 @@ from golemd.core.toml import Document, parse
 from golemd.engine import programs
 from golemd.engine.context import Context
 from golemd.engine.preflight.subject import Subject, of_fault
-from golemd.engine.project_files import CONFIG_FILE, find_config
+from golemd.engine.project_files import CONFIG_FILE, find_config, gone
 
 
 async def configuration(engine: Context, subject: Subject) -> list[CheckFinding]:
@@ -28,6 +28,8 @@ async def configuration(engine: Context, subject: Subject) -> list[CheckFinding]
         return [of_fault(str(subject.root), fault, stops_all=True)]
     registered = subject.project is not None
     if subject.file is None:
+        if subject.project is not None and subject.project.name in gone(engine):
+            return []  # which `usable` tells of
         level, hint = "error" if registered else "info", "golemctl init writes a commented one."
         what = f"there is no {CONFIG_FILE}"
         return [CheckFinding(level=level, where=str(subject.root), what=what, hint=hint, stops_all=registered)]

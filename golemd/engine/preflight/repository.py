@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from golemd.adapters.workspace import require_usable
 from golemd.api.checks import CheckFinding
 from golemd.api.faults import Fault, Unavailable
 from golemd.api.model import Item
+from golemd.core.decide.projects import where_gone
 from golemd.core.preflight import live_items
 from golemd.engine.context import Context
 from golemd.engine.preflight.subject import Subject, of_fault
+from golemd.engine.project_files import gone
 
 SHARED: Final = "shared"  # the workspace of projects whose items are worked on in the repository itself
 UNDER_WAY: Final = "operation_in_progress"  # the code of a repository in the middle of a merge or rebase
@@ -27,7 +31,9 @@ async def usable(engine: Context, subject: Subject) -> list[CheckFinding]:
     except Fault as fault:
         if fault.code == UNDER_WAY:
             return []  # of concern only where work is done in the repository itself: see `tree`
-        return [of_fault(str(subject.root), fault, stops_all=not isinstance(fault, Unavailable))]
+        found = of_fault(str(subject.root), fault, stops_all=not isinstance(fault, Unavailable))
+        name = subject.project.name if subject.project is not None else ""
+        return [replace(found, hint=where_gone(name)) if name in gone(engine) else found]
     return []
 
 
