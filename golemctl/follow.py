@@ -10,6 +10,7 @@ import msgspec
 
 from golemctl.client import Client, DaemonUnreachable, Disconnected, Following
 from golemctl.render.records import pruned_note
+from golemctl.render.text import clean
 from golemd.api.calls import EventsFollow, LogsFollow
 from golemd.api.faults import Fault, Internal, Unavailable
 
@@ -100,6 +101,8 @@ def log_pieces(
         return connect().follow(call)
 
     following = follow()
+    if following.started.attempt != call.id:
+        tell(f"{clean(following.started.attempt or '')}:")
     try:
         while True:
             call = msgspec.structs.replace(call, id=following.started.attempt or call.id)

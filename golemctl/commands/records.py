@@ -16,7 +16,7 @@ from golemctl.follow import Records, log_pieces
 from golemctl.moments import FORMS, moment
 from golemctl.render.others import pruned_lines, verify_lines
 from golemctl.render.records import pruned_note, record_line
-from golemctl.render.text import paragraphs
+from golemctl.render.text import clean, paragraphs
 from golemd.api import calls
 from golemd.api.views import LogView
 
@@ -44,7 +44,7 @@ _PRUNE: Final = (
 )
 _EVENTS: Final = f"Read the journal: the newest {NEWEST} records, or those that are chosen."
 _WORKLOG: Final = "Print what was done to the project's items in a month, as Markdown; rendered from the journal."
-_LOGS: Final = "Print an attempt's output. An item or run stands for its newest attempt."
+_LOGS: Final = "Print an attempt's output. An item or run stands for its newest agent's."
 
 
 def events(
@@ -103,6 +103,11 @@ def logs(
             _print_log(ask, written)
         return
     pieces = list(_log_pieces(ask, calls.LogsRead(id=id, stream=stream)))
+    end = pieces[-1]
+    if not end.next:
+        ask.out.aside(f"{clean(end.attempt)} has written nothing to {stream}{'' if end.ended else ' yet'}.")
+    elif end.attempt != id:
+        ask.out.aside(f"{clean(end.attempt)}:")
     if ask.out.json:
         whole = msgspec.structs.replace(pieces[-1], offset=0, text="".join(piece.text for piece in pieces))
         ask.out.document(whole)

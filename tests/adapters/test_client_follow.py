@@ -154,7 +154,8 @@ def test_logs_go_on_where_they_were_after_a_lag_and_when_the_daemon_comes_back(s
     pieces = log_pieces(lambda: Client(path), calls.LogsFollow(id="WRK-1"), told.append, between_tries=0)
     assert "".join(piece["text"] for piece in pieces) == "one two three four"
     assert asked == [("WRK-1", 0), ("WRK-1.1.build.1", 8), ("WRK-1.1.build.1", 14)]
-    assert [line.split()[1] for line in told] == ["has", "is"]
+    assert told[0] == "WRK-1.1.build.1:"
+    assert [line.split()[1] for line in told[1:]] == ["has", "is"]
 
 
 def test_logs_of_a_daemon_that_stays_away_end_as_unreachable(serve: Serve, path: Path) -> None:

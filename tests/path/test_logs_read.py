@@ -7,7 +7,7 @@ import pytest
 from golemd.api import calls
 from tests.path.ground import GUARD_SECONDS
 from tests.path.house import House
-from tests.path.repositories import RESULT, Project
+from tests.path.repositories import RESULT, Project, phase
 
 
 def test_an_item_stands_for_its_newest_attempt(daemon: House, demo: Project) -> None:
@@ -17,6 +17,23 @@ def test_an_item_stands_for_its_newest_attempt(daemon: House, demo: Project) -> 
         view = daemon.call(calls.LogsRead(id=named))
         assert (view.attempt, view.text) == (f"{item}.1.build.1", "scripted: write a.txt hello\n")
         assert (view.offset, view.next, view.ended, view.stream) == (0, len(view.text), True, "stdout")
+
+
+def test_a_command_stands_for_an_item_only_where_no_agent_has_worked(daemon: House) -> None:
+    failing = daemon.project("other", prefix="OTH", more='[workspace]\nsetup = ["echo ready; exit 1"]\n')
+    item = failing.work()
+    daemon.until("gate.opened", item)
+    assert daemon.call(calls.LogsRead(id=item)).text == "ready\n"
+    item = daemon.project(phases=[phase(verify=["true"])]).work("[[write a.txt hello]]")
+    daemon.done(item)
+    for named in (item, f"{item}.1", f"{item}.1.build"):
+        assert daemon.call(calls.LogsRead(id=named)).text == "scripted: write a.txt hello\n"
+    ended = daemon.golemctl("logs", item)
+    assert (ended.out, ended.err) == ("scripted: write a.txt hello\n", f"{item}.1.build.1:\n")
+    followed = daemon.golemctl("logs", "-f", item)
+    assert (followed.out, followed.err) == (ended.out, ended.err)
+    [verify] = [each.id for each in daemon.show(item).attempts if each.kind == "verify"]
+    assert daemon.golemctl("logs", verify).err == f"{verify} has written nothing to stdout.\n"
 
 
 def test_output_is_read_on_from_an_offset_and_stderr_apart(daemon: House) -> None:

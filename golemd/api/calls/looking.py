@@ -92,7 +92,7 @@ class Worklog(Call[views.WorklogView], frozen=True, kw_only=True):
 
 
 class LogsRead(Call[views.LogView], frozen=True, kw_only=True):
-    """Read an attempt's output from a byte offset on. An item or run stands for its newest attempt."""
+    """Read an attempt's output from a byte offset on. An item or run stands for its newest agent's."""
 
     METHOD = "logs.read"
     id: str

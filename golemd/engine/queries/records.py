@@ -14,7 +14,7 @@ from golemd.adapters.agents.environment import masked_piece
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import Invalid, NotFound
-from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptState
+from golemd.api.model import ATTEMPT_OVER, Attempt, AttemptKind, AttemptState
 from golemd.core import snapshot, times
 from golemd.core import worklog as worklogs
 from golemd.core.state import State
@@ -95,7 +95,7 @@ async def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
 
 
 def attempt_for(engine: Context, named: str) -> Attempt:
-    """The attempt of that id; an item, run or phase stands for its newest one that has begun."""
+    """The attempt of that id; an item, run or phase stands for its newest one that has begun, of an agent if it can."""
     if named in engine.state.attempts:
         return engine.state.attempts[named]
     item = next((each for each in (named, *_prefixes(named)) if each in engine.state.items), None)
@@ -114,7 +114,8 @@ def attempt_for(engine: Context, named: str) -> Attempt:
     ]
     if not found:
         raise NotFound("attempt_not_found", f"{named} has no attempt yet.", f"golemctl why {item}")
-    return found[-1]
+    agents = [attempt for attempt in found if attempt.kind is AttemptKind.AGENT]
+    return (agents or found)[-1]
 
 
 def _prefixes(named: str) -> list[str]:
