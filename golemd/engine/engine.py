@@ -17,7 +17,6 @@ from golemd.api.faults import Fault, Unavailable
 from golemd.api.model import AttemptState, HaltReason
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
-from golemd.core.decide import dispatches
 from golemd.core.state import State
 from golemd.engine import effects, prepare, queries, snapshots, streams
 from golemd.engine.changes import Changes
@@ -249,5 +248,10 @@ class Engine(Context):
             if expected or self._broken.is_set() or isinstance(command, cmd.Halt):
                 raise
             log.exception("%r cannot be decided; please report it", command)
-        project = dispatches.project_of(self.state, command)
-        return self.apply(cmd.Halt(project=project, reason=HaltReason.INTERNAL_ERROR))[1]
+        return self.apply(cmd.Halt(project=self._project_of(command), reason=HaltReason.INTERNAL_ERROR))[1]
+
+    def _project_of(self, command: cmd.Command) -> str:
+        """The project that a command of plan is about; empty for one that is about none."""
+        run, item = self.state.runs.get(getattr(command, "run", "")), self.state.items.get(getattr(command, "item", ""))
+        about = run or item
+        return "" if about is None else about.project

@@ -6,7 +6,7 @@ That is: before a destructive phase of any item begins there, when the item come
 from __future__ import annotations
 
 from golemd.api import events as ev
-from golemd.api.model import RUN_OVER, Attempt, Phase, PhaseState, Run, RunState, Stage
+from golemd.api.model import RUN_OVER, Attempt, PhaseState, Run, RunState, Stage
 from golemd.core import commands as cmd
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, definition_of, is_over
 from golemd.core.decide.phases import after_commit
@@ -92,8 +92,3 @@ def flushed(state: State, command: cmd.ReportFlushed, now_us: int) -> Decided:
         deletions=command.deletions,
     )
     return Decided(about(state.items[run.item], created, cause=cause_of(state, run.item)))
-
-
-def waiting(run: Run) -> tuple[Phase, ...]:
-    """The phases whose work waits to be committed, in their order."""
-    return tuple(phase for phase in run.phases if phase.name in run.uncommitted)

@@ -134,14 +134,6 @@ def halt(state: State, command: cmd.Halt, now_us: int) -> Decided:
     return Decided(tuple(Draft(event, command.project, cause=f"seq:{state.seq}") for event in events))
 
 
-def project_of(state: State, command: cmd.Command) -> str:
-    """The project that a wish of the daemon's is about; empty for one that is about none."""
-    run = state.runs.get(getattr(command, "run", ""))
-    item = state.items.get(getattr(command, "item", ""))
-    about = run or item
-    return "" if about is None else about.project
-
-
 def again(state: State, project: str) -> tuple[Draft, ...]:
     """A dispatch that had halted for want of a human goes on with what is left of its cap."""
     dispatch = state.projects[project].dispatch

@@ -6,7 +6,6 @@ from golemd.adapters.workspace import Committed
 from golemd.api.model import Phase, Run
 from golemd.core import changes, plan, worklog
 from golemd.core import commands as cmd
-from golemd.core.decide import deferring
 from golemd.core.exclusion import is_shared
 from golemd.engine.context import Context
 from golemd.engine.effects.common import environment_names, message_of, missing_phases, worklog_of
@@ -48,7 +47,7 @@ def _leaves_work(run: Run) -> bool:
 async def commit(engine: Context, run: Run) -> None:
     """Commit the phase under way, with what waited."""
     phase = run.phase
-    before = (each for each in deferring.waiting(run) if each.name != phase.name)
+    before = (each for each in _waiting(run) if each.name != phase.name)
     done, message = await _commit(engine, run, (*before, phase), phase.accepted, phase.tree)
     report = cmd.ReportCommitted(
         run=run.id,
@@ -67,7 +66,7 @@ async def commit(engine: Context, run: Run) -> None:
 async def flush(engine: Context, effect: plan.Flush) -> None:
     """Commit what waited."""
     run = engine.state.runs[effect.id]
-    done, message = await _commit(engine, run, deferring.waiting(run), run.until_attempt, run.until_tree)
+    done, message = await _commit(engine, run, _waiting(run), run.until_attempt, run.until_tree)
     report = cmd.ReportFlushed(
         run=run.id,
         head=done.head,
@@ -78,6 +77,11 @@ async def flush(engine: Context, effect: plan.Flush) -> None:
         deletions=done.deletions,
     )
     await engine.report(report)
+
+
+def _waiting(run: Run) -> tuple[Phase, ...]:
+    """The phases whose work waits to be committed, in their order."""
+    return tuple(phase for phase in run.phases if phase.name in run.uncommitted)
 
 
 async def _commit(
