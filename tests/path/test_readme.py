@@ -13,7 +13,6 @@ from golemd.core.configuration import read_project
 from golemd.settings import Settings, read_settings
 from tests.path.ground import run_command
 from tests.path.house import House
-from tests.path.repositories import configuration, phase
 
 README: Final = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -31,11 +30,12 @@ def blocks(language: str) -> list[str]:
 def test_every_console_line_does_what_it_says(daemon: House, tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()
-    (repository / "golem.toml").write_text(configuration("readme", "WRK", [phase()], {}, {}, {}), encoding="utf-8")
     identity = "-c user.name=Reader -c user.email=reader@example.org"
     here = daemon.env | {"GOLEMD_SOCKET": str(daemon.socket)}
     made = run_command(
-        ["sh", "-c", f"git init -q -b main && git add . && git {identity} commit -q -m first"], cwd=repository, env=here
+        ["sh", "-c", f"git init -q -b main && git {identity} commit -q --allow-empty -m first"],
+        cwd=repository,
+        env=here,
     )
     assert made.status == 0, made.err
     alias = f'golemctl() {{ "{sys.executable}" -m golemctl "$@"; }}\n'

@@ -31,6 +31,15 @@ def test_a_changed_configuration_comes_into_force(daemon: House, demo: Project) 
     assert _retries(daemon)[-1] == 4
 
 
+def test_who_names_a_pipeline_that_is_not_in_force_yet_is_told_how_it_comes_there(daemon: House, demo: Project) -> None:
+    with (demo.root / "golem.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[[pipelines.new.phases]]\nname = "build"\n')
+    fault = daemon.refused(calls.ItemAdd(title="t", pipeline="new"), "unknown_pipeline", "invalid")
+    assert fault.hint == "Known: feature. If it is new in golem.toml: golemctl reload"
+    daemon.call(calls.Reload())
+    daemon.call(calls.ItemAdd(title="t", pipeline="new"))
+
+
 def test_two_changed_configurations_are_both_named(daemon: House, demo: Project) -> None:
     other = daemon.project("other", prefix="OTH", execution={"max_retries": 0})
     for project in (demo, other):

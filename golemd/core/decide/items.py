@@ -157,7 +157,8 @@ def _pipeline(config: ProjectConfig, name: str) -> str:
     if name not in config.pipelines:
         known = ", ".join(sorted(config.pipelines))
         message = f"There is no pipeline {name[:64]!r} in {config.name}."
-        raise Invalid("unknown_pipeline", message, f"Known: {known}.", known=sorted(config.pipelines))
+        hint = f"Known: {known}. If it is new in golem.toml: golemctl reload"
+        raise Invalid("unknown_pipeline", message, hint, known=sorted(config.pipelines))
     return name
 
 
