@@ -19,6 +19,7 @@ from golemd.api import events
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core import scheduler, snapshot, tokens
+from golemd.core.decide.common import is_over
 from golemd.core.evolve import fold
 from golemd.core.slots import Limits
 from golemd.core.state import State
@@ -134,7 +135,15 @@ def _halts_at_once() -> AbstractContextManager[Any]:
 
 
 def _tidies_early() -> AbstractContextManager[Any]:
-    return patch.object(planning, "_has_live_attempt", lambda *args: False)
+    plain = planning._effects
+
+    def effects(state: State, world: Any, crowded: Any) -> Any:
+        found = list(plain(state, world, crowded))
+        over = [run for run in state.runs.values() if run.tidy and is_over(run)]
+        early = [planning.Tidy(run.id) for run in over if not planning._at_work(state, world, run)]
+        return [*found, *(effect for effect in early if effect not in found)]
+
+    return patch.object(planning, "_effects", effects)
 
 
 def _commits_what_it_likes() -> AbstractContextManager[Any]:
