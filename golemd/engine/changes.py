@@ -26,7 +26,7 @@ from golemd.core import tokens
 from golemd.engine import answers, effects, prepare
 from golemd.engine.context import Context
 
-SLICE_SECONDS: Final = 0.0003  # of deciding or answering, until others have their turn
+SLICE_SECONDS: Final = 0.00015  # of deciding or answering, until others have their turn
 
 
 class _Asked(Struct):

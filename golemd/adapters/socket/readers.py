@@ -14,7 +14,7 @@ from typing import Final
 
 import trio
 
-READY: Final = 16  # connections that are read from in a row, until all other tasks have had their turn
+READY: Final = 32  # connections that are read from in a row, until all other tasks have had their turn
 
 Read = Callable[[], bool]
 
