@@ -172,11 +172,13 @@ class Life:
         )
 
     def _judge(self, leaves: list[BaseException], error: BaseException) -> None:
-        """A daemon may end by a crash and by a broken disk; by nothing else."""
+        """A daemon may end by a crash, by a broken disk, and by one too full for the copy of a torn end that a start
+        has to cut; by nothing else."""
         for leaf in leaves:
             dead = isinstance(leaf, trio.Cancelled) or (self.is_dead and isinstance(leaf, PowerCut))
             broken = isinstance(leaf, JournalFailed) and (self.is_dead or self.disk.fails_in is not None)
-            if not (dead or broken):
+            full = isinstance(leaf, JournalFailed) and self.disk.room is not None and not self.serves
+            if not (dead or broken or full):
                 told = "".join(traceback.format_exception(error))
                 self.world.broken(f"{self.name} has ended by an error of its own: {leaf!r}\n{told}")
             elif isinstance(leaf, Fault):
