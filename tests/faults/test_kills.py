@@ -16,6 +16,7 @@ KILLS = 6
 SEED = 20261121
 
 
+@pytest.mark.proof
 def test_random_kills_break_no_promise_and_everything_finishes() -> None:
     with rig() as place:
         session = Kills(place, SEED)

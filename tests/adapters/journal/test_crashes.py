@@ -138,6 +138,7 @@ def test_a_start_reads_what_the_device_holds_and_not_what_the_cache_shows() -> N
     assert disk.operations[:first_read].count("sync_folder") == 2
 
 
+@pytest.mark.proof
 def test_a_power_cut_during_recovery_loses_nothing_confirmed() -> None:
     random = Random(7)
     disk = CrashDisk()

@@ -45,6 +45,7 @@ def assert_refused(disk: CrashDisk, what: object) -> None:
     disk.operations.clear()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("change", [lambda byte: byte ^ 1, lambda byte: 0, lambda byte: 0x0A if byte != 0x0A else 0x20])
 def test_every_changed_byte_is_refused(change: Callable[[int], int]) -> None:
     disk, files = in_memory(50)
@@ -56,6 +57,7 @@ def test_every_changed_byte_is_refused(change: Callable[[int], int]) -> None:
     assert check(STATE, disk).records == 50
 
 
+@pytest.mark.proof
 def test_every_shortened_journal_is_refused() -> None:
     disk, files = in_memory(12)
     whole = bytes(files[-1])
