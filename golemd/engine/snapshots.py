@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from golemd.api import config, events, model, records, states
+from golemd.api import config, events, model, parts, records, states
 from golemd.api.events import Record
 from golemd.core import budgets, evolve, index, snapshot, state, trail
 from golemd.core.evolve import fold
 from golemd.core.state import State
 from golemd.engine.context import Context
 
-FOLDING: Final = (config, events, model, records, states, budgets, evolve, index, snapshot, state, trail)
+FOLDING: Final = (config, events, model, parts, records, states, budgets, evolve, index, snapshot, state, trail)
 """The code that makes a state of records. What was made by any other may be another state."""
 
 
