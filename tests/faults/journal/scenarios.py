@@ -223,7 +223,7 @@ def beginnings(scenario: Scenario) -> Iterator[tuple[Life, Script]]:
 def wild(seed: int) -> Scenario:
     """Some scenario: the dice say what is recorded, in which groups, and how the lives end."""
     dice = random.Random(seed)
-    lives = tuple((_wild_life(dice.randrange(1 << 32)), dice.choice(list(Ends))) for _ in range(dice.randint(1, 4)))
+    lives = tuple((_wild_life(dice.randrange(1 << 32)), dice.choice(list(Ends))) for _ in range(dice.randint(1, 3)))
     segment, reserve = dice.choice((700, 1500, 4000, 64_000)), dice.choice((4096, 8192))
     limits = Limits(segment_bytes=segment, reserve_bytes=reserve, chunk_bytes=dice.choice((300, 700, 5000)))
     return Scenario(f"wild {seed}", lives, limits, reserves=dice.random() < 0.8)
@@ -232,8 +232,8 @@ def wild(seed: int) -> Scenario:
 def _wild_life(seed: int) -> Script:
     async def script(life: Life) -> None:
         dice = random.Random(seed)
-        for _ in range(dice.randint(0, 6)):
-            group = [_wild_command(dice) for _ in range(dice.choice((1, 1, 2, 4)))]
+        for _ in range(dice.randint(0, 4)):
+            group = [_wild_command(dice) for _ in range(dice.choice((1, 1, 2, 3)))]
             if dice.random() < 0.8:
                 await life.commit(*group)
             else:
@@ -248,4 +248,4 @@ def _wild_life(seed: int) -> Script:
 
 
 def _wild_command(dice: random.Random) -> Command:
-    return command(*("x" * dice.choice((0, 1, 40, 300, 700, 1500)) for _ in range(dice.choice((1, 1, 1, 2, 5)))))
+    return command(*("x" * dice.choice((0, 1, 40, 300, 700, 1500)) for _ in range(dice.choice((1, 1, 1, 2, 3)))))

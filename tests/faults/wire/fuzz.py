@@ -19,12 +19,12 @@ from golemd.api.calls import CALLS, decode_call
 from golemd.api.faults import Fault
 from golemd.api.wire import INTEGER_MAX, Framer, Message, Notification, Request, WireError, WireLimits
 from tests.faults.proof import Tally
-from tests.faults.wire.inputs import TOKENS, Kind, inputs
+from tests.faults.wire.inputs import TOKENS, Input, Kind, inputs
 
 SMALL: Final = WireLimits(message_bytes=256, nesting=6, elements=40)
 USUAL: Final = WireLimits()
 BLOCK: Final = 2000
-COMPARED: Final = 13  # every so many-eth input, of either limits, is also given in pieces, and to a framer that trusts
+COMPARED: Final = 29  # every so many-eth input, of either limits, is also given in pieces, and to a framer that trusts
 LOOKED_AT: Final = 9  # every so many-eth accepted message is taken to pieces
 LARGE_EVERY: Final = 250  # blocks between two large messages
 PEAK_BYTES: Final = 24 << 20  # while a large message is read and decoded
@@ -50,12 +50,15 @@ class Fuzz:
         self.tally = tally
         self._number = 0
 
-    def block(self, some: Iterator[tuple[Kind, bytes]]) -> None:
+    def block(self, some: Iterator[Input]) -> None:
         """A number of inputs."""
-        for kind, data in some:
+        for kind, data, method in some:
             self._number += 1
             try:
-                self._one(kind, data, self._number)
+                if method:
+                    self._decode(method, data)
+                else:
+                    self._one(kind, data, self._number)
             except Exception as error:
                 self.tally.violation(f"{kind.value} {data.hex()}: {error!r}")
         self.tally.case(BLOCK)

@@ -28,7 +28,7 @@ from golemd.api import calls
 from golemd.api.wire import ANSWER_LIMITS, Framer, Message, Notification, Response, WireError, encode_request
 from tests.faults.proof import Tally
 from tests.faults.rig import Daemon, Rig, rig
-from tests.faults.wire.inputs import inputs
+from tests.faults.wire.inputs import streams
 
 AT_ONCE: Final = 6
 CONNECTIONS: Final = 16
@@ -78,7 +78,7 @@ class Hostile(threading.Thread):
         self._tally = tally
         self._lock = lock
         self._dice = random.Random(seed)
-        self._inputs = inputs(seed)
+        self._inputs = streams(seed)
         self._ways: dict[str, Callable[[], None]] = {
             "noise": self._noise,
             "dawdling": self._dawdle,
@@ -118,7 +118,7 @@ class Hostile(threading.Thread):
 
     def _noise(self) -> None:
         with connected(self._place) as sock:
-            noise = b"".join(data for _, data in islice(self._inputs, self._dice.randint(1, 30)))
+            noise = b"".join(islice(self._inputs, self._dice.randint(1, 30)))
             sock.sendall(noise.replace(b"shutdown", b"shutdow?"))  # which would be obeyed
             sock.shutdown(socket.SHUT_WR)
             self._listen(sock)

@@ -1,7 +1,7 @@
-"""Inputs for the wire, made quickly: valid messages, the same damaged, token soup, and noise.
+"""Inputs for the wire, made quickly: valid messages, the same damaged, token soup, noise, and parameters of calls.
 
 One generator gives them all; a seed fixes what it gives. Each input comes with its kind, for only of some kinds is it
-known what the framer must make of them.
+known what must be made of them.
 """
 
 from __future__ import annotations
@@ -54,12 +54,19 @@ class Kind(Enum):
 
     VALID = "valid messages"
     CALL = "a request with parameters of any kind"
+    PARAMETERS = "such parameters alone"
     DAMAGED = "damaged messages"
     SOUP = "token soup"
     NOISE = "noise"
 
 
-_BY_DICE: Final = (*[Kind.DAMAGED] * 6, *[Kind.SOUP] * 4, *[Kind.CALL] * 3, Kind.VALID, Kind.VALID, Kind.NOISE)
+_BY_DICE: Final = (
+    *([Kind.DAMAGED] * 5 + [Kind.SOUP] * 3 + [Kind.PARAMETERS] * 5),
+    *(Kind.CALL, Kind.VALID, Kind.NOISE),
+)
+
+Input = tuple[Kind, bytes, str]
+"""How it was made; its bytes; and for parameters alone the method that they are for, else ""."""
 
 
 def valid_messages() -> list[bytes]:
@@ -88,11 +95,17 @@ def accepted(kind: Any) -> list[Any]:
     return [value for value in CANDIDATES if takes(value)]
 
 
-def inputs(seed: int) -> Iterator[tuple[Kind, bytes]]:
+def streams(seed: int) -> Iterator[bytes]:
+    """Inputs for a socket, without an end."""
+    return (data for _, data, method in inputs(seed) if not method)
+
+
+def inputs(seed: int) -> Iterator[Input]:
     """Inputs without an end."""
     dice = Random(seed)
+    pack = msgspec.msgpack.Encoder().encode
     messages = valid_messages()
-    methods = [*CALLS, "nothing", ""]
+    methods = [*CALLS, "nothing", "?"]
     fields = {
         method: [*CALLS[method].__struct_fields__, "surprise"] if method in CALLS else ["x"] for method in methods
     }
@@ -104,11 +117,12 @@ def inputs(seed: int) -> Iterator[tuple[Kind, bytes]]:
             message = messages[(second << 8 | third) % len(messages)]
             match kind:
                 case Kind.DAMAGED:
-                    yield kind, _damaged(message, messages, pool[at + 3 : at + 12])
+                    yield kind, _damaged(message, messages, pool[at + 3 : at + 12]), ""
                 case Kind.SOUP:
                     start = message[: fourth % 8] if fourth & 128 else b""
-                    yield kind, start + b"".join([TOKENS[byte % len(TOKENS)] for byte in pool[at : at + fourth % 12]])
-                case Kind.CALL:
+                    tokens = [TOKENS[byte % len(TOKENS)] for byte in pool[at : at + fourth % 12]]
+                    yield kind, start + b"".join(tokens), ""
+                case Kind.CALL | Kind.PARAMETERS:
                     method = methods[second % len(methods)]
                     names = fields[method]
                     drawn = pool[at + 4 : at + 4 + 2 * (third % 4)]
@@ -116,11 +130,14 @@ def inputs(seed: int) -> Iterator[tuple[Kind, bytes]]:
                         names[name % len(names)]: CANDIDATES[value % len(CANDIDATES)]
                         for name, value in zip(drawn[::2], drawn[1::2], strict=True)
                     }
-                    yield kind, encode_request(fourth, method, params)
+                    if kind is Kind.CALL:
+                        yield kind, encode_request(fourth, method, params), ""
+                    else:
+                        yield kind, pack(params), method
                 case Kind.VALID:
-                    yield kind, message + messages[fourth % len(messages)]
+                    yield kind, message + messages[fourth % len(messages)], ""
                 case Kind.NOISE:
-                    yield kind, pool[at : at + fourth % LARGEST_NOISE]
+                    yield kind, pool[at : at + fourth % LARGEST_NOISE], ""
 
 
 def _damaged(message: bytes, messages: list[bytes], dice: bytes) -> bytes:
