@@ -43,4 +43,4 @@ SECTIONS: Final = {
 }
 """What people do → command → the module that has it; in the order of the help."""
 
-app = Commands(sections=SECTIONS)
+app = Commands("Give work to coding agents, watch them, and answer what they ask.", SECTIONS)

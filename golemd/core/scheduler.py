@@ -222,7 +222,15 @@ def _unmet_in_words(state: State, dependency: str) -> str:
         return f"{dependency} (which does not exist)"
     if found.status is Status.CANCELLED:
         return f"{dependency} (which is cancelled, so it is never met: golemctl edit or reopen)"
+    if found.status is Status.READY and (full := _full(state, found.project)):
+        return f"{dependency} (ready, but {full}: it begins when one of them has ended or is paused)"
     return f"{dependency} ({str(found.status).replace('_', ' ')})"
+
+
+def _full(state: State, project: str) -> str:
+    """That no further item of a project may begin, in words; empty when one may."""
+    wip, most = state.index.wip.get(project, 0), state.config_of(project).execution.max_wip
+    return f"{wip} of {most} items are in progress, which is max_wip" if wip >= most else ""
 
 
 # --- why ---------------------------------------------------------------------------------------------------------

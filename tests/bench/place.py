@@ -218,7 +218,7 @@ class Place:
         house.settings(**settings)
         self._closing.callback(_leave, house)
         house.start("--log-level", "warning", env=env)
-        assert house.process is not None
+        assert isinstance(house.process, subprocess.Popen)
         self._whole.started.append(house.process)
         return house
 

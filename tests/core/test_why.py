@@ -53,6 +53,15 @@ def test_an_open_gate() -> None:
     assert words(world) == "DEMO-1 waits for you: Approve one? Its agent says: first line"
 
 
+def test_a_dependency_that_finds_no_place_among_the_items_in_progress() -> None:
+    world = world_of(2, max_wip=1)
+    world.start()
+    world.happen(ev.ItemMoved(to=Status.IN_PROGRESS), "DEMO-1")
+    world.happen(ev.ItemEdited(dependencies=("DEMO-2",)), "DEMO-1")
+    told = "DEMO-2 (ready, but 1 of 1 items are in progress, which is max_wip: it begins when one of them has ended"
+    assert told in str(words(world)), words(world)
+
+
 def test_dependencies() -> None:
     world = world_of(2)
     world.ask(calls.ItemCancel(id="DEMO-2"))

@@ -15,9 +15,9 @@ from tests.path.repositories import Project
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
     """A place without a daemon yet; what is started in it is ended, cleanly, after the test."""
-    place = House(tmp_path)
+    place = House(tmp_path, hatches=request.node.get_closest_marker("executed") is None)
     try:
         yield place
     finally:

@@ -27,6 +27,7 @@ from golemd.api import calls, views
 from golemd.api.calls import Call
 from golemd.api.faults import Fault
 from tests.path.ground import GUARD_SECONDS, Ended, carrying, environment, run_command, running
+from tests.path.hatchery import Hatched, hatch
 from tests.path.repositories import NO_TRIAGE, Project, configuration, table
 
 R = TypeVar("R")
@@ -34,16 +35,17 @@ Record = dict[str, Any]
 
 
 class House:
-    """A place with a daemon in it."""
+    """A place with a daemon in it. `hatches`: it is forked from a process that has done the imports, not executed."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, hatches: bool = False) -> None:
         self.root = root
         self.state = root / "state"
         self.socket = self.state / "run" / "golemd.sock"
         self.config = root / "golemd.toml"
         self.log = root / "golemd.log"
         self.env = environment(root)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Hatched | None = None
+        self._hatches = hatches
         self._client: Client | None = None
         self._open: list[Following] = []
         self._manager: socket.socket | None = None
@@ -53,8 +55,10 @@ class House:
 
     def command(self, *arguments: str | Path) -> list[str]:
         """The command line of a daemon in this place."""
-        own = ["--state-dir", self.state, "--config", self.config, *arguments]
-        return [sys.executable, "-m", "golemd", *map(str, own)]
+        return [sys.executable, "-m", "golemd", *self._arguments(*arguments)]
+
+    def _arguments(self, *more: str | Path) -> list[str]:
+        return [str(each) for each in ("--state-dir", self.state, "--config", self.config, *more)]
 
     def settings(self, **values: Any) -> None:
         """Write golemd.toml. Unless it says otherwise, agents are started however little room the machine has."""
@@ -65,15 +69,13 @@ class House:
         name = f"golemd-test-{uuid.uuid4().hex}"
         self._manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self._manager.bind(f"\0{name}")
+        environ = self.env | {"NOTIFY_SOCKET": f"@{name}"} | dict(env or {})
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                self.command(*arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.root,
-                env=self.env | {"NOTIFY_SOCKET": f"@{name}"} | dict(env or {}),
-            )
+            if self._hatches:
+                self.process = hatch(self._arguments(*arguments), self.root, environ, log.fileno())
+            else:
+                command, none = self.command(*arguments), subprocess.DEVNULL
+                self.process = subprocess.Popen(command, stdin=none, stdout=log, stderr=log, cwd=self.root, env=environ)
         self.told("READY=1")
         return self
 

@@ -6,8 +6,12 @@ import os
 import select
 from pathlib import Path
 
+import pytest
+
 from golemd.api import calls
 from tests.path.house import House
+
+pytestmark = pytest.mark.executed
 
 QUIET_SECONDS = 12  # what a daemon may still have to do after the last call
 WATCHED_SECONDS = 5

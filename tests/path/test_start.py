@@ -7,11 +7,15 @@ import signal
 import socket
 import stat
 
+import pytest
+
 import golemd
 from golemd.api import calls
 from tests.path.ground import wait_for_line
 from tests.path.house import House
 from tests.path.repositories import Project
+
+pytestmark = pytest.mark.executed
 
 
 def test_version_help_and_usage(house: House) -> None:

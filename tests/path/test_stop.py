@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 
+import pytest
+
 from golemd.api import calls
 from tests.path.ground import Fifo, ended, running
 from tests.path.house import House
 from tests.path.repositories import RESULT
+
+pytestmark = pytest.mark.executed
 
 STUBBORN = """if [ -e again ]; then
     {result}

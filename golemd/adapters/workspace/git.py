@@ -23,6 +23,7 @@ import trio
 from golemd.adapters.workspace.types import shown
 from golemd.api.faults import Conflict, Fault, Invalid, NotFound, Unavailable
 
+REFS_KNOWN: Final = 1000  # names of refs that are remembered to be good
 GIT_SECONDS: Final = 120.0
 """The time limit of one git command."""
 
@@ -162,6 +163,7 @@ class Git:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     seconds: float = GIT_SECONDS
     _locks: dict[Path, trio.Lock] = field(default_factory=dict, repr=False)
+    _good_refs: set[str] = field(default_factory=set, repr=False)
 
     def changing(self, common_dir: Path) -> trio.Lock:
         """Held while refs, worktrees or an index of the repository change. Reading needs no lock."""
@@ -200,6 +202,16 @@ class Git:
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index)
         return env
+
+    async def takes(self, dirs: Dirs, ref: str) -> bool:
+        """Whether this may be the full name of a ref. What git has said yes to is not asked again for a while."""
+        if ref not in self._good_refs:
+            if (await self.run(dirs, "check-ref-format", ref, statuses=(0, 1))).status:
+                return False
+            if len(self._good_refs) >= REFS_KNOWN:
+                self._good_refs.clear()
+            self._good_refs.add(ref)
+        return True
 
     async def identity(self, dirs: Dirs) -> dict[str, str]:
         """The environment that lets a commit be made: empty for whom git knows the name, else our own identity."""

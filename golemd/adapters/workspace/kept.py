@@ -244,7 +244,7 @@ async def make_commit(
 
 async def _kept_ref(git: Git, dirs: Dirs, name: str) -> str:
     ref = KEPT_REFS + name
-    if "/" in name or "\0" in name or (await git.run(dirs, "check-ref-format", ref, statuses=(0, 1))).status:
+    if "/" in name or "\0" in name or not await git.takes(dirs, ref):
         raise Invalid("bad_kept_name", f"nothing can be kept under the name {shown(name)!r}", "use the attempt's id")
     return ref
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from golemd.adapters.workspace.git import Dirs, Git, Output, object_name
+from golemd.adapters.workspace.git import Dirs, Git, object_name, trouble
 from golemd.adapters.workspace.types import Repository, Workspace, shown
 from golemd.api.faults import Conflict, Fault, Invalid, NotFound, Unavailable
 
@@ -23,6 +23,8 @@ LOCK_NAME: Final = "golemd.lock"
 HOLDER_BYTES: Final = 4096
 """How much of a lock file is read to name its holder."""
 
+_WHERE: Final = ("--is-bare-repository", "--is-inside-work-tree", "--show-toplevel")
+"""What git is asked about a folder. Outside of a working tree it answers the first two, and the last is an error."""
 _IN_PROGRESS: Final = (
     ("rebase-merge", "rebase"),
     ("rebase-apply", "rebase"),
@@ -40,14 +42,17 @@ async def inspect_repository(git: Git, folder: Path) -> Repository:
     `unsafe_repository`.
     """
     _require_folder(folder)
-    bare = await _is_bare(git, folder)
-    if bare.text == "true":
+    found = await git.run(folder, "rev-parse", *_WHERE, statuses=None)
+    bare, inside, *rest = (*found.text.split("\n", len(_WHERE) - 1), "", "")
+    if bare == "true":
         hint = "golemd works in a checked-out repository; clone it, or add a worktree and start there"
         raise Invalid("bare_repository", f"{shown(str(folder))} is a bare repository", hint)
-    if (await git.run(folder, "rev-parse", "--is-inside-work-tree")).text != "true":
+    if inside == "false":
         message = f"{shown(str(folder))} lies inside a git folder, not in a working tree"
         raise Invalid("not_a_repository", message, "go to the project's own folder")
-    toplevel = Path((await git.run(folder, "rev-parse", "--show-toplevel")).text)
+    if found.status:
+        raise _nowhere(folder, trouble(found, "rev-parse"))
+    toplevel = Path(rest[0])
     here = dirs_of_root(toplevel)
     linked = here.git_dir != here.common_dir
     root = await _main_root(git, here) if linked else toplevel
@@ -63,14 +68,11 @@ async def inspect_repository(git: Git, folder: Path) -> Repository:
     )
 
 
-async def _is_bare(git: Git, folder: Path) -> Output:
-    try:
-        return await git.run(folder, "rev-parse", "--is-bare-repository")
-    except Invalid as fault:
-        if fault.code == "not_a_repository":
-            message = f"{shown(str(folder))} is not in a git repository"
-            raise Invalid(fault.code, message, "go to one, or make one: git init") from fault
-        raise
+def _nowhere(folder: Path, fault: Fault) -> Fault:
+    """What git says of a folder that is in no repository, with the way on."""
+    if fault.code != "not_a_repository":
+        return fault
+    return Invalid(fault.code, f"{shown(str(folder))} is not in a git repository", "go to one, or make one: git init")
 
 
 def _require_folder(folder: Path) -> None:
@@ -183,7 +185,7 @@ def contained(path: Path, worktree_root: Path) -> None:
 async def check_branch_name(git: Git, dirs: Dirs, name: str) -> str:
     """The fully qualified ref of a branch name. Fault: `bad_branch_name`."""
     good = bool(name) and not name.startswith("-") and "\0" not in name
-    if not good or (await git.run(dirs, "check-ref-format", f"refs/heads/{name}", statuses=(0, 1))).status:
+    if not good or not await git.takes(dirs, f"refs/heads/{name}"):
         message = f"git does not take {shown(name)!r} as the name of a branch"
         raise Invalid("bad_branch_name", message, "see `git help check-ref-format`")
     return f"refs/heads/{name}"
