@@ -498,7 +498,7 @@ class Daemon(RuleBasedStateMachine):
 
 TestDaemon = Daemon.TestCase
 TestDaemon.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=40,
     derandomize=True,
     deadline=None,

@@ -26,7 +26,7 @@ class Machine(Struct, frozen=True):
     many: int
 
 
-MACHINES: Final = (Machine(Daemon, 12, 40), Machine(JournalMachine, 3, 12))
+MACHINES: Final = (Machine(Daemon, 10, 40), Machine(JournalMachine, 3, 12))
 
 
 def prove(tally: Tally) -> None:

@@ -331,10 +331,13 @@ def _files(folder: Folder, place: str, outcomes: Callable[[Folder], list[dict[st
     """The files below a folder, for every combination of the outcomes of it and of the folders in it."""
     found = []
     for entries in outcomes(folder):
-        here = {place + name: node for name, node in entries.items() if isinstance(node, File)}
-        below = [
-            _files(node, f"{place}{name}/", outcomes) for name, node in entries.items() if isinstance(node, Folder)
-        ]
+        here: dict[str, File] = {}
+        below: list[list[dict[str, File]]] = []
+        for name, node in entries.items():
+            if isinstance(node, File):
+                here[place + name] = node
+            else:
+                below.append(_files(node, f"{place}{name}/", outcomes))
         for parts in product(*below):
             files = dict(here)
             for part in parts:

@@ -68,9 +68,10 @@ class File:
 
     def outcomes(self) -> list[bytes]:
         """What may be found after a crash; first all that was written, last nothing of it."""
-        old, new = self.durable, bytes(self.data)
-        if old == new:
-            return [new]
+        old = self.durable
+        if old == self.data:
+            return [old]
+        new = bytes(self.data)
         if len(new) < len(old):
             return [new, old]
         found = dict.fromkeys([new, *self._selections(old, new), *self._foul(old, new), *self._cut(old, new)])

@@ -24,6 +24,7 @@ SOURCES: Final = Path(__file__).resolve().parents[3]
 COPIED: Final = ("golemd", "golemctl", "tests", "pyproject.toml")
 AT_ONCE: Final = 2
 FINDER_SECONDS: Final = 300.0
+CONTROL_CASES: Final = 1000
 FOUND: Final = 1  # the exit status of a finder that has found something; pytest's, too
 SAID: Final = 600  # characters of what a finder said that are told
 
@@ -105,7 +106,13 @@ def controls(mutants: Sequence[Mutant]) -> list[tuple[str, ...]]:
     """Every finder of some mutants once; tests are run together."""
     finders = list(dict.fromkeys(mutant.finder for mutant in mutants))
     names = [name for finder in finders if finder[0] == TESTS[0] for name in finder[len(TESTS) :]]
-    return [*(finder for finder in finders if finder[0] != TESTS[0]), *([(*TESTS, *names)] if names else [])]
+    proofs = [tuple(briefly(word) for word in finder) for finder in finders if finder[0] != TESTS[0]]
+    return [*proofs, *([(*TESTS, *names)] if names else [])]
+
+
+def briefly(word: str) -> str:
+    """A word of a finder with few cases, if it is their number: the proofs are given without defects anyway."""
+    return str(min(int(word), CONTROL_CASES)) if word.isdecimal() else word
 
 
 def _problems(part: tuple[Sequence[Mutant], Sequence[tuple[str, ...]]]) -> list[str]:

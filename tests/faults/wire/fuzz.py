@@ -49,6 +49,7 @@ class Fuzz:
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
         self._number = 0
+        self._connections: dict[int, Framer] = {}  # by the size of their messages; the next input goes on with them
 
     def block(self, some: Iterator[Input]) -> None:
         """A number of inputs."""
@@ -65,8 +66,11 @@ class Fuzz:
 
     def _one(self, kind: Kind, data: bytes, number: int) -> None:
         limits = SMALL if number & 1 else USUAL
-        outcome = read(Framer(limits), data, WHOLE, limits.message_bytes)
+        framer = self._connections.pop(limits.message_bytes, None) or Framer(limits)
+        outcome = read(framer, data, WHOLE, limits.message_bytes)
         messages, end, _ = outcome
+        if not end:
+            self._connections[limits.message_bytes] = framer
         self.tally.met[end or "whole"] += 1
         if kind is Kind.VALID and limits is USUAL and (len(messages) != 2 or end):
             self.tally.violation(f"a valid message is not taken: {data.hex()}: {end}")
