@@ -171,8 +171,8 @@ async def test_a_wake_up_for_nothing_does_no_harm(lab: Lab, monkeypatch: pytest.
 
     monkeypatch.setattr(connection.Connection, "_read_quickly", read_twice)
     other = await lab.connect()
-    assert await other.call("echo") == {}
-    assert not early
+    while early:  # on a busy machine a turn may be over before there is nothing more to read
+        assert await other.call("echo") == {}
     assert await other.call("echo") == {}
     assert await client.call("echo") == {}
 
