@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -63,9 +64,14 @@ def memory(tally: Tally, writers: Writers, dice: random.Random) -> None:
     with small_disk(64 * MIB) as disk:
         place = Place(writers, disk / "state", tally)
         more = dice.randint(0, 12 * MIB)
-        status = place.live(
-            lambda pid: _limit(pid, resource.RLIMIT_AS, _address_space(pid) + more), text_bytes=200_000, at_once=6
-        )
+        try:
+            status = place.live(
+                lambda pid: _limit(pid, resource.RLIMIT_AS, _address_space(pid) + more), text_bytes=200_000, at_once=6
+            )
+        except TimeoutError:  # Python itself may hang when it gets no memory for what wakes a thread or a task
+            os.kill(place.pid, signal.SIGKILL)  # as the watchdog does
+            status = place.end()
+            tally.meet("hung without memory")
         tally.meet("ended without memory", status != 0)
         writers.said()  # it may say what it likes about that
         place.start_again(f"{more} bytes of memory")
