@@ -15,7 +15,10 @@ def exceeded(limits: Guardrails, assessed: Assessments, approved: Assessments) -
     """The assessed dimensions above their maximum, in words; what a human approved before passes up to there."""
     found = []
     for name, (limit, words) in _MAXIMA.items():
-        value, highest = getattr(assessed, name), getattr(limits, limit)
+        value = getattr(assessed, name)
+        if not value:  # not assessed, so it passes
+            continue
+        highest = getattr(limits, limit)
         passes = max(_rank(words, highest), _rank(words, getattr(approved, name)))
         if _rank(words, value) > passes:
             found.append(f"{name} {value} (at most {highest})")
@@ -23,7 +26,7 @@ def exceeded(limits: Guardrails, assessed: Assessments, approved: Assessments) -
 
 
 def _rank(words: tuple[str, ...], value: str) -> int:
-    """Where a word stands among its own; what is not assessed stands below all, so that it passes."""
+    """Where a word stands among its own; what is none of them stands below all."""
     return words.index(value) if value in words else -1
 
 

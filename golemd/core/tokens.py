@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from golemd.api.calls import Change, GateDecide
 from golemd.api.faults import Conflict
 from golemd.core import times
@@ -16,8 +14,7 @@ _DAY_US = 86_400_000_000
 
 def body_of(call: Change[object]) -> str:
     """The digest of a call's method and parameters, without its token and who sent it."""
-    fields = msgspec.structs.asdict(call)
-    params = {name: value for name, value in fields.items() if name not in ("token", "client")}
+    params = {name: getattr(call, name) for name in call.__struct_fields__ if name not in ("token", "client")}
     return digest([call.METHOD, params])
 
 

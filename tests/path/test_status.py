@@ -206,10 +206,10 @@ def test_golemctl_shows_a_past_moment_and_says_so_first(daemon: House, demo: Pro
     known = daemon.seq
     shown = daemon.golemctl("status", "--at", str(asked["seq"]), cwd=demo.root)
     first, *rest = shown.out.splitlines()
-    told = re.fullmatch(r"As it was at 20[\d-]+ [\d:]+, after record (\d+) of (\d+)\.", first)
-    assert told, first
-    assert int(told[1]) == asked["seq"]
-    assert known <= int(told[2]) <= daemon.seq, "what the cancelled item leaves is still being recorded"
+    ends = re.fullmatch(r"As it was at 20[\d-]+ [\d:]+, after record (\d+) of (\d+)\.", first)
+    assert ends, first
+    assert int(ends[1]) == asked["seq"]
+    assert known <= int(ends[2]) <= daemon.seq, "what the cancelled item leaves is still being recorded"
     assert any(line.startswith(f"! {item}") for line in rest)
     assert "golemctl unblock" not in shown.out
     assert daemon.golemctl("status", "--at", asked["ts"], "--json").json["daemon"]["seq"] == asked["seq"]
