@@ -58,10 +58,10 @@ class Hatched:
         return self.returncode
 
     def poll(self) -> int | None:
-        """Its exit status; None while it runs."""
-        if self.returncode is None and not select.select([self._status], [], [], 0)[0]:
+        """Its exit status; None while it runs. The hatchery may not have told yet of one that has just ended."""
+        if self.returncode is None and not _is_readable(self._status) and _runs(self.pid):
             return None
-        return self.wait()
+        return self.wait(GUARD_SECONDS)
 
     def send_signal(self, number: int) -> None:
         """Signal it, unless it has ended."""
@@ -71,6 +71,22 @@ class Hatched:
     def kill(self) -> None:
         """End it at once."""
         self.send_signal(signal.SIGKILL)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process has not ended."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        return not _is_readable(process)
+    finally:
+        os.close(process)
+
+
+def _is_readable(file: int) -> bool:
+    return bool(select.select([file], [], [], 0)[0])
 
 
 def hatch(arguments: Sequence[str | Path], folder: Path, environment: Mapping[str, str], output: int) -> Hatched:
