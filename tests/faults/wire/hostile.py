@@ -25,6 +25,7 @@ import msgspec
 
 from golemctl.client import Client
 from golemd.api import calls
+from golemd.api.faults import Invalid
 from golemd.api.wire import ANSWER_LIMITS, Framer, Message, Notification, Response, WireError, encode_request
 from tests.faults.proof import Tally
 from tests.faults.rig import Daemon, Rig, rig
@@ -41,6 +42,7 @@ EDIT_BYTES: Final = 60_000  # of an edit: followers that do not read are soon be
 GROWN_KIB: Final = 96 << 10
 CONFIGURATION: Final = f"[limits]\nconnections = {CONNECTIONS}\nfinish_seconds = {FINISH_SECONDS}\n"
 PING: Final = encode_request(7, "ping", calls.Ping())
+ADD: Final = calls.ItemAdd(title="an item")
 FOLLOW: Final = encode_request(1, "events.follow", calls.EventsFollow(since=1))
 DESCRIBE: Final = encode_request(2, "describe", calls.Describe())
 MUST_BE_MET: Final = (
@@ -224,10 +226,15 @@ class Good(threading.Thread):
 
     def run(self) -> None:
         try:
-            item = self._ask(calls.ItemAdd(title="an item", token="good")).id
+            item = self._ask(ADD).id
             while not self.over.is_set():
                 self._ask(calls.Ping())
-                self._ask(calls.ItemEdit(id=item, description=f"{self.answers}" * (EDIT_BYTES // 6)))
+                try:
+                    self._ask(calls.ItemEdit(id=item, description=f"{self.answers}" * (EDIT_BYTES // 6)))
+                except Invalid as refusal:
+                    if refusal.code != "item_ended":  # noise may be a valid word, and has cancelled it
+                        raise
+                    item = self._ask(ADD).id
         except Exception as error:
             self.failure = repr(error)
 
