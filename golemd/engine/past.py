@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -123,17 +124,18 @@ def before(engine: Context, item: Item | EndedItem) -> tuple[Past, ...]:
     return first.history if isinstance(first, ItemAdded) else ()
 
 
-def item_from_records(engine: Context, item: str) -> Item | None:
+async def item_from_records(engine: Context, item: str) -> Item | None:
     """An ended item, whole again, from its records."""
-    return history_of(engine, item).items.get(item)
+    return (await history_of(engine, item)).items.get(item)
 
 
-def history_of(engine: Context, item: str) -> State:
-    """A small state of one item alone, folded from its records. Raises NotFound `records_pruned`."""
-    require_records(engine, item)
+async def history_of(engine: Context, item: str) -> State:
+    """A small state of one item alone, folded from its durable records in slices.
+
+    Raises NotFound `item_not_found`, `records_pruned`.
+    """
     past = State(shrink=False)
-    for record in engine.parts.journal.read(engine.state.trail.get(item, ())):
-        fold(past, record)
+    await visit_story(engine, item, lambda record: fold(past, record))
     return past
 
 
@@ -146,9 +148,14 @@ def require_records(engine: Context, item: str) -> None:
 
 
 async def story_of(engine: Context, item: str) -> list[Record]:
-    """An item's durable records, read in slices. Raises NotFound `records_pruned`."""
+    """An item's durable records, read in slices. Raises NotFound `item_not_found`, `records_pruned`."""
+    found: list[Record] = []
+    await visit_story(engine, item, found.append)
+    return found
+
+
+async def visit_story(engine: Context, item: str, visit: Callable[[Record], None]) -> None:
+    """Show an item's durable records one by one, in slices. Raises NotFound `item_not_found`, `records_pruned`."""
     require_records(engine, item)
     durable = engine.parts.journal.durable_seq
-    found: list[Record] = []
-    await engine.parts.journal.read_slices([seq for seq in engine.state.trail[item] if seq <= durable], found.append)
-    return found
+    await engine.parts.journal.read_slices([seq for seq in engine.state.trail[item] if seq <= durable], visit)

@@ -180,7 +180,7 @@ async def _reopen(engine: Context, call: calls.ItemReopen, actor: Actor) -> cmd.
     if call.id not in state.ended:
         return cmd.Facts()
     await engine.settled()  # its last records may not be on disk yet
-    return cmd.Facts(ended=past.item_from_records(engine, call.id))
+    return cmd.Facts(ended=await past.item_from_records(engine, call.id))
 
 
 async def _remove(engine: Context, call: calls.ProjectRemove, actor: Actor) -> cmd.Facts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import trio
@@ -10,7 +10,7 @@ import trio
 from golemd.adapters.journal import Place
 from golemd.adapters.socket import Session, Stream
 from golemd.api import calls, views
-from golemd.api.events import as_line
+from golemd.api.events import Record, as_line
 from golemd.api.wire import encode_notification
 from golemd.engine import past
 from golemd.engine.context import Context
@@ -25,19 +25,23 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
     since = journal.durable_seq + 1 if call.since is None else past.first_since(engine, call.since)
 
     async def produce(session: Session, msgid: int) -> None:
-        sent, place = since - 1, Place()
+        sent, place, resume = since - 1, Place(), 0
+
+        def tell(record: Record) -> bool:
+            nonlocal resume
+            if not records.wanted(record, call.item, call.type):
+                return False
+            if session.offer(encode_notification("event", {"follow": msgid, "record": as_line(record)})):
+                return False
+            resume = record.seq
+            return True
+
         while True:
             until = await journal.wait_past(sent)
-            for record in journal.scan(sent, until, place):
-                if records.wanted(record, call.item, call.type):
-                    line = encode_notification("event", {"follow": msgid, "record": as_line(record)})
-                    if not session.offer(line):
-                        lagged = {"follow": msgid, "resume_seq": record.seq}
-                        session.send_last(encode_notification("lagged", lagged))
-                        return
-                sent = record.seq
-                if sent % 256 == 0:
-                    await trio.lowlevel.checkpoint()
+            await journal.scan_slices(sent, until, tell, place)
+            if resume:
+                session.send_last(encode_notification("lagged", {"follow": msgid, "resume_seq": resume}))
+                return
             session.flush()
             sent = max(sent, until)
 
@@ -45,8 +49,8 @@ def _events(engine: Context, call: calls.EventsFollow) -> Stream:
     return Stream(views.FollowStarted(since=since, pruned=pruned), produce)
 
 
-def _log(engine: Context, call: calls.LogsFollow) -> Stream:
-    attempt = records.attempt_for(engine, call.id)
+async def _log(engine: Context, call: calls.LogsFollow) -> Stream:
+    attempt = await records.attempt_for(engine, call.id)
     values = hidden(engine, attempt)
     first = records.log_piece(engine, attempt, call.stream, call.offset, values)
 
@@ -70,7 +74,7 @@ def _log(engine: Context, call: calls.LogsFollow) -> Stream:
     return Stream(views.FollowStarted(since=first.offset, attempt=attempt.id), produce)
 
 
-STREAMS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Stream]]] = {
+STREAMS: Final[dict[type[calls.Call[Any]], Callable[[Any, Any], Stream | Awaitable[Stream]]]] = {
     calls.EventsFollow: _events,
     calls.LogsFollow: _log,
 }

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-import select
-import time
 
 import pytest
 
-from golemctl.client import Connection
 from golemd.api import calls, views
-from tests.path.ground import GUARD_SECONDS
 from tests.path.house import House
 from tests.path.repositories import Project
 
@@ -173,29 +169,6 @@ def test_a_moment_that_nothing_is_known_of_is_refused_kindly(
     daemon: House, at: int | str, code: str, says: str
 ) -> None:
     assert says in daemon.refused(calls.Status(at=at), code, "invalid").message
-
-
-def test_a_replay_holds_nothing_else_up(daemon: House, demo: Project) -> None:
-    item = demo.add()
-    for number in range(200):
-        daemon.call(calls.ItemEdit(id=item, description=f"{number}" + "x" * 90_000))
-    assert max(_pings_meanwhile(daemon) for _ in range(5)) > 8, "it is not replayed in slices"
-
-
-def _pings_meanwhile(daemon: House) -> int:
-    """How many calls are answered while a status is replayed: the first few, if that is done in one go."""
-    asking = Connection(daemon.socket, time.monotonic() + GUARD_SECONDS)
-    try:
-        asking.send(calls.Ping(), None)
-        asking.receive(None)  # from now on the daemon reads what comes here at once
-        asking.send(calls.Status(at=daemon.seq), None)
-        pings = 0
-        while not select.select([asking], [], [], 0)[0]:
-            daemon.call(calls.Ping())
-            pings += 1
-        return pings
-    finally:
-        asking.close()
 
 
 def test_golemctl_shows_a_past_moment_and_says_so_first(daemon: House, demo: Project) -> None:

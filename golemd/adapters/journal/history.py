@@ -73,9 +73,9 @@ class History:
         for records in self._reader.chunks(since, min(until, self._durable), place):
             yield from records
 
-    async def scan_slices(self, since: int, until: int, visit: Visit) -> None:
+    async def scan_slices(self, since: int, until: int, visit: Visit, place: Place | None = None) -> None:
         """Like `scan`, for long stretches: `visit` gets each record, and others may run about every millisecond."""
-        await self._in_slices(self.scan(since, until), visit)
+        await self._in_slices(self.scan(since, until, place), visit)
 
     async def read_slices(self, seqs: Iterable[int], visit: Visit) -> None:
         """Like `read`, for many records that lie far apart: in slices, as `scan_slices`."""

@@ -21,7 +21,8 @@ FOLDER: Final = "journal"
 LINK: Final = "journal.jsonl"
 TEMPORARY: Final = ".tmp"
 BROKEN: Final = ".broken"
-INDEX_MASK: Final = 0xFF  # every 256th record has its offset in the index
+INDEX_MASK: Final = 0xFF  # every 256th record has its offset in the index …
+INDEX_BYTES: Final = 128 * 1024  # … and, where records are long, one after so many bytes
 _NAME: Final = re.compile(r"([0-9a-f]{16})-([0-9a-f]{16})\.jsonl", re.ASCII)
 
 
@@ -43,8 +44,14 @@ class Segment:
         self._seqs.append(seq)
         self._offsets.append(offset)
 
+    def index_if_far(self, seq: int, offset: int) -> None:
+        """Record `seq`, the first of a batch or chunk, begins at byte `offset`: index it, if the last one is far."""
+        if offset - self._offsets[-1] >= INDEX_BYTES and seq & INDEX_MASK:
+            self.index(seq, offset)
+
     def grow(self, first: int, lines: Sequence[bytes]) -> None:
         """These lines, of record `first` and on, are now at the end of the file."""
+        self.index_if_far(first, self.size)
         offsets = list(accumulate(map(len, lines), initial=self.size))
         for seq in range(first + (-first & INDEX_MASK), first + len(lines), INDEX_MASK + 1):
             self.index(seq, offsets[seq - first])

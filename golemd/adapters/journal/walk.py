@@ -193,6 +193,8 @@ class Walk:
         """Follow the lines, hand on whole commands, note offsets; how many lines are good."""
         before = self.chain.seq
         records = self.chain.follow(lines)
+        if records:
+            segment.index_if_far(before + 1, start)
         for at in range(-(before + 1) & INDEX_MASK, len(records), INDEX_MASK + 1):
             segment.index(before + 1 + at, start + length(lines[:at]))
         for seq in self._hashes_wanted:

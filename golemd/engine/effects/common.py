@@ -8,6 +8,7 @@ from golemd.adapters.workspace import Addition
 from golemd.api.model import Item, Phase, Run
 from golemd.core import worklog
 from golemd.core.decide import staleness
+from golemd.engine import past
 from golemd.engine.context import Context
 from golemd.engine.effects.places import config_of, workspace_of
 
@@ -23,12 +24,12 @@ async def missing_phases(engine: Context, run: Run) -> tuple[str, ...]:
     return tuple(name for name, commit in commits.items() if commit in gone)
 
 
-def worklog_of(engine: Context, run: Run) -> list[Addition]:
+async def worklog_of(engine: Context, run: Run) -> list[Addition]:
     """What the commit that is made now adds to the worklog in the repository, if one is kept there."""
     if not config_of(engine, run).worklog:
         return []
     item = engine.state.items[run.item]
-    texts = worklog.to_be_kept(engine.parts.journal.read(engine.state.trail[item.id]), run, item.title)
+    texts = worklog.to_be_kept(await past.story_of(engine, item.id), run, item.title)
     entries = [Addition(path, text) for path, text in texts.items()]
     beside = [Addition(path, text, to_new=True) for path, text in worklog.MERGED_BY_LINES.items()]
     return [*beside, *entries] if entries else []

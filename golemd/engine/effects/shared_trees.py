@@ -101,7 +101,7 @@ async def _commit(
         message,
         trailers,
         others=_not_its_own(engine, run),
-        additions=worklog_of(engine, run),
+        additions=await worklog_of(engine, run),
     )
     return done, message.splitlines()[0]
 

@@ -100,7 +100,7 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
         phase.tree,
         message,
         trailers,
-        additions=worklog_of(engine, run),
+        additions=await worklog_of(engine, run),
     )
     now = await engine.parts.workspaces.current(place)
     report = cmd.ReportCommitted(

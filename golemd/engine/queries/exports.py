@@ -11,8 +11,7 @@ from golemd.api import calls, views
 from golemd.api.events import ItemAdded, Record
 from golemd.api.model import Item
 from golemd.core import exports, times
-from golemd.core.evolve import fold
-from golemd.core.state import State
+from golemd.engine import past
 from golemd.engine.context import Context
 
 PAGE_ITEMS: Final = 500
@@ -29,7 +28,7 @@ async def export(engine: Context, call: calls.Export) -> views.Exported:
     lines: list[str] = []
     size, after = 0, call.after
     for order, name in ahead[:PAGE_ITEMS]:
-        lines.append(_line(engine, name, next(firsts)))
+        lines.append(await _line(engine, name, next(firsts)))
         size, after = size + len(lines[-1]), order
         if size > PAGE_BYTES:
             break
@@ -46,14 +45,12 @@ async def export(engine: Context, call: calls.Export) -> views.Exported:
     )
 
 
-def _line(engine: Context, name: str, first: Record) -> str:
+async def _line(engine: Context, name: str, first: Record) -> str:
     """One item; `first` is its first record, which has what happened to it before it came here."""
     state, item = engine.state, engine.state.known(name)
     before = first.data.history if isinstance(first.data, ItemAdded) else ()
     reopened = item.runs > sum(child in state.runs for child in state.children.get(name, ()))
     if isinstance(item, Item) and not reopened:
         return exports.line(state, item, before)
-    past = State(shrink=False)
-    for record in (first, *engine.parts.journal.read(state.trail[name][1:])):
-        fold(past, record)
-    return exports.line(past, past.items[name], before)
+    whole = await past.history_of(engine, name)
+    return exports.line(whole, whole.items[name], before)

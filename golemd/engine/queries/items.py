@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import NotFound
-from golemd.api.model import EndedItem
+from golemd.api.model import EndedItem, Item
 from golemd.core import plan, present, prompt
 from golemd.core.decide import deferring, gates
+from golemd.core.state import State
 from golemd.engine import past, reports
 from golemd.engine.context import Context
 from golemd.engine.effects.places import changes_of
@@ -22,13 +23,14 @@ LAST_EVENTS: Final = 20
 _DOING: Final = {plan.Flush: "Committing what", plan.Tidy: "Putting away what", plan.Examine: "Looking at what"}
 
 
-def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
-    state, item, folder = engine.state, engine.state.known(call.id), str(reports.folder_of(engine))
-    past.require_records(engine, item.id)
+async def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
+    state, folder = engine.state, str(reports.folder_of(engine))
+    past.require_records(engine, call.id)
+    whole = state if _is_held(state, call.id) else await past.history_of(engine, call.id)
+    item = state.known(call.id)
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
     before = past.before(engine, item)
     if isinstance(item, EndedItem):
-        whole = past.history_of(engine, item.id)
         return present.item_detail(whole, whole, whole.items[item.id], clock(engine), events, None, folder, before)
     run = state.run_of(item)
     text = None
@@ -37,11 +39,15 @@ def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
             raise NotFound("no_prompt", f"{item.id} has no run yet, so there is no prompt.", "golemctl run")
         number = max(1, run.phase.number + (not run.phase.live))
         text = prompt.prompt_for(state, run, number, changes_of(engine, run))
-    reopened = item.runs > sum(child in state.runs for child in state.children.get(item.id, ()))
-    whole = past.history_of(engine, item.id) if reopened else state
     failing = _failing(engine, item.id)
     detail = present.item_detail(state, whole, item, clock(engine), events, text, folder, before)
     return detail if failing is None else replace(detail, why=" ".join(filter(None, (detail.why, failing))))
+
+
+def _is_held(state: State, item: str) -> bool:
+    """Whether the state holds all of an item. Not so once it has ended, even after it is reopened."""
+    known = state.known(item)
+    return isinstance(known, Item) and known.runs <= sum(run in state.runs for run in state.children.get(item, ()))
 
 
 def _last_records(engine: Context, item: str) -> list[Record]:

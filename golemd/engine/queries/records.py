@@ -94,7 +94,7 @@ async def worklog(engine: Context, call: calls.Worklog) -> views.WorklogView:
     return views.WorklogView(project=project, month=month, text=text, next=following, more=following <= until)
 
 
-def attempt_for(engine: Context, named: str) -> Attempt:
+async def attempt_for(engine: Context, named: str) -> Attempt:
     """The attempt of that id; an item, run or phase stands for its newest one that has begun, of an agent if it can."""
     if named in engine.state.attempts:
         return engine.state.attempts[named]
@@ -104,7 +104,7 @@ def attempt_for(engine: Context, named: str) -> Attempt:
         item = next((each for each in (named, *_prefixes(named)) if each in engine.state.ended), None)
         if item is None:
             raise NotFound("attempt_not_found", f"There is no attempt {named[:80]!r}.", "golemctl show ID lists them.")
-        state = past.history_of(engine, item)
+        state = await past.history_of(engine, item)
     if named in state.attempts:
         return state.attempts[named]
     found = [
@@ -123,8 +123,8 @@ def _prefixes(named: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1)]
 
 
-def log(engine: Context, call: calls.LogsRead) -> views.LogView:
-    attempt = attempt_for(engine, call.id)
+async def log(engine: Context, call: calls.LogsRead) -> views.LogView:
+    attempt = await attempt_for(engine, call.id)
     return log_piece(engine, attempt, call.stream, call.offset, hidden(engine, attempt))
 
 

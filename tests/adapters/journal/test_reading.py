@@ -11,6 +11,7 @@ import trio.testing
 from golemd.adapters.disk import RealDisk
 from golemd.adapters.journal import Journal, JournalDamaged, Limits, Place, Verified
 from golemd.adapters.journal.line import ZERO_HASH
+from golemd.adapters.journal.segments import INDEX_BYTES
 from golemd.api.events import Record
 from golemd.api.faults import NotFound
 from tests.adapters.journal.kit import (
@@ -57,17 +58,47 @@ async def test_records_of_the_running_daemon_are_read_back_once_durable(tmp_path
         assert list(journal.scan(0, 600)) == staged
 
 
-async def test_who_reads_on_from_a_place_reads_every_byte_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lengths: list[int] = []
+@pytest.fixture
+def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many bytes each reading has read."""
+    found: list[int] = []
     read = RealDisk.read
 
     def counted(self: RealDisk, file: int, size: int, offset: int) -> bytes:
         data = read(self, file, size, offset)
-        lengths.append(len(data))
+        found.append(len(data))
         return data
 
+    monkeypatch.setattr(RealDisk, "read", counted)
+    return found
+
+
+async def test_a_long_record_is_found_without_reading_many_others(tmp_path: Path, lengths: list[int]) -> None:
+    limits = Limits(chunk_bytes=10_000)
+    async with opened(tmp_path, limits=limits) as journal:
+        for number in range(600):
+            journal.stage(drafts(f"{number}" + "x" * 9_000))
+            await journal.durable(journal.seq)
+        written = most_bytes_read(journal, lengths)
+    journal, _ = await load(tmp_path, limits=limits)
+    found = most_bytes_read(journal, lengths)
+    await journal.aclose()
+    assert max(written, found) < INDEX_BYTES + 3 * limits.chunk_bytes
+
+
+def most_bytes_read(journal: Journal, lengths: list[int]) -> int:
+    """For one record, of all of them."""
+    most = 0
+    for seq in range(1, journal.seq + 1):
+        lengths.clear()
+        assert [record.seq for record in journal.read([seq])] == [seq]
+        most = max(most, sum(lengths))
+    return most
+
+
+async def test_who_reads_on_from_a_place_reads_every_byte_once(tmp_path: Path, lengths: list[int]) -> None:
     async with opened(tmp_path, limits=Limits(segment_bytes=30_000)) as journal:
-        monkeypatch.setattr(RealDisk, "read", counted)
+        lengths.clear()
         place = Place()
         for _ in range(60):
             staged = journal.stage(drafts(*("x" * 10)))
