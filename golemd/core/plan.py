@@ -229,7 +229,9 @@ def _attempt_effects(state: State, world: World, attempt: Attempt, crowded: froz
             yield Stop(attempt.id)
     elif is_unwanted(state, run):
         yield Fence(attempt.id)
-    elif not (_waits(state, world, run, crowded) or world.stopping or world.full):
+    elif not (
+        _waits(state, world, run, crowded) or _is_in_the_way(state, world, attempt) or world.stopping or world.full
+    ):
         yield Spawn(attempt.id)
 
 
@@ -294,6 +296,11 @@ def _at_work(state: State, world: World, run: Run) -> bool:
         return True
     keeps = f"{Keep.__name__.lower()}:{run.id}."
     return any(key.startswith(keeps) for key in world.in_trees)
+
+
+def _is_in_the_way(state: State, world: World, attempt: Attempt) -> bool:
+    """Whether an effect works in the shared tree that the attempt is to have to itself. It was planned between two."""
+    return deferring.destroys(state, attempt) and _at_work(state, world, state.runs[attempt.run])
 
 
 def _works_beside(state: State, key: str, run: Run) -> bool:

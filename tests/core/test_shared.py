@@ -128,6 +128,31 @@ def test_nothing_is_committed_under_an_agent_that_has_the_workspace_to_itself() 
     assert commits(world) == [("build", False)]
 
 
+def test_an_agent_that_has_the_workspace_to_itself_does_not_begin_under_a_commit() -> None:
+    world, first = world_with(BUILD)
+    world.held = {"build"}
+    world.go()
+    world.end(f"{first}.1.build.1")
+    (looking,) = world.plan().effects
+    world.carry_out(looking)
+    world.apply(cmd.ReportTrouble(run=f"{first}.1", doing="committing", message="git is locked"))
+    second = world.add()
+    world.settle(wait=False)
+    world.decide(world.gate(first).id, "retry")
+    world.end(f"{second}.1.build.1", End(result=None, status=None, signal=15, reason="stopped"))
+    (looking,) = world.plan().effects
+    world.carry_out(looking)
+    (commit,) = (each for each in world.plan().effects if isinstance(each, plan.Commit))
+    world.in_flight.add(commit.key)
+    for command in world.plan().commands:
+        world.apply(command)
+    assert world.state.attempts[f"{second}.1.build.2"].state == "planned"
+    assert world.plan().effects == ()
+    world.in_flight.clear()
+    world.carry_out(commit)
+    assert plan.Spawn(f"{second}.1.build.2") in world.plan().effects
+
+
 def test_nobody_enters_while_the_work_of_another_is_being_committed() -> None:
     world, first = world_with("plan", "last")
     second = world.add()

@@ -52,10 +52,11 @@ def is_closed(state: State, run: Run) -> bool:
     if not is_shared(state, run):
         return False
     others = (each for each in map(state.attempts.__getitem__, state.index.attempts) if each.run != run.id)
-    return any(_destroys(state, each) for each in others if state.runs[each.run].project == run.project)
+    return any(destroys(state, each) for each in others if state.runs[each.run].project == run.project)
 
 
-def _destroys(state: State, attempt: Attempt) -> bool:
+def destroys(state: State, attempt: Attempt) -> bool:
+    """Whether an attempt has the shared workspace to itself."""
     run = state.runs[attempt.run]
     destructive = {each.name for each in run.pipeline.all_phases if each.is_destructive}
     return is_shared(state, run) and attempt.phase in destructive
