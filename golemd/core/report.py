@@ -6,6 +6,7 @@ again; afterwards exactly those that it was written of. So it can be made again 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -39,38 +40,70 @@ _RUN_ENDED: Final = (ev.RunCompleted, ev.RunFailed, ev.RunAborted)
 E = TypeVar("E", bound=Event)
 
 
-def report_of(records: Sequence[Record], run: str, configs: Mapping[str, ProjectConfig]) -> Report:
-    """The report of a run, from all records of its item. `configs`: by digest. Raises NotFound `run_not_found`."""
-    covered = _covered(records, run)
-    story = _Story(covered, run)
-    found, item = story.run, story.past.items[story.run.item]
-    phases = tuple(_phase(story, phase) for phase in found.phases)
-    return Report(
-        run=run,
-        item=item.id,
-        project=item.project,
-        state="paused" if item.is_held and found.state not in RUN_OVER else str(found.state),
-        reason=_reason(story),
-        resolution=item.resolution or None,
-        finished=story.past.is_put_away(found),
-        created_at=found.created_at,
-        ended_at=found.ended_at or None,
-        through=covered[-1].seq,
-        at=covered[-1].ts,
-        pins=_pins(story),
-        inputs=_inputs(story),
-        bindings=tuple(_bindings(story, configs[found.config_digest])),
-        phases=phases,
-        gates=tuple(gate_view(gate) for gate in story.gates),
-        evidence=story.evidence,
-        commits=story.commits,
-        diff=_diff(story.commits),
-        kept=tuple(_kept(story)),
-        follow_ups=story.follow_ups,
-        cost=_cost([attempt for phase in phases for attempt in phase.attempts]),
-        unresolved=tuple(_unresolved(story)),
-        events=tuple(as_line(record) for record in covered[-LAST_EVENTS:]),
-    )
+def written_through(record: Record, run: str) -> int:
+    """The last record that the run's report was written of, where this record says so; otherwise 0."""
+    event = record.data
+    return event.through if isinstance(event, ev.ReportWritten) and event.run == run else 0
+
+
+class Telling:
+    """Becomes the report of a run while it takes its item's records, of which it holds few.
+
+    `through`: the last record of those that the report was written of; 0 when it has not been written.
+    """
+
+    def __init__(self, run: str, through: int = 0) -> None:
+        self._run = run
+        self._through = through
+        self._past = State(shrink=False)
+        self._over = False
+        self._told: list[Record] = []  # of any run, attempt or gate of the item
+        self._last: deque[Record] = deque(maxlen=LAST_EVENTS)
+
+    def take(self, record: Record) -> bool:
+        """Take the item's next record; True when neither that one nor any after it is covered."""
+        event = record.data
+        reopened = self._over and isinstance(event, ev.ItemReopened)
+        if record.seq > self._through if self._through else reopened:
+            return True
+        self._over = self._over or (isinstance(event, _RUN_ENDED) and event.run == self._run)
+        fold(self._past, record)
+        self._last.append(record)
+        if _subject(event):
+            self._told.append(record)
+        return False
+
+    def report(self, configs: Mapping[str, ProjectConfig]) -> Report:
+        """The report. `configs`: by digest. Raises NotFound `run_not_found`."""
+        story = _Story(self._past, self._told, self._run)
+        found, item, last = story.run, story.past.items[story.run.item], self._last[-1]
+        phases = tuple(_phase(story, phase) for phase in found.phases)
+        return Report(
+            run=self._run,
+            item=item.id,
+            project=item.project,
+            state="paused" if item.is_held and found.state not in RUN_OVER else str(found.state),
+            reason=_reason(story),
+            resolution=item.resolution or None,
+            finished=story.past.is_put_away(found),
+            created_at=found.created_at,
+            ended_at=found.ended_at or None,
+            through=last.seq,
+            at=last.ts,
+            pins=_pins(story),
+            inputs=_inputs(story),
+            bindings=tuple(_bindings(story, configs[found.config_digest])),
+            phases=phases,
+            gates=tuple(gate_view(gate) for gate in story.gates),
+            evidence=story.evidence,
+            commits=story.commits,
+            diff=_diff(story.commits),
+            kept=tuple(_kept(story)),
+            follow_ups=story.follow_ups,
+            cost=_cost([attempt for phase in phases for attempt in phase.attempts]),
+            unresolved=tuple(_unresolved(story)),
+            events=tuple(as_line(record) for record in self._last),
+        )
 
 
 def to_json(report: Report) -> bytes:
@@ -78,30 +111,11 @@ def to_json(report: Report) -> bytes:
     return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
 
 
-def _covered(records: Sequence[Record], run: str) -> list[Record]:
-    for record in records:
-        if isinstance(record.data, ev.ReportWritten) and record.data.run == run:
-            through = record.data.through
-            return [each for each in records if each.seq <= through]
-    return list(_until_reopened(records, run))
-
-
-def _until_reopened(records: Sequence[Record], run: str) -> Iterator[Record]:
-    over = False
-    for record in records:
-        if over and isinstance(record.data, ev.ItemReopened):
-            return
-        over = over or (isinstance(record.data, _RUN_ENDED) and record.data.run == run)
-        yield record
-
-
 class _Story:
-    """The item as it stood at the end of these records, and what was recorded of the run."""
+    """The item as it stood at the end, and what was recorded of the run."""
 
-    def __init__(self, records: Sequence[Record], run: str) -> None:
-        self.past = State(shrink=False)
-        for record in records:
-            fold(self.past, record)
+    def __init__(self, past: State, records: Sequence[Record], run: str) -> None:
+        self.past = past
         if run not in self.past.runs:
             raise NotFound("run_not_found", f"There is no run {run[:80]!r}.", "golemctl show ID lists an item's runs.")
         self.run: Run = self.past.runs[run]

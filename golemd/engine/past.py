@@ -154,8 +154,11 @@ async def story_of(engine: Context, item: str) -> list[Record]:
     return found
 
 
-async def visit_story(engine: Context, item: str, visit: Callable[[Record], None]) -> None:
-    """Show an item's durable records one by one, in slices. Raises NotFound `item_not_found`, `records_pruned`."""
+async def visit_story(engine: Context, item: str, visit: Callable[[Record], bool | None]) -> None:
+    """Show an item's durable records one by one, in slices, until `visit` says True.
+
+    Raises NotFound `item_not_found`, `records_pruned`.
+    """
     require_records(engine, item)
     durable = engine.parts.journal.durable_seq
     await engine.parts.journal.read_slices([seq for seq in engine.state.trail[item] if seq <= durable], visit)

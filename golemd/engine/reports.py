@@ -9,6 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from golemd.api.events import Record
 from golemd.api.reports import Report
 from golemd.core import report as reporting
 from golemd.core.markdown import markdown
@@ -25,8 +26,22 @@ def folder_of(engine: Context) -> Path:
 
 async def report_of(engine: Context, item: str, run: str) -> Report:
     """The report of a run as the durable journal tells it. Raises NotFound `run_not_found`."""
-    records = await past.story_of(engine, item)
-    return reporting.report_of(records, run, engine.state.configs)
+    telling = reporting.Telling(run, await _written_through(engine, item, run))
+    await past.visit_story(engine, item, telling.take)
+    return telling.report(engine.state.configs)
+
+
+async def _written_through(engine: Context, item: str, run: str) -> int:
+    """The last record that the run's report was written of; 0 when it has not been written."""
+    through = 0
+
+    def visit(record: Record) -> bool:
+        nonlocal through
+        through = reporting.written_through(record, run)
+        return through > 0
+
+    await past.visit_story(engine, item, visit)
+    return through
 
 
 async def write(engine: Context, report: Report) -> dict[str, str]:

@@ -37,7 +37,7 @@ from golemd.core.configuration import digest
 from golemd.core.decide import decide
 from golemd.core.decide.common import Decided
 from golemd.core.evolve import fold
-from golemd.core.report import report_of, to_json
+from golemd.core.report import Telling, to_json, written_through
 from golemd.core.slots import Limits
 from golemd.core.state import State
 
@@ -221,8 +221,12 @@ class World:
     def report(self, run: str) -> Report:
         """The report of a run as the journal tells it, read as it is written."""
         item = run.partition(".")[0]
-        records = [self.records[seq - 1] for seq in self.state.trail[item]]
-        return report_of([as_written(record) for record in records], run, self.state.configs)
+        records = [as_written(self.records[seq - 1]) for seq in self.state.trail[item]]
+        telling = Telling(run, max(written_through(record, run) for record in records))
+        for record in records:
+            if telling.take(record):
+                break
+        return telling.report(self.state.configs)
 
     # --- short words ---------------------------------------------------------------------------------------------
 

@@ -22,18 +22,23 @@ READINGS: dict[str, Callable[[House], calls.Call[Any]]] = {
     "an ended item": lambda house: calls.ItemShow(id=ITEM),
     "its logs": lambda house: calls.LogsRead(id=ITEM),
     "following its logs": lambda house: calls.LogsFollow(id=ITEM),
+    "its report": lambda house: calls.ReportShow(id=ITEM),
     "an export": lambda house: calls.Export(),
 }
 
 
 @pytest.fixture
 def long(daemon: House, demo: Project) -> House:
-    """A daemon with an item that was edited often, and has ended."""
-    item = demo.add()
+    """A daemon with an item that was worked on and edited often, and has ended."""
+    item = demo.work('[[result {"result": "blocked", "summary": "s", "question": "Which?"}]]')
     assert item == ITEM
+    daemon.until("gate.opened", item)
+    demo.halted()
     for number in range(EDITS):
         daemon.call(calls.ItemEdit(id=item, description=f"{number}" + "x" * 90_000))
+    edited = daemon.seq
     daemon.call(calls.ItemCancel(id=item))
+    daemon.until("report.written", item, since=edited + 1)
     return daemon
 
 
