@@ -31,7 +31,7 @@ from golemd.api.reports import (
     ReportedPhase,
 )
 from golemd.core.evolve import fold
-from golemd.core.present import gate_view
+from golemd.core.gate_views import gate_view
 from golemd.core.state import State
 
 LAST_EVENTS: Final = 200

@@ -12,7 +12,7 @@ from golemd.api import events as ev
 from golemd.api.config import Budget, Phase, Triage
 from golemd.api.faults import Fault
 from golemd.api.model import AttemptState, Gate, GateKind, PhaseState, Status
-from golemd.core import budgets, present, prompt
+from golemd.core import budgets, gate_views, present, prompt
 from golemd.core import commands as cmd
 from golemd.core import plan as planning
 from golemd.core.commands import Said
@@ -586,7 +586,7 @@ def test_a_status_sums_up_the_projects_it_shows() -> None:
 
 def test_a_gate_is_shown_with_what_its_item_has_cost() -> None:
     world = gone(GUARDED, costs(1.25))
-    detail = present.gate_detail(world.state, asked(world))
+    detail = gate_views.gate_detail(world.state, asked(world))
     assert detail.cost_usd == 1.25
     assert [option.effect for option in detail.options] == [
         "the phase goes on with that much more to spend",

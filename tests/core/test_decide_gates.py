@@ -17,7 +17,7 @@ from golemd.core.commands import Said
 from golemd.core.decide.common import DEFAULTS, OPTIONS
 from golemd.core.decide.gates import _EFFECTS
 from golemd.core.decide.phases import content_digest
-from golemd.core.present import _EFFECTS as SHOWN
+from golemd.core.gate_views import _EFFECTS as SHOWN
 from tests.core.world import End, World, config, phase, picture
 
 ASKS: Final = End(result={"result": "blocked", "question": "Which one?"})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from golemd.core import commands as cmd
+from golemd.core import gate_views
 from golemd.core import plan as planning
-from golemd.core import present
 from tests.core.world import End, World, config
 
 ASKS = End(result={"result": "blocked", "summary": "s", "question": "Which colour?"})
@@ -74,5 +74,5 @@ def test_a_notification_that_failed_is_recorded_and_shown_and_not_tried_again() 
     assert decided.essential
     assert (world.records[-1].type, world.records[-1].item) == ("gate.notified", "DEMO-1")
     assert told(world) == []
-    assert present.gate_view(world.state.gates[gate]).notified == "failed"
+    assert gate_views.gate_view(world.state.gates[gate]).notified == "failed"
     assert not world.apply(cmd.ReportNotified(gate=gate, tries=1)).drafts

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from golemd.api import calls, views
-from golemd.core import present, scheduler
+from golemd.core import gate_views, present, scheduler
 from golemd.core.exclusion import Shared
 from golemd.core.present import Clock, Seen
 from golemd.core.state import State
@@ -64,13 +64,13 @@ def test_an_ended_item_is_shown_from_its_row() -> None:
 
 def test_a_gate_shows_its_options_with_their_effects_and_what_was_decided() -> None:
     world, item = blocked()
-    shown = present.gate_view(world.gate(item))
+    shown = gate_views.gate_view(world.gate(item))
     assert [option.id for option in shown.options] == ["approve", "request_changes", "reject", "abort"]
     assert all(option.effect for option in shown.options)
     assert (shown.state, shown.default, shown.phase, shown.decision) == ("open", "approve", "build", None)
     assert len(shown.digest) == 64
     world.decide(item, "request_changes", "more")
-    decided = present.gate_view(world.state.gates[shown.id])
+    decided = gate_views.gate_view(world.state.gates[shown.id])
     assert decided.decision is not None
     assert (decided.state, decided.decision.option, decided.decision.actor.user) == (
         "decided",
@@ -79,13 +79,13 @@ def test_a_gate_shows_its_options_with_their_effects_and_what_was_decided() -> N
     )
     world.settle()
     world.ask(calls.GateDecide(gate=item, option="approve", content="stale"))
-    assert present.gate_view(world.state.gates[f"{item}.g2"]).state == "superseded"
+    assert gate_views.gate_view(world.state.gates[f"{item}.g2"]).state == "superseded"
 
 
 def test_a_gates_detail_shows_evidence_and_what_it_holds_up() -> None:
     world, item = blocked()
     waiting = world.add(dependencies=(item,))
-    shown = present.gate_detail(world.state, world.gate(item))
+    shown = gate_views.gate_detail(world.state, world.gate(item))
     assert (shown.project, shown.title, shown.holds_up, shown.notified) == ("demo", "Title", (waiting,), None)
     assert [each.outcome for each in shown.evidence] == ["passed"]
 
@@ -219,7 +219,7 @@ def test_every_view_can_be_sent() -> None:
     sent: list[Any] = [
         status(world, everything=True),
         present.item_detail(world.state, world.state, world.item(item), clock(world), (), None),
-        present.gate_detail(world.state, world.gate(item)),
+        gate_views.gate_detail(world.state, world.gate(item)),
         present.why_view(world.state, world.item(item), clock(world)),
     ]
     for view in sent:

@@ -16,7 +16,7 @@ from golemd.api import calls, views
 from golemd.api.faults import Fault
 from golemd.api.model import Gate
 from golemd.core import commands as cmd
-from golemd.core import plan, present
+from golemd.core import gate_views, plan
 from golemd.engine.context import Context
 from golemd.engine.queries.items import gate_show
 
@@ -69,7 +69,7 @@ async def _tell(engine: Context, gate: Gate) -> str:
 
 async def _detail(engine: Context, gate: Gate) -> views.GateDetail:
     """What gate.show answers; without the changes, where git does not tell them."""
-    plain = present.gate_detail(engine.state, gate)
+    plain = gate_views.gate_detail(engine.state, gate)
     try:
         return await gate_show(engine, calls.GateShow(gate=gate.id))
     except Fault:

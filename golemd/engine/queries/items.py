@@ -11,7 +11,7 @@ from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import NotFound
 from golemd.api.model import EndedItem, Item
-from golemd.core import plan, present, prompt
+from golemd.core import gate_views, plan, present, prompt
 from golemd.core.decide import deferring, gates
 from golemd.core.state import State
 from golemd.engine import past, reports
@@ -80,12 +80,12 @@ def gate_list(engine: Context, call: calls.GateList) -> tuple[views.GateView, ..
     projects = [state.project(call.project)] if call.project else list(state.projects.values())
     names, only = {project.name for project in projects}, wanted(state, projects, call.only)
     gates_of = ((gate, state.items[gate.item]) for gate in state.all_open_gates())
-    return tuple(present.gate_view(gate) for gate, item in gates_of if item.project in names and only.matches(item))
+    return tuple(gate_views.gate_view(gate) for gate, item in gates_of if item.project in names and only.matches(item))
 
 
 async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
     gate = gates.find(engine.state, call.gate, then="show")
-    run, detail = engine.state.runs.get(gate.run), present.gate_detail(engine.state, gate)
+    run, detail = engine.state.runs.get(gate.run), gate_views.gate_detail(engine.state, gate)
     if run is None or not run.base_commit or not gate.content.commit:
         return detail
     root = Path(engine.state.projects[run.project].root)
