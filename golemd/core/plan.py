@@ -299,7 +299,7 @@ def _at_work(state: State, world: World, run: Run) -> bool:
 
 
 def _is_in_the_way(state: State, world: World, attempt: Attempt) -> bool:
-    """Whether an effect works in the shared tree that the attempt is to have to itself. It was planned between two."""
+    """Whether another run's work is being committed, say, in the shared tree that the attempt is to have to itself."""
     return deferring.destroys(state, attempt) and _at_work(state, world, state.runs[attempt.run])
 
 

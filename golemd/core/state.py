@@ -112,6 +112,11 @@ class State:
         mine = (self.runs.get(child) for child in self.children.get(item, ()))
         return [run for run in mine if run is not None]
 
+    def has_all_of(self, item: str) -> bool:
+        """Whether an item is held with all of its runs: not so once it has ended, even after it is reopened."""
+        found = self.items.get(item)
+        return found is not None and found.runs <= len(self.runs_of(item))
+
     def is_put_away(self, run: Run) -> bool:
         """Whether a run is over and has left neither a process nor a workspace."""
         mine = (self.attempts.get(child) for child in self.children.get(run.item, ()))

@@ -282,6 +282,21 @@ def test_a_reopened_item_begins_anew_with_its_text_and_a_fresh_run() -> None:
     assert picture(world.replay()) == picture(world.state)
 
 
+def test_what_is_held_of_an_item_is_all_of_it_until_it_ends_for_the_first_time() -> None:
+    world = World()
+    world.project(config(phases=("one",)))
+    item = world.add()
+    seen = [world.state.has_all_of(item)]
+    world.held = {"one"}
+    world.go()
+    seen.append(world.state.has_all_of(item))
+    world.held.clear()
+    world.settle()
+    seen.append(world.state.has_all_of(item))
+    world.reopen(item)
+    assert [*seen, world.state.has_all_of(item)] == [True, True, False, False]
+
+
 def test_an_item_whose_records_or_project_are_gone_cannot_be_reopened() -> None:
     world, item = world_with("cancelled")
     with pytest.raises(Fault) as refused:

@@ -9,7 +9,6 @@ import trio
 import golemd
 from golemd.api import calls, views
 from golemd.api.events import ItemAdded, Record
-from golemd.api.model import Item
 from golemd.core import exports, times
 from golemd.engine import past
 from golemd.engine.context import Context
@@ -47,10 +46,9 @@ async def export(engine: Context, call: calls.Export) -> views.Exported:
 
 async def _line(engine: Context, name: str, first: Record) -> str:
     """One item; `first` is its first record, which has what happened to it before it came here."""
-    state, item = engine.state, engine.state.known(name)
+    state = engine.state
     before = first.data.history if isinstance(first.data, ItemAdded) else ()
-    reopened = item.runs > sum(child in state.runs for child in state.children.get(name, ()))
-    if isinstance(item, Item) and not reopened:
-        return exports.line(state, item, before)
+    if state.has_all_of(name):
+        return exports.line(state, state.items[name], before)
     whole = await past.history_of(engine, name)
     return exports.line(whole, whole.items[name], before)

@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import NotFound
-from golemd.api.model import EndedItem, Item
+from golemd.api.model import EndedItem
 from golemd.core import gate_views, plan, present, prompt
 from golemd.core.decide import deferring, gates
-from golemd.core.state import State
 from golemd.engine import past, reports
 from golemd.engine.context import Context
 from golemd.engine.effects.places import changes_of
@@ -26,7 +25,7 @@ _DOING: Final = {plan.Flush: "Committing what", plan.Tidy: "Putting away what", 
 async def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     state, folder = engine.state, str(reports.folder_of(engine))
     past.require_records(engine, call.id)
-    whole = state if _is_held(state, call.id) else await past.history_of(engine, call.id)
+    whole = state if state.has_all_of(call.id) else await past.history_of(engine, call.id)
     item = state.known(call.id)
     events = tuple(as_line(record) for record in _last_records(engine, item.id))
     before = past.before(engine, item)
@@ -42,12 +41,6 @@ async def show(engine: Context, call: calls.ItemShow) -> views.ItemDetail:
     failing = _failing(engine, item.id)
     detail = present.item_detail(state, whole, item, clock(engine), events, text, folder, before)
     return detail if failing is None else replace(detail, why=" ".join(filter(None, (detail.why, failing))))
-
-
-def _is_held(state: State, item: str) -> bool:
-    """Whether the state holds all of an item. Not so once it has ended, even after it is reopened."""
-    known = state.known(item)
-    return isinstance(known, Item) and known.runs <= sum(run in state.runs for run in state.children.get(item, ()))
 
 
 def _last_records(engine: Context, item: str) -> list[Record]:
