@@ -7,6 +7,8 @@ from tests.path.ground import GUARD_SECONDS
 from tests.path.house import House
 from tests.path.repositories import Project
 
+RECORDS = 40  # of nearly 100 kB: more than a follower may leave unread
+
 
 def test_without_a_start_only_what_is_new_comes(daemon: House, demo: Project) -> None:
     demo.add()
@@ -40,10 +42,11 @@ def test_a_follow_is_chosen_by_item_and_type(daemon: House, demo: Project) -> No
 
 
 def test_a_follower_that_does_not_read_is_told_where_to_go_on(daemon: House, demo: Project) -> None:
-    for _ in range(40):
+    for _ in range(RECORDS):
         demo.add("x" * 99_000)
     following = daemon.client.follow(calls.EventsFollow(since=1))
-    daemon.call(calls.Ping())
+    for _ in range(RECORDS):  # between two of them the daemon gets at least one record further
+        daemon.call(calls.Ping())
     seen = 0
     while (notice := following.take(GUARD_SECONDS)) is not None and notice.method == "event":
         seen = notice.data["record"]["seq"]
