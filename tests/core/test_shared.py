@@ -108,7 +108,8 @@ def test_nothing_begins_beside_the_agent_of_a_cancelled_item_that_is_still_being
     assert world.running()[0].item == second
 
 
-def test_nothing_is_committed_under_an_agent_that_has_the_workspace_to_itself() -> None:
+def beside_what_could_not_be_committed() -> tuple[World, str, str]:
+    """The first item's commit has failed, and a human is asked; the second one's agent has the workspace to itself."""
     world, first = world_with(BUILD)
     world.held = {"build"}
     world.go()
@@ -118,6 +119,11 @@ def test_nothing_is_committed_under_an_agent_that_has_the_workspace_to_itself() 
     world.apply(cmd.ReportTrouble(run=f"{first}.1", doing="committing", message="git is locked"))
     second = world.add()
     world.settle(wait=False)
+    return world, first, second
+
+
+def test_nothing_is_committed_under_an_agent_that_has_the_workspace_to_itself() -> None:
+    world, first, second = beside_what_could_not_be_committed()
     assert world.running()[0].item == second
     world.decide(world.gate(first).id, "retry")
     assert not [each for each in world.plan().effects if isinstance(each, plan.Commit)]
@@ -129,15 +135,7 @@ def test_nothing_is_committed_under_an_agent_that_has_the_workspace_to_itself() 
 
 
 def test_an_agent_that_has_the_workspace_to_itself_does_not_begin_under_a_commit() -> None:
-    world, first = world_with(BUILD)
-    world.held = {"build"}
-    world.go()
-    world.end(f"{first}.1.build.1")
-    (looking,) = world.plan().effects
-    world.carry_out(looking)
-    world.apply(cmd.ReportTrouble(run=f"{first}.1", doing="committing", message="git is locked"))
-    second = world.add()
-    world.settle(wait=False)
+    world, first, second = beside_what_could_not_be_committed()
     world.decide(world.gate(first).id, "retry")
     world.end(f"{second}.1.build.1", End(result=None, status=None, signal=15, reason="stopped"))
     (looking,) = world.plan().effects
