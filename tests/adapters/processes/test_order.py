@@ -11,7 +11,7 @@ import pytest
 
 from golemd.adapters.processes.launch import spawn_shim
 from golemd.adapters.processes.records import Exit
-from tests.adapters.processes.helpers import Place, run, sh
+from tests.adapters.processes.helpers import Place, gone, run, sh
 
 CALLS = "openat,write,pwrite64,ftruncate,fdatasync,fsync,rename,renameat,renameat2,link,linkat,execve,wait4"
 
@@ -53,6 +53,8 @@ async def test_a_record_is_whole_and_durable_before_anything_follows_from_it(her
     end = await run(here.another(launch=launch), sh("exit 7"))
     assert isinstance(end, Exit)
     assert end.status == 7
+    for tracer in here.alive():  # it is still writing what it saw
+        await gone(tracer.pid)
     calls = traced(trace)
     _, started = published(calls, "started.json", here.folder())
     gate = place_of(calls, r'write\(\d+<pipe:.*"1", 1\)')
