@@ -76,6 +76,18 @@ async def test_one_that_does_not_tell_gives_nothing_and_is_ended(shell: Shell, s
     assert all(map(ended, pids))
 
 
+async def test_what_its_start_up_files_hold_is_given_back_when_it_is_ended(tmp_path: Path) -> None:
+    """A lock of theirs that was left would hold up every shell to come."""
+    lock, once = tmp_path / "lock", tmp_path / "once"
+    holds = f"trap 'rm {lock}' EXIT; : > {lock}; : > {once}; sleep 600"
+    (tmp_path / ".bash_profile").write_text(f'bash -c "{holds}"\n', encoding="utf-8")
+    bash = shutil.which("bash")
+    assert bash is not None
+    assert await learnt(bash, seconds=1.0, HOME=str(tmp_path)) == ""
+    assert once.exists()
+    assert not lock.exists()
+
+
 async def test_what_is_no_shell_gives_nothing(tmp_path: Path) -> None:
     assert await learnt("/no/such/shell") == ""
     assert await learnt(str(tmp_path)) == ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 import trio
 
+from golemd.adapters.processes import proctable, reaper
+
 ASK_SECONDS: Final = 20.0
 MAX_BYTES: Final = 2000
+LEAVE_SECONDS: Final = 1.0  # from the hang-up to the kill
 
 
 async def first_words(
@@ -40,8 +42,9 @@ async def asked(
 ) -> AsyncIterator[tuple[trio.Process, trio.abc.ReceiveStream]]:
     """A program that has nothing to read, no terminal and a session of its own, and what it prints.
 
-    It is over when the block is left: one that has to be ended takes its process group with it. `program` is what is
-    run where argv[0] says something else. Raises OSError.
+    It is over when the block is left: one that has to be ended takes its session with it, and is hung up on, as by a
+    terminal that closes, before it is killed: what it holds (pyenv's lock, in many a shell's start) it gives back.
+    `program` is what is run where argv[0] says something else. Raises OSError.
     """
     process = await trio.lowlevel.open_process(
         list(argv),
@@ -56,9 +59,12 @@ async def asked(
     try:
         yield process, process.stdout
     finally:
-        if process.returncode is None:  # it is still there, so the group is its own
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
         with trio.CancelScope(shield=True):
+            if process.returncode is None:  # nobody has waited for it, so the number of its session stays its own
+                await reaper.end_all(lambda: _session_of(process.pid), LEAVE_SECONDS, signal.SIGHUP)
             await process.wait()
             await process.stdout.aclose()
+
+
+def _session_of(leader: int) -> list[proctable.Process]:
+    return [row for row in proctable.snapshot().values() if row.session == leader and row.alive]

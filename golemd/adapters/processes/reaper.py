@@ -59,8 +59,10 @@ async def ended(pid: int, start: int) -> bool:
     return True
 
 
-async def end_all(choose: Callable[[], list[Process]], grace_seconds: float) -> list[int]:
-    """End all that `choose` finds, until it finds nothing: SIGTERM, the grace, SIGKILL. Answers the ended pids.
+async def end_all(
+    choose: Callable[[], list[Process]], grace_seconds: float, polite_signal: int = signal.SIGTERM
+) -> list[int]:
+    """End all that `choose` finds, until it finds nothing: politely, the grace, SIGKILL. Answers the ended pids.
 
     `choose` runs in a thread. What survives SIGKILL for KILL_SECONDS (a disk that does not answer) is logged.
     """
@@ -74,7 +76,7 @@ async def end_all(choose: Callable[[], list[Process]], grace_seconds: float) -> 
             break
         polite = now < kill_at
         for row in chosen:
-            if send(row.pid, row.start, signal.SIGTERM if polite else signal.SIGKILL):
+            if send(row.pid, row.start, polite_signal if polite else signal.SIGKILL):
                 told[row.pid] = row.start
             send(row.pid, row.start, signal.SIGCONT)  # one that is stopped could not hear it
         with trio.move_on_at(kill_at if polite else now + RESCAN_SECONDS):
