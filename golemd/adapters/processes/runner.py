@@ -8,8 +8,6 @@ started and what it adopted are waited for in the same way, by a pidfd of the sh
 from __future__ import annotations
 
 import logging
-import marshal
-import math
 import os
 import re
 import signal
@@ -23,7 +21,7 @@ from weakref import WeakValueDictionary
 
 import trio
 
-from golemd.adapters.processes import logs, proctable, reaper
+from golemd.adapters.processes import logs, proctable, reaper, task
 from golemd.adapters.processes.files import AttemptFiles
 from golemd.adapters.processes.launch import Launch, launch_plain, shim_argv, shim_file
 from golemd.adapters.processes.proctable import ATTEMPT, INSTANCE, Process
@@ -38,7 +36,7 @@ from golemd.adapters.processes.records import (
     verdict,
 )
 from golemd.adapters.processes.watch import renames_into
-from golemd.api.faults import Conflict, Invalid, Unavailable
+from golemd.api.faults import Conflict, Unavailable
 
 __all__ = ["AttemptSpec", "Exit", "Identity", "LocalRunner", "Lost", "Observation", "Runner", "Stream", "Verdict"]
 
@@ -46,7 +44,6 @@ ADOPT_SECONDS: Final = 5.0  # how long a held attempt may take to say who it is
 SWEEP_GRACE_SECONDS: Final = 5.0
 STATUS_BYTES: Final = 4096  # that are remembered of what is said instead of a status line
 STATUS: Final = re.compile(rb"^(started|over|ended|failed ([a-z]+) (\d+))\n", re.MULTILINE)
-DEFAULT_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +132,7 @@ class LocalRunner:
         executed is an Exit too, seen by `wait`). Raises Invalid `bad_spec`; Unavailable `could_not_spawn` when nothing
         has run and it may be tried again; Conflict `attempt_started` when it ran and its identity cannot be read.
         """
-        _check(spec)
+        task.check(spec)
         attempt = spec.attempt
         async with self._locks.setdefault(attempt, trio.Lock()):
             said = b""
@@ -187,18 +184,18 @@ class LocalRunner:
         self._files.write_spec(spec)
         marks = {INSTANCE: self._instance, ATTEMPT: spec.attempt}
         env = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-        task = os.memfd_create("golem-spec", os.MFD_CLOEXEC)
+        given = os.memfd_create("golem-spec", os.MFD_CLOEXEC)
         status, writer = os.pipe2(os.O_CLOEXEC)
         try:
-            with open(task, "wb", closefd=False) as file:
-                file.write(_marshalled(spec, {"PYTHONUNBUFFERED": "1", **spec.env, **marks}, self._boot_id))
-            os.lseek(task, 0, os.SEEK_SET)
-            pid = self._launch(shim_argv(self._shim, folder), {**env, **marks}, task, writer, spec.memory_bytes)
+            with open(given, "wb", closefd=False) as file:
+                file.write(task.marshalled(spec, {"PYTHONUNBUFFERED": "1", **spec.env, **marks}, self._boot_id))
+            os.lseek(given, 0, os.SEEK_SET)
+            pid = self._launch(shim_argv(self._shim, folder), {**env, **marks}, given, writer, spec.memory_bytes)
         except BaseException:
             os.close(status)
             raise
         finally:
-            os.close(task)
+            os.close(given)
             os.close(writer)
         return status, pid
 
@@ -370,41 +367,3 @@ def _told(said: bytes) -> str:
     """The one line that says most: an error's, or else the last."""
     lines = [line for each in said.decode("utf-8", "replace").split("\n") if (line := logs.clean(each))]
     return next((line for line in lines if "rror: " in line), lines[-1] if lines else "").rstrip(".")
-
-
-def _check(spec: AttemptSpec) -> None:
-    """Raises Invalid `bad_spec` for what no program can be started with."""
-    texts = [*spec.argv, *spec.env, *spec.env.values(), spec.cwd, spec.stdin or ""]
-    limits = [spec.wall_seconds, spec.idle_seconds, spec.output_bytes, spec.memory_bytes, spec.grace_seconds]
-    problems = {
-        "argv is empty": not spec.argv or not spec.argv[0],
-        "a NUL is in argv, env or a path": any("\0" in text for text in texts),
-        "a name in env is empty or holds =": any(not name or "=" in name for name in spec.env),
-        "cwd is not absolute": not os.path.isabs(spec.cwd),
-        "stdin is not absolute": spec.stdin is not None and not os.path.isabs(spec.stdin),
-        "a limit is negative or not finite": any(limit < 0 or not math.isfinite(limit) for limit in limits),
-    }
-    for problem, there in problems.items():
-        if there:
-            raise Invalid("bad_spec", f"attempt {spec.attempt!r}: {problem}")
-
-
-def _marshalled(spec: AttemptSpec, env: dict[str, str], boot_id: str) -> bytes:
-    """The spec as the shim reads it: system strings as bytes, and the places where the program may be."""
-    name = spec.argv[0]
-    places = [""] if "/" in name else [f"{place or '.'}/" for place in env.get("PATH", DEFAULT_PATH).split(":")]
-    fields = {
-        "attempt": spec.attempt,
-        "boot_id": boot_id,
-        "programs": [os.fsencode(place + name) for place in places],
-        "argv": [os.fsencode(text) for text in spec.argv],
-        "env": {os.fsencode(key): os.fsencode(value) for key, value in env.items()},
-        "cwd": os.fsencode(spec.cwd),
-        "stdin": os.fsencode(spec.stdin or os.devnull),
-        "wall_seconds": float(spec.wall_seconds),
-        "idle_seconds": float(spec.idle_seconds),
-        "output_bytes": spec.output_bytes,
-        "memory_bytes": spec.memory_bytes,
-        "grace_seconds": float(spec.grace_seconds),
-    }
-    return marshal.dumps(fields)

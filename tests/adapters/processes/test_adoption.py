@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from golemd.adapters.processes import files, proctable, runner
+from golemd.adapters.processes import files, proctable, runner, task
 from golemd.adapters.processes.launch import launch_plain, shim_argv, shim_file
 from golemd.adapters.processes.records import AttemptSpec, Exit, Identity, Lost, Verdict, verdict
 from golemd.api.faults import Conflict, Invalid, Unavailable
@@ -218,11 +218,11 @@ async def test_a_shim_killed_before_the_gate_opens_has_run_nothing(
 def launch_shim(folder: Path, spec: AttemptSpec) -> tuple[int, int]:
     """A shim without a runner: its status fd and its pid."""
     status, writer = os.pipe2(os.O_CLOEXEC)
-    task = os.memfd_create("task", os.MFD_CLOEXEC)
-    os.pwrite(task, runner._marshalled(spec, spec.env, proctable.boot_id()), 0)
-    pid = launch_plain(shim_argv(shim_file(folder.parents[1]), folder), {}, task, writer)
+    given = os.memfd_create("task", os.MFD_CLOEXEC)
+    os.pwrite(given, task.marshalled(spec, spec.env, proctable.boot_id()), 0)
+    pid = launch_plain(shim_argv(shim_file(folder.parents[1]), folder), {}, given, writer)
     os.close(writer)
-    os.close(task)
+    os.close(given)
     return status, pid
 
 
