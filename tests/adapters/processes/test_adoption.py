@@ -244,6 +244,18 @@ async def test_of_shims_that_race_for_a_folder_one_runs_the_program(here: Place,
         assert isinstance(await here.runner.wait(f"A.{number}"), Exit)
 
 
+async def test_a_shim_that_finds_another_at_work_leaves_the_attempt_to_it(here: Place, tmp_path: Path) -> None:
+    spec = sh(f"echo >> {tmp_path}/ran")
+    slow = ChangedShim(tmp_path, PAUSE_BEFORE_STARTED)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(here.another(launch=slow).submit, spec)
+        await hear(slow.fifo)
+        assert last_words(*launch_shim(here.folder(), spec)) == ("over", 0)
+        await trio.to_thread.run_sync(slow.go_on)
+    assert isinstance(await here.runner.wait("A.1"), Exit)
+    assert (tmp_path / "ran").read_text() == "\n"
+
+
 def test_a_shim_that_finds_a_started_or_ended_attempt_touches_nothing(here: Place) -> None:
     for name, data in (("started.json", an_identity()), ("exit.json", an_exit())):
         write(here, name, data)

@@ -205,7 +205,7 @@ ATTEMPT_MUTANTS: Final = (
         "shim",
         "            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "            pass\n",
-        _tests(f"{ADOPTION}of_shims_that_race_for_a_folder_one_runs_the_program"),
+        _tests(f"{ADOPTION}a_shim_that_finds_another_at_work_leaves_the_attempt_to_it"),
     ),
     _attempt(
         "two runs of one attempt",
