@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -196,6 +197,7 @@ async def _daemon(state_dir: Path, socket_path: Path, config: Path, settings: Se
         _journal_limits(settings),
         take,
         codec=journals.Codec(digest_of(*FOLDING), replay.restore),
+        wait_for_room=partial(service.wait_for_room, os.environ),
     )
     gc.freeze()  # what was read stays, so no collection need ever walk over it, not even the first one
     gc.enable()

@@ -16,9 +16,11 @@ from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, more_time, notify, watc
 from golemd.adapters.processes.launch import Launch, launch_plain
 from golemd.adapters.processes.scopes import launch_in_scope
 from golemd.adapters.user_manager import UserManager
+from golemd.engine.context import ROOM_SECONDS
 from golemd.engine.engine import Engine
 
 PINGS_A_LIMIT: Final = 3  # how often the watchdog is told within its limit
+_WAITS_FOR_ROOM: Final = "STATUS=Starting: waits for room on the disk of the state folder"
 _STOPPING: Final = {"end": "Stopping: agents are ended", "keep": "Stopping: agents run on"}
 
 log = logging.getLogger(__name__)
@@ -65,11 +67,17 @@ async def keep_told(engine: Engine, environ: Mapping[str, str]) -> None:
         await trio.sleep(limit / PINGS_A_LIMIT)
 
 
+async def wait_for_room(environ: Mapping[str, str]) -> None:
+    """While a start has no room on the disk, before there is an engine: say so, wait a while, ask for that time."""
+    notify(environ, _WAITS_FOR_ROOM, more_time())
+    await trio.sleep(ROOM_SECONDS)
+
+
 async def tell_of_waiting(engine: Engine, environ: Mapping[str, str]) -> None:
     """While the start waits for room on a full disk: say so, and ask for the time that it takes."""
     await engine.lacks_room.wait()
     while engine.parts.journal.degraded:
-        notify(environ, "STATUS=Starting: waits for room on the disk of the state folder", more_time())
+        notify(environ, _WAITS_FOR_ROOM, more_time())
         await trio.sleep(ASK_FOR_TIME_SECONDS)
 
 

@@ -28,6 +28,9 @@ from typing import Final, Protocol
 
 import trio
 
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What an operation says that needs more room than the disk, or the user's quota, has left."""
+
 _KEEP_SIZE: Final = 0x01  # FALLOC_FL_KEEP_SIZE, linux/falloc.h
 _UNSUPPORTED: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _QUICK_SECONDS: Final = 0.0003  # a sync that takes less on average is not worth a thread …

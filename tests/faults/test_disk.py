@@ -307,3 +307,25 @@ def test_a_lock_that_cannot_be_written_makes_the_state_folder_unusable(call: str
         assert daemon.wait() == UNUSABLE
         assert f"{place.state}: {os.strerror(errno.ENOSPC)}" in daemon.said
         assert "Traceback" not in daemon.said
+
+
+@needs_mount
+def test_a_start_waits_for_room_to_keep_what_a_torn_end_holds(small: Rig) -> None:
+    daemon = small.start()
+    small.init()
+    daemon.kill()
+    segment = max((small.state / "journal").glob("*.jsonl"))
+    with open(segment, "ab") as file:
+        file.write(b"torn" * 2000)
+        file.truncate()  # and so gives its reserve back
+    filler = fill(small)
+    daemon = small.launch()
+    assert "EXTEND_TIMEOUT_USEC" in daemon.wait_told("waits for room")
+    filler.unlink()
+    assert daemon.wait_ready()
+    assert "the start waits for room" in daemon.said
+    assert Path(f"{segment}.broken").read_bytes() == b"torn" * 2000
+    with small.client() as client:
+        assert client.call(calls.JournalVerify(deep=True)).equal is True
+    assert daemon.kill(signal.SIGTERM) == 0
+    assert "Traceback" not in daemon.said

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 from typing import ClassVar, Final
 
+from golemd.adapters.disk import FULL
 from golemd.api.faults import NotFound, Unavailable
 
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_ROOM: Final = FULL | {errno.EFBIG}
 """What an operation that sets space aside says when there is none. The same from a write is a failed write."""
 
 

@@ -28,7 +28,7 @@ from golemd.adapters.journal.keeper import Keeper
 from golemd.adapters.journal.limits import Limits
 from golemd.adapters.journal.line import VERSION, encode
 from golemd.adapters.journal.reading import Reader
-from golemd.adapters.journal.recovery import Recovered, recover
+from golemd.adapters.journal.recovery import Recovered, Wait, recover
 from golemd.adapters.journal.segments import Segment
 from golemd.adapters.journal.snapshots import Codec, Header, extent_of
 from golemd.adapters.journal.times import timestamp
@@ -101,15 +101,17 @@ class Journal(History):
         *,
         codec: Codec | None = None,
         timer: Callable[[], float] = time.perf_counter,
+        wait_for_room: Wait | None = None,
     ) -> Self:
         """Replay the journal of state folder `folder`, which exists and whose lock is held.
 
         `clock`: microseconds since the epoch. `on_record` gets every record of every whole command, in order; with
         `codec`, those after the newest snapshot that fits, which is restored first.
-        `timer`: seconds, only for choosing when to let others run. The next segment is made
-        with the first record that is staged. Faults: JournalDamaged, JournalNewer, JournalFailed.
+        `timer`: seconds, only for choosing when to let others run. `wait_for_room`: what to do on a full disk, as often
+        as needed. The next segment is made with the first record that is staged.
+        Faults: JournalDamaged, JournalNewer, JournalFailed.
         """
-        found = await recover(disk, folder, limits, on_record, codec)
+        found = await recover(disk, folder, limits, on_record, codec, wait_for_room)
         return cls(disk, folder, clock, limits, found, timer, "" if codec is None else codec.fold)
 
     @property

@@ -2,17 +2,21 @@
 
 Order, so that a crash at any point leaves a journal that starts or refuses for the same reason as before: sync and drop
 what may be cached → read and judge → copy the torn bytes aside → say so in the head → cut → head. The cut is told by
-the head's `repaired` until the journal's next record has taken its place.
+the head's `repaired` until the journal's next record has taken its place. A disk too full for what that makes anew is
+waited for, where the caller can wait: what was begun is begun again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 
-from golemd.adapters.disk import Disk, How
+from golemd.adapters.disk import FULL, Disk, How
 from golemd.adapters.journal import head, snapshots
 from golemd.adapters.journal.faults import failure
 from golemd.adapters.journal.head import Head, Mark
@@ -22,6 +26,13 @@ from golemd.adapters.journal.segments import BROKEN, FOLDER, LINK, TEMPORARY, Se
 from golemd.adapters.journal.snapshots import Codec
 from golemd.adapters.journal.walk import End, Torn, Walk, collector_paused, judge, marks_of
 from golemd.api.events import JournalRepaired, Record
+
+Wait = Callable[[], Awaitable[None]]
+"""How a start waits a while for room on the disk."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Recovered(Struct, frozen=True):
@@ -38,20 +49,30 @@ class Recovered(Struct, frozen=True):
 
 
 async def recover(
-    disk: Disk, folder: Path, limits: Limits, on_record: Callable[[Record], None], codec: Codec | None = None
+    disk: Disk,
+    folder: Path,
+    limits: Limits,
+    on_record: Callable[[Record], None],
+    codec: Codec | None = None,
+    wait_for_room: Wait | None = None,
 ) -> Recovered:
     """Replay the journal of a state folder, from a snapshot on where `codec` can read one, and make its end sound.
 
-    Faults: JournalFault.
+    Without `wait_for_room` a full disk is a fault like any other. Faults: JournalFault.
     """
     try:
-        return await _recover(disk, folder, limits, on_record, codec)
+        return await _recover(disk, folder, limits, on_record, codec, wait_for_room)
     except OSError as error:
         raise failure(error) from error
 
 
 async def _recover(
-    disk: Disk, folder: Path, limits: Limits, on_record: Callable[[Record], None], codec: Codec | None
+    disk: Disk,
+    folder: Path,
+    limits: Limits,
+    on_record: Callable[[Record], None],
+    codec: Codec | None,
+    wait_for_room: Wait | None,
 ) -> Recovered:
     opened = await _settle(disk, folder)
     try:
@@ -62,9 +83,15 @@ async def _recover(
         walk = Walk(disk, folder, limits.chunk_bytes, on_record, marks_of(slots), start=start).run()
         torn = judge(walk, slots)
         if opened is None:
-            await head.create_head(disk, folder)
+            await _made(partial(head.create_head, disk, folder), disk, folder, wait_for_room)
             opened = await head.open_head(disk, folder)
-        return await _mend(disk, folder, limits, walk, torn, opened)
+        if walk.segments:
+            _trim(disk, walk.segments[-1])  # what it reserved may be needed now
+        copy = ""
+        if torn is not None:
+            keep = partial(_keep, disk, folder / FOLDER, torn, limits.chunk_bytes)
+            copy = await _made(keep, disk, folder, wait_for_room)
+        return await _mend(disk, folder, walk, torn, copy, opened)
     except BaseException:
         if opened is not None:
             opened.close()
@@ -87,15 +114,12 @@ async def _settle(disk: Disk, folder: Path) -> Head | None:
     return await head.open_head(disk, folder) if head.NAME in disk.names(folder) else None
 
 
-async def _mend(disk: Disk, folder: Path, limits: Limits, walk: Walk, torn: Torn | None, opened: Head) -> Recovered:
-    """Cut what is torn, bring the head up to the end, clear leftovers away."""
+async def _mend(disk: Disk, folder: Path, walk: Walk, torn: Torn | None, copy: str, opened: Head) -> Recovered:
+    """Cut what is torn and has been copied, bring the head up to the end, clear leftovers away."""
     end, segments, before = walk.end, walk.segments, opened.mark
     repaired = before.repaired if before is not None and before.seq == end.seq else None
     mark = Mark(VERSION, end.seq, end.h, repaired)
-    if segments:
-        _trim(disk, segments[-1])  # what it reserved may be needed now
     if torn is not None:
-        copy = await _keep(disk, folder / FOLDER, torn, limits.chunk_bytes)
         repaired = JournalRepaired(
             file=torn.segment.path.name, offset=torn.offset, cut_bytes=torn.bytes, copy=copy, last_seq=end.seq
         )
@@ -107,6 +131,22 @@ async def _mend(disk: Disk, folder: Path, limits: Limits, walk: Walk, torn: Torn
         segments = segments[:-1]
     _clear(disk, folder)
     return Recovered(segments, end, opened, repaired, walk.begun)
+
+
+async def _made(make: Callable[[], Awaitable[T]], disk: Disk, folder: Path, wait_for_room: Wait | None) -> T:
+    """What `make` makes, as soon as the disk has room for it."""
+    waits = False
+    while True:
+        try:
+            return await make()
+        except OSError as error:
+            if wait_for_room is None or error.errno not in FULL:
+                raise
+            if not waits:
+                log.warning("the start waits for room on the disk of %s: %s", folder, error)
+            waits = True
+        _clear(disk, folder)  # what was begun takes room, too
+        await wait_for_room()
 
 
 def _trim(disk: Disk, segment: Segment) -> None:

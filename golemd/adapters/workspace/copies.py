@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 import trio
 
+from golemd.adapters.disk import FULL
 from golemd.adapters.workspace.git import EXCLUDES, Dirs, Git, excluding
 from golemd.adapters.workspace.repository import dirs_of, find_dirs
 from golemd.adapters.workspace.types import Workspace, shown
@@ -33,7 +34,6 @@ WARNINGS_MAX: Final = 20
 RECURSIVE: Final = "**"
 """The part of a pattern that stands for any folders, or none."""
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPECIAL: Final = re.compile(rb"([\\*?\[\] ])")
 
 
@@ -223,7 +223,7 @@ def _copy_all(work_tree: Path, files: Mapping[bytes, bytes], warnings: list[str]
         try:
             _copy(os.path.join(os.fsencode(work_tree), path), source)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 message = f"{shown(path)} could not be copied: {error.strerror}"
                 raise Unavailable("disk_full", message, "make room, then try again") from error
             warnings.append(f"{shown(path)} is not copied: {error.strerror}")

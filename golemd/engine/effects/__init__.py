@@ -6,13 +6,13 @@ worktree by its branch. A failure is never swallowed: it becomes a failure gate,
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import trio
 
+from golemd.adapters.disk import FULL
 from golemd.api.faults import Fault, Unavailable
 from golemd.core import commands as cmd
 from golemd.core import plan
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 DISK_FULL: Final = "disk_full"  # the code of the journal's refusal, and of git's
 DEFECT: Final = "internal"
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 RETRY_SECONDS: Final = 30.0  # until an effect that failed, and that no gate can ask about, is tried again
 
 
@@ -58,7 +57,7 @@ def _fault_of(error: Exception) -> Fault:
         return error
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        code = DISK_FULL if error.errno in NO_ROOM else "refused_by_system"
+        code = DISK_FULL if error.errno in FULL else "refused_by_system"
         return Unavailable(code, f"{where}{error.strerror or error}.", "Mend that (room, permissions), then retry.")
     return Fault(DEFECT, f"{type(error).__name__}: {error}", "See golemd's log, and please report it.")
 

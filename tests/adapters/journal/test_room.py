@@ -10,10 +10,12 @@ import pytest
 import trio
 import trio.testing
 
-from golemd.adapters.journal import Limits
+from golemd.adapters.journal import Journal, JournalFailed, Limits
+from golemd.api.events import Record
 from golemd.api.faults import Unavailable
 from tests.adapters.journal.crashdisk import STATE, CrashDisk
 from tests.adapters.journal.kit import (
+    Clock,
     drafts,
     load,
     opened,
@@ -21,6 +23,7 @@ from tests.adapters.journal.kit import (
     replay,
     segments,
     stage_until_full,
+    write,
 )
 
 
@@ -93,6 +96,73 @@ async def test_a_disk_that_is_full_at_the_start_is_tried_again_with_each_command
         journal.stage(drafts("a"))
         assert not journal.degraded
     assert reasons(await replay(STATE, disk)) == ["a"]
+
+
+class Waiting:
+    """A start that waits, and how often; the second wait makes room."""
+
+    def __init__(self, disk: CrashDisk) -> None:
+        self.disk = disk
+        self.waits = 0
+
+    async def __call__(self) -> None:
+        assert not [path for path in self.disk.files() if path.endswith(".tmp")], "what was begun takes room"
+        self.waits += 1
+        if self.waits == 2:
+            self.disk.room = None
+
+    async def open(self) -> tuple[Journal, list[Record]]:
+        seen: list[Record] = []
+        clock = Clock()
+        return await Journal.open(STATE, self.disk, clock, Limits(), seen.append, wait_for_room=self), seen
+
+
+async def disk_with_a_torn_end(torn: bytes) -> tuple[CrashDisk, str]:
+    """A journal of one record with something behind it, and its segment."""
+    disk = CrashDisk()
+    await write(STATE, drafts("a"), disk=disk)
+    segment = next(path for path in disk.files() if path.startswith("journal/"))
+    image = {path: content for path, content in disk.durable().items() if path != "journal.jsonl"}
+    return CrashDisk(image | {segment: image[segment] + torn}), segment
+
+
+async def test_a_start_waits_for_room_to_keep_what_a_torn_end_holds() -> None:
+    disk, segment = await disk_with_a_torn_end(b"torn" * 300)
+    disk.room = 1000  # for some of it
+    waiting = Waiting(disk)
+    journal, seen = await waiting.open()
+    assert (reasons(seen), waiting.waits) == (["a"], 2)
+    assert journal.repaired_tail is not None
+    assert disk.durable()[f"{segment}.broken"] == b"torn" * 300
+    await journal.aclose()
+    assert reasons(await replay(STATE, disk)) == ["a"]
+
+
+async def test_a_first_start_waits_for_room_for_the_head() -> None:
+    disk = CrashDisk()
+    disk.room = 0
+    waiting = Waiting(disk)
+    journal, seen = await waiting.open()
+    assert (seen, waiting.waits, "head" in disk.durable()) == ([], 2, True)
+    await journal.aclose()
+
+
+async def test_a_start_waits_for_nothing_but_room() -> None:
+    disk, segment = await disk_with_a_torn_end(b"torn")
+    before = disk.durable()
+    disk.room = 0
+    with pytest.raises(JournalFailed):
+        await load(STATE, disk)  # it was not told how to wait
+
+    def fail(operation: str) -> None:
+        if operation == "append" and str(disk.place).endswith(".tmp"):
+            raise OSError(errno.EIO, "broken")
+
+    disk.room, disk.before = None, fail
+    waiting = Waiting(disk)
+    with pytest.raises(JournalFailed, match="broken"):
+        await waiting.open()
+    assert (waiting.waits, disk.durable()[segment]) == (0, before[segment])
 
 
 async def test_a_segment_made_ready_and_never_used_leaves_nothing_behind() -> None:

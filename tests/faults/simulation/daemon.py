@@ -132,7 +132,14 @@ class Life:
         world, replay = self.world, Replay()
         codec = Codec("the simulated source", replay.restore)
         journal = await Journal.open(
-            STATE, self.disk, world.clock.now_us, LIMITS, replay.take, codec=codec, timer=trio.current_time
+            STATE,
+            self.disk,
+            world.clock.now_us,
+            LIMITS,
+            replay.take,
+            codec=codec,
+            timer=trio.current_time,
+            wait_for_room=self._wait_for_room,
         )
         state = replay.state
         if journal.repaired_tail is not None:
@@ -148,6 +155,11 @@ class Life:
         world.meet(f"stops in good order: {engine.stopping}")
         if engine.stopping == "end":
             world.promises.all_ended(world.processes.alive())
+
+    async def _wait_for_room(self) -> None:
+        self.world.meet("starts that waited for room")
+        self.world.tell(self.name, "waits for room")
+        await trio.sleep(10)
 
     def _parts(self, journal: Journal) -> Parts:
         world, files = self.world, FilesInHand(self.world, self)
@@ -172,13 +184,11 @@ class Life:
         )
 
     def _judge(self, leaves: list[BaseException], error: BaseException) -> None:
-        """A daemon may end by a crash, by a broken disk, and by one too full for the copy of a torn end that a start
-        has to cut; by nothing else."""
+        """A daemon may end by a crash, and by a broken disk; by nothing else."""
         for leaf in leaves:
             dead = isinstance(leaf, trio.Cancelled) or (self.is_dead and isinstance(leaf, PowerCut))
             broken = isinstance(leaf, JournalFailed) and (self.is_dead or self.disk.fails_in is not None)
-            full = isinstance(leaf, JournalFailed) and self.disk.room is not None and not self.serves
-            if not (dead or broken or full):
+            if not (dead or broken):
                 told = "".join(traceback.format_exception(error))
                 self.world.broken(f"{self.name} has ended by an error of its own: {leaf!r}\n{told}")
             elif isinstance(leaf, Fault):
