@@ -40,6 +40,7 @@ from golemd.api.calls import decode_call
 from golemd.api.events import Record
 from golemd.api.faults import Fault, Invalid, Unavailable
 from golemd.api.wire import WireLimits
+from golemd.api.words import count
 from golemd.engine import prepare
 from golemd.engine.context import Parts
 from golemd.engine.engine import Engine
@@ -154,7 +155,7 @@ def _check(state_dir: Path, settings: Settings) -> int:
         print(f"golemd: the configuration is good; there is no journal in {state_dir} yet")
         return 0
     found = journals.check(state_dir, RealDisk(), _journal_limits(settings))
-    size = f"{found.records} records, {found.segments} segments"
+    size = f"{count(found.records, 'record')}, {count(found.segments, 'segment')}"
     size += f"; those before record {found.first} were pruned" if found.first > 1 else ""
     print(f"golemd: the configuration is good; the journal is whole: {size}")
     if found.torn is not None:

@@ -16,6 +16,7 @@ from golemd.adapters.notify import ASK_FOR_TIME_SECONDS, more_time, notify, watc
 from golemd.adapters.processes.launch import Launch, launch_plain
 from golemd.adapters.processes.scopes import launch_in_scope
 from golemd.adapters.user_manager import UserManager
+from golemd.api.words import count
 from golemd.engine.context import ROOM_SECONDS
 from golemd.engine.engine import Engine
 
@@ -90,7 +91,7 @@ async def tell_of_stopping(engine: Engine, environ: Mapping[str, str]) -> None:
 
 def tell_ready(engine: Engine, environ: Mapping[str, str]) -> None:
     """Tell that the socket answers."""
-    projects = len(engine.state.projects)
-    status = f"STATUS=Ready: {projects} project{'' if projects == 1 else 's'}, {engine.state.seq} records at the start"
+    records = count(engine.state.seq, "record")
+    status = f"STATUS=Ready: {count(len(engine.state.projects), 'project')}, {records} at the start"
     notify(environ, "READY=1", status)
-    log.info("ready: %s, %d records, pid %d", engine.parts.socket_path, engine.state.seq, os.getpid())
+    log.info("ready: %s, %s, pid %d", engine.parts.socket_path, records, os.getpid())

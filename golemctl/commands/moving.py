@@ -11,8 +11,8 @@ import msgspec
 from golemctl.app import Ask
 from golemctl.declare import Argument, Commands, Option
 from golemctl.render.others import imported_lines, problem_lines
-from golemctl.render.text import count
 from golemd.api import calls
+from golemd.api.words import count
 
 IMPORT_SECONDS: Final = 600.0
 """How long an import is waited for, unless --timeout says otherwise."""

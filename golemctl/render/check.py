@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from golemctl.render.text import Look, attention, block, clean, count, folder, pad
+from golemctl.render.text import Look, attention, block, clean, folder, pad
 from golemd.api.checks import CheckFinding, CheckView
+from golemd.api.words import count
 
 _INDENT: Final = 11
 

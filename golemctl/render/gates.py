@@ -8,9 +8,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from golemctl.render.text import Look, attention, block, clean, count, cut, first_line, moment, money, short_hash, width
+from golemctl.render.text import Look, attention, block, clean, cut, first_line, moment, money, short_hash, width
 from golemd.api.parts import Evidence, Finding
 from golemd.api.views import GateDetail, GateView
+from golemd.api.words import count
 
 _COMMANDS: Final = {
     "approval": "golemctl approve {}",

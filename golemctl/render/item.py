@@ -11,7 +11,6 @@ from golemctl.render.text import (
     Look,
     block,
     clean,
-    count,
     cut,
     first_line,
     folder,
@@ -27,6 +26,7 @@ from golemctl.render.text import (
 )
 from golemd.api.parts import Brief, FollowUp
 from golemd.api.views import AttemptView, ItemDetail, ItemFields, ItemView, PhaseView, RunView, WhyView
+from golemd.api.words import count
 
 ATTEMPTS_SHOWN: Final = 10
 EVENTS_SHOWN: Final = 8

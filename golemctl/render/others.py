@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golemctl.render.status import dispatch_words
-from golemctl.render.text import Look, block, clean, count, cut, folder, since, volume
+from golemctl.render.text import Look, block, clean, cut, folder, since, volume
 from golemd.api.views import (
     AttemptView,
     Imported,
@@ -16,6 +16,7 @@ from golemd.api.views import (
     ShutdownView,
     VerifyView,
 )
+from golemd.api.words import count
 
 
 def pong_lines(view: Pong, look: Look) -> list[str]:

@@ -17,7 +17,6 @@ from golemctl.render.text import (
     attention,
     clean,
     clock,
-    count,
     cut,
     epoch,
     first_line,
@@ -29,6 +28,7 @@ from golemctl.render.text import (
     words,
 )
 from golemd.api.views import AttemptView, DispatchView
+from golemd.api.words import count
 
 _ITEM_COLUMNS: Final = 6
 _PHASE_COLUMNS: Final = 8

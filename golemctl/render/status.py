@@ -15,7 +15,6 @@ from golemctl.render.text import (
     block,
     clean,
     cleaned,
-    count,
     cut,
     epoch,
     first_line,
@@ -29,6 +28,7 @@ from golemctl.render.text import (
     words,
 )
 from golemd.api.views import AttemptView, DispatchView, GateView, ItemView, ProjectView, StatusView
+from golemd.api.words import count
 
 ENDED: Final = ("done", "cancelled")
 """The statuses of items that nothing more is done to."""

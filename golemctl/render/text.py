@@ -185,11 +185,6 @@ def words(name: str | None) -> str:
     return (name or "").replace("_", " ")
 
 
-def count(number: int, noun: str) -> str:
-    """1 phase, 2 phases."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def volume(of_bytes: int) -> str:
     """A size in the unit that suits it."""
     return f"{of_bytes / 1024:,.0f} KiB" if of_bytes < 1 << 20 else f"{of_bytes / (1 << 20):,.0f} MiB"

@@ -12,6 +12,7 @@ from typing import Any, Final
 from golemd.api.model import Brief, Finding, FollowUp
 from golemd.api.reports import Inputs, Report, ReportedAttempt, ReportedEvidence, ReportedPhase
 from golemd.api.views import GateView
+from golemd.api.words import count
 from golemd.core import times
 
 HASH_CHARACTERS: Final = 7
@@ -67,18 +68,18 @@ def _outcome(report: Report) -> str:
 
 
 def _attempts(report: Report) -> str:
-    return _count(sum(len(phase.attempts) for phase in report.phases), "attempt")
+    return count(sum(len(phase.attempts) for phase in report.phases), "attempt")
 
 
 def _money(report: Report) -> str:
     cost = report.cost
-    said = f"${cost.usd:.2f}, {_count(cost.input_tokens + cost.output_tokens, 'token')}"
-    return f"{said} ({cost.unknown} of {_count(cost.attempts, 'agent run')} told no cost)" if cost.unknown else said
+    said = f"${cost.usd:.2f}, {count(cost.input_tokens + cost.output_tokens, 'token')}"
+    return f"{said} ({cost.unknown} of {count(cost.attempts, 'agent run')} told no cost)" if cost.unknown else said
 
 
 def _diff(report: Report) -> str:
     diff = report.diff
-    return f"{_count(diff.commits, 'commit')}, {_count(diff.files, 'file')} +{diff.insertions} -{diff.deletions}"
+    return f"{count(diff.commits, 'commit')}, {count(diff.files, 'file')} +{diff.insertions} -{diff.deletions}"
 
 
 def _phase(phase: ReportedPhase) -> Iterator[list[str]]:
@@ -146,7 +147,7 @@ def _follow_up(follow_up: FollowUp) -> str:
 
 def _commits(report: Report) -> Iterator[str]:
     for each in report.commits:
-        changed = f"{_count(each.files, 'file')} +{each.insertions} -{each.deletions}"
+        changed = f"{count(each.files, 'file')} +{each.insertions} -{each.deletions}"
         yield f"- {_hash(each.commit)} {_line(each.message)} ({changed}, tree {_hash(each.tree)})"
     for kept in report.kept:
         left_out = f", left out: {_line(', '.join(kept.listed))}" if kept.listed else ""
@@ -205,10 +206,6 @@ def _code(text: str) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _hash(digest: str | None) -> str:

@@ -10,6 +10,7 @@ from golemd.adapters.workspace import require_usable
 from golemd.api.checks import CheckFinding
 from golemd.api.faults import Fault, Unavailable
 from golemd.api.model import Item
+from golemd.api.words import count
 from golemd.core.decide.projects import where_gone
 from golemd.core.preflight import live_items
 from golemd.engine.context import Context
@@ -56,7 +57,7 @@ async def tree(engine: Context, subject: Subject) -> list[CheckFinding]:
         level = "error" if shared else "info"
         found.append(CheckFinding(level=level, where=where, what=f"a {repository.in_progress} is under way"))
     if changed := await engine.parts.workspaces.uncommitted(subject.root):
-        files = f"{changed} file{'' if changed == 1 else 's'} with uncommitted changes"
+        files = f"{count(changed, 'file')} with uncommitted changes"
         why = "a run begins when there are none" if shared else "items begin at the tip of their branch, without them"
         level = "warning" if shared else "info"
         found.append(CheckFinding(level=level, where=where, what=f"{files}: {why}"))

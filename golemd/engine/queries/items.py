@@ -11,6 +11,7 @@ from golemd.api import calls, views
 from golemd.api.events import Record, as_line
 from golemd.api.faults import NotFound
 from golemd.api.model import EndedItem
+from golemd.api.words import count
 from golemd.core import gate_views, plan, present, prompt
 from golemd.core.decide import deferring, gates
 from golemd.engine import past, reports
@@ -85,6 +86,6 @@ async def gate_show(engine: Context, call: calls.GateShow) -> views.GateDetail:
     now = gate.content.tree or gate.content.commit
     stat = await engine.parts.workspaces.diffstat(root, run.base_commit, now)
     files = tuple(each.path for each in stat.files)
-    count = len(files) + stat.more
-    shown = f"{count} file{'' if count == 1 else 's'} +{stat.insertions} -{stat.deletions}" if count else "none"
+    changed = len(files) + stat.more
+    shown = f"{count(changed, 'file')} +{stat.insertions} -{stat.deletions}" if changed else "none"
     return replace(detail, files=files, diffstat=shown)  # its item may have ended while git was asked
