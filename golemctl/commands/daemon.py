@@ -19,7 +19,7 @@ END_SECONDS: Final = 30.0
 
 def register(app: Commands) -> None:
     app.add("ping", ping, "Whether the daemon answers.")
-    app.add("reload", reload, "Read golemd.toml and the projects' configuration again.", calls.Reload.__doc__)
+    app.add("reload", reload, "Read all configuration again, and try parked accounts.", calls.Reload.__doc__)
     app.add("shutdown", shutdown, "Stop the daemon.", _SHUTDOWN)
     app.add("version", show_version, "The releases of golemctl and of the daemon.")
     app.add("demo", demo, "See it work, in a temporary place.", _DEMO)

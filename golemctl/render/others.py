@@ -84,12 +84,14 @@ def _running(attempt: AttemptView, look: Look) -> str:
 
 
 def reload_lines(view: ReloadView, look: Look) -> list[str]:
-    """Which projects' configuration is new."""
+    """Which projects' configuration is new, and which accounts are tried again."""
     lines = [
         f"{clean(name)}: the new configuration is in force for runs that start from now on" for name in view.changed
     ]
     lines += [f"{clean(name)}: unchanged" for name in view.unchanged]
-    return [cut(line, look.width) for line in lines] or ["No project is registered."]
+    lines = lines or ["No project is registered."]
+    lines += [f"{clean(name)}: no longer parked, and tried again" for name in view.available]
+    return [cut(line, look.width) for line in lines]
 
 
 def imported_lines(view: Imported, look: Look) -> list[str]:

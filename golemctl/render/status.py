@@ -79,7 +79,8 @@ def _daemon(view: StatusView, look: Look) -> list[str]:
         lines += block(f"New agents wait: {clean(view.daemon.held_back)}.", look, 0)
     for each in view.providers:
         if each.state == "parked":
-            told = f"{clean(each.name)} is parked until {moment(each.until)}; what needs it waits."
+            way_out = "; golemctl reload tries it now" if view.daemon.at is None else ""
+            told = f"{clean(each.name)} is parked until {moment(each.until)}{way_out}."
             lines.append(cut(told, look.width))
     lines += _untold(view.gates, look)
     return [*lines, ""] if lines else []

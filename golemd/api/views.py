@@ -332,10 +332,11 @@ class Pong(Struct, frozen=True, kw_only=True):
 
 
 class ReloadView(Struct, frozen=True, kw_only=True):
-    """Which projects have a new configuration in force."""
+    """Which projects have a new configuration in force. `available`: accounts that were parked, and are so no more."""
 
     changed: tuple[str, ...]
     unchanged: tuple[str, ...]
+    available: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 

@@ -146,6 +146,22 @@ def test_an_item_that_never_ran_waits_for_the_account_of_its_first_phase() -> No
     assert world.item(fresh).run == ""
 
 
+def test_a_reload_tries_a_parked_account_at_once() -> None:
+    world = world_of()
+    end(world, LIMITED)
+    assert not world.running()
+    answer = world.ask(calls.Reload()).answer
+    world.calm()
+    assert isinstance(answer, views.ReloadView)
+    assert (answer.available, [attempt.number for attempt in world.running()]) == (("robot",), [2])
+    end(world, LIMITED)
+    assert world.state.providers["robot"].until_us == world.now_us + 30 * MINUTE, "it is another one in the row"
+    end_of_row = world.ask(calls.Reload()).drafts
+    assert [draft.event for draft in end_of_row] == [ev.ProviderAvailable(provider="robot")]
+    assert world.ask(calls.Reload()).drafts == ()
+    assert picture(world.replay()) == picture(world.state)
+
+
 def test_an_account_becomes_available_only_once_and_in_time() -> None:
     world = world_of()
     assert decide(world.state, cmd.Unpark(provider="robot"), NOON) is NOTHING

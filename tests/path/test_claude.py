@@ -102,6 +102,9 @@ def test_a_limit_parks_the_account_and_others_go_on(site: Site) -> None:
     assert status.projects[0].dispatch.state == "running"
     assert "claude is parked until 2096-10-02T07:06:40Z" in (daemon.show(item).why or "")
     assert len(daemon.records("attempt.planned", item)) == 1
+    site.api.fail(Failure(times=0))  # the user has paid for more
+    assert daemon.call(calls.Reload()).available == ("claude",)
+    daemon.done(item)
 
 
 def test_an_account_that_is_refused_opens_a_gate_at_once_and_retry_goes_on(site: Site) -> None:

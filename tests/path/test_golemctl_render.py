@@ -193,8 +193,10 @@ def test_a_daemon_in_trouble_says_so_first() -> None:
 def test_an_account_that_is_used_up_for_now_is_said_to_be() -> None:
     parked = views.ProviderView(name="claude", state="parked", until=stamp(-3600))
     lines = status_lines(status(providers=(parked, views.ProviderView(name="codex", state="available", used=1))), LOOK)
-    assert lines[0] == "claude is parked until 2027-01-15 09:00:00; what needs it waits."
+    assert lines[0] == "claude is parked until 2027-01-15 09:00:00; golemctl reload tries it now."
     assert "codex" not in "\n".join(lines)
+    past = status(providers=(parked,), daemon=replace(BUSY.daemon, at=stamp(0)))
+    assert status_lines(past, LOOK)[1] == "claude is parked until 2027-01-15 09:00:00."
     evil = views.ProviderView(name=EVIL, state="parked", until=EVIL)
     assert_fits(status_lines(status(providers=(evil,)), LOOK))
 
@@ -479,6 +481,8 @@ def test_the_short_replies_fit_and_say_what_is_next() -> None:
     reloaded = views.ReloadView(changed=("a",), unchanged=("b",))
     assert [line.split(":")[0] for line in reload_lines(reloaded, LOOK)] == ["a", "b"]
     assert "No project" in reload_lines(views.ReloadView(changed=(), unchanged=()), LOOK)[0]
+    tried = views.ReloadView(changed=(), unchanged=("b",), available=("claude",))
+    assert reload_lines(tried, LOOK) == ["b: unchanged", "claude: no longer parked, and tried again"]
     imported = views.Imported(
         project="demo",
         added={"ready": 2, "in_progress": 1},

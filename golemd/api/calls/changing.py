@@ -166,7 +166,7 @@ class JournalPrune(Change[views.Pruned], frozen=True, kw_only=True):
 
 
 class Reload(Change[views.ReloadView], frozen=True, kw_only=True):
-    """Read golemd.toml and the projects' configuration again; one with errors is refused and the old ones stay."""
+    """Read all configuration again (one with errors is refused and the old stays), and try parked accounts at once."""
 
     METHOD = "reload"
 

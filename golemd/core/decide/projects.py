@@ -100,7 +100,9 @@ def remove(state: State, call: calls.ProjectRemove, command: cmd.Asked) -> Decid
 
 
 def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:
-    """Put the configurations in force that have changed; the shell has read and checked them."""
+    """Put the configurations in force that have changed; the shell has read and checked them. Parked accounts count as
+    available again: whoever has paid, or has logged in as somebody else, need not wait for their time.
+    """
     drafts = [
         Draft(ev.ProjectConfigured(config=config, digest=digest, by="reload"), name)
         for name, config, digest in command.facts.configs
@@ -108,5 +110,9 @@ def reload(state: State, call: calls.Reload, command: cmd.Asked) -> Decided:
     ]
     changed = tuple(draft.project for draft in drafts)
     unchanged = tuple(name for name in state.projects if name not in changed)
-    answer = views.ReloadView(changed=changed, unchanged=unchanged, problems=command.facts.problems)
+    available = tuple(each.name for each in state.providers.values() if each.until_us)
+    answer = views.ReloadView(
+        changed=changed, unchanged=unchanged, available=available, problems=command.facts.problems
+    )
+    drafts += [Draft(ev.ProviderAvailable(provider=name)) for name in available]
     return Decided(tuple(drafts), answer=answer)

@@ -76,7 +76,7 @@ JOURNAL_MUTANTS: Final = (
         ERRORS,
     ),
     _journal("torn end not cut", "recovery", "        disk.truncate(file, torn.offset)\n", ""),
-    _journal("torn end cut without a copy", "recovery", "copy = await _keep(", 'copy = "" and await _keep('),
+    _journal("torn end cut without a copy", "recovery", "copy = await _made(", 'copy = "" and await _made('),
     _journal("no hash looked at", "line", "record.h != digest.hexdigest() or ", "", DAMAGES),
     _journal("chain not followed", "line", "record.prev != h or ", "", DAMAGES),
     _journal(
