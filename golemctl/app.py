@@ -154,6 +154,10 @@ def run_command(command: Callable[..., int | None], options: Options, given: Map
 
 
 def _refused(ask: Ask, fault: Fault) -> int:
+    if isinstance(fault, DaemonUnreachable):
+        from golemctl.holder import or_starting  # only here, where nobody is in a hurry
+
+        fault = or_starting(fault)
     try:
         ask.out.fault(fault)
     except BrokenPipeError:

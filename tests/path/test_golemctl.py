@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -47,6 +48,18 @@ def test_without_a_daemon_the_status_is_69_and_says_how_to_start_one(house: Hous
         assert "golemd is not running" in done.err
         assert "golemd" in done.err.splitlines()[-1]
     assert house.golemctl("status", "--json").json["error"]["code"] == "daemon_unreachable"
+
+
+def test_of_a_daemon_that_is_still_starting_it_says_so(house: House) -> None:
+    env = {"GOLEMD_STATE_DIR": str(house.state)}
+    house.state.mkdir(mode=0o700)
+    with open(house.state / "lock", "w") as lock:
+        assert "is not running" in house.golemctl("status", env=env).err
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = house.golemctl("status", env=env)
+        assert done.status == 69
+        assert f"golemd (pid {os.getpid()}) is there, and does not answer at {house.socket}" in done.err
+        assert "is not running" in house.golemctl("status", env={"GOLEMD_STATE_DIR": "/nowhere"}).err
 
 
 def test_usage_errors_end_with_2(daemon: House, demo: Project) -> None:

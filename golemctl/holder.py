@@ -1,0 +1,34 @@
+"""Who holds the state folder: a golemd that starts or stops is there, and does not answer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from golemctl.client import DaemonUnreachable
+from golemd.api import paths
+
+LOCKS: Final = Path("/proc/locks")
+HINT: Final = "Wait a moment, or see what it says: in its terminal, or journalctl --user -u golemd"
+
+
+def or_starting(fault: DaemonUnreachable) -> DaemonUnreachable:
+    """The same fault, unless a golemd is there after all: then nobody need start another one."""
+    pid = holder(paths.state_dir() / "lock")
+    if not pid or fault.code != "daemon_unreachable":
+        return fault
+    where = f"does not answer at {fault.data['socket']}"
+    message = f"golemd (pid {pid}) is there, and {where}: it is just starting or stopping, or listens elsewhere."
+    return DaemonUnreachable(fault.code, message, HINT, **fault.data)
+
+
+def holder(lock: Path) -> int:
+    """The pid of the process that holds a file by flock; 0 when nobody does, or it cannot be seen."""
+    try:
+        found = os.stat(lock)
+        rows = [line.split() for line in LOCKS.read_text(encoding="ascii").splitlines()]
+    except OSError:
+        return 0
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    return next((int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == place), 0)
