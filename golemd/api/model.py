@@ -21,6 +21,7 @@ from golemd.api.states import ATTEMPT_OVER as ATTEMPT_OVER
 from golemd.api.states import ENDED as ENDED
 from golemd.api.states import PHASE_OVER as PHASE_OVER
 from golemd.api.states import RUN_OVER as RUN_OVER
+from golemd.api.states import SAID_BY_PEOPLE as SAID_BY_PEOPLE
 from golemd.api.states import AttemptKind as AttemptKind
 from golemd.api.states import AttemptState as AttemptState
 from golemd.api.states import GateKind as GateKind

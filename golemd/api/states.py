@@ -174,3 +174,7 @@ class NoteKind(StrEnum):
     INTERRUPTION = "interruption"
     ROUND = "round"
     MOVED = "moved"
+
+
+SAID_BY_PEOPLE: Final = frozenset({NoteKind.ANSWER, NoteKind.COMMENT})
+"""Notes that are never dropped and never cut."""

@@ -7,10 +7,10 @@ import pytest
 
 from golemd.api import calls
 from golemd.api import events as ev
-from golemd.api.model import EndedItem, Item, Status
+from golemd.api.model import EndedItem, Item, Note, NoteKind, Phase, Status
 from golemd.core import evolve
 from golemd.core.evolve import EFFECTS, fold
-from golemd.core.evolve.common import NOTES_KEPT
+from golemd.core.evolve.common import NOTES_KEPT, noted
 from golemd.core.state import State
 from tests.core.world import End, World, config, phase, picture
 
@@ -110,6 +110,18 @@ def test_an_items_records_alone_tell_what_the_live_state_held() -> None:
 
 
 # --- details -----------------------------------------------------------------------------------------------------
+
+
+def test_what_people_said_is_never_the_oldest_note_that_goes() -> None:
+    notes: tuple[Note, ...] = (Note(NoteKind.COMMENT, "mind the door"),)
+    for number in range(NOTES_KEPT + 2):
+        notes = noted(Phase("build", notes=notes), NoteKind.FAILURE, str(number))
+    assert [note.text for note in notes[:2]] == ["mind the door", "3"]
+    assert len(notes) == NOTES_KEPT
+    said: tuple[Note, ...] = ()
+    for number in range(NOTES_KEPT + 2):
+        said = noted(Phase("build", notes=said), NoteKind.ANSWER, str(number))
+    assert len(said) == NOTES_KEPT + 2
 
 
 def test_notes_of_a_phase_are_bounded_and_the_oldest_go_first() -> None:

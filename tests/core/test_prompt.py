@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from golemd.api import calls
+from golemd.api.config import Guardrails
 from golemd.core.prompt import prompt_for
 from tests.core.world import End, World, config, phase
 
@@ -34,6 +35,28 @@ def test_a_first_prompt_names_item_phase_task_and_result() -> None:
     ):
         assert part in text
     assert "Builds upon" not in text
+
+
+def test_what_people_said_is_told_whole_wherever_they_said_it() -> None:
+    world = World()
+    world.project(config(phases=("build", phase("ship", gate=("approval",))), guardrails=Guardrails(max_risk="low")))
+    item = world.add()
+    world.ask(calls.ItemEdit(id=item, risk="high"))
+    world.go()
+    long = "Mind the door. " * 1000
+    world.decide(item, "approve", long)
+    world.script["build"] = [End(result={"result": "blocked", "question": "Which?"})]
+    world.settle()
+    world.decide(item, "answer", f"{long}That one.")
+    world.held = {"ship"}
+    world.settle()
+    text = prompt(world, item)
+    assert f"A human decided 'approve' at the item and says:\n\n{long.strip()}" in text
+    world.ask(calls.ItemAdvance(id=item, to="build", force=True))
+    world.held = {"build"}
+    world.settle()
+    assert world.run(item).phase.name == "build"
+    assert f"{long}That one." in prompt(world, item), "also when the phase is done again"
 
 
 def test_a_dependency_that_ended_without_a_word_is_named_alone() -> None:

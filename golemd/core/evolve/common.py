@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from golemd.api.model import (
+    SAID_BY_PEOPLE,
     Assessments,
     Attempt,
     EndedItem,
@@ -22,7 +23,7 @@ from golemd.api.model import (
 from golemd.core.index import INDEXED_OF_ITEMS, INDEXED_OF_RUNS
 from golemd.core.state import State
 
-NOTES_KEPT: Final = 40  # per phase; the oldest go first
+NOTES_KEPT: Final = 40  # per phase, and what people said beyond that; the oldest go first
 
 
 def put_item(state: State, item: Item, before: Item | EndedItem | None = None) -> None:
@@ -92,7 +93,13 @@ def set_phase(state: State, run: str, phase: str, /, **changes: Any) -> None:  #
 
 
 def noted(phase: Phase, kind: NoteKind, text: str, attempt: str = "") -> tuple[Note, ...]:
-    return (*phase.notes, Note(kind, text, attempt))[-NOTES_KEPT:] if text else phase.notes
+    """The phase's notes with one more. What people said is never the oldest that goes."""
+    if not text:
+        return phase.notes
+    passing = [number for number, each in enumerate(phase.notes) if each.kind not in SAID_BY_PEOPLE]
+    gone = passing[0] if passing and len(phase.notes) >= NOTES_KEPT else None
+    kept = tuple(each for number, each in enumerate(phase.notes) if number != gone)
+    return (*kept, Note(kind, text, attempt))
 
 
 def hold_if_asked(state: State, item: str) -> None:

@@ -11,6 +11,7 @@ from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import (
     PHASE_OVER,
+    SAID_BY_PEOPLE,
     Note,
     NoteKind,
     Pause,
@@ -187,7 +188,8 @@ def _go_back(state: State, event: ev.PhaseReset) -> None:
     old, left = phase_of(state, event.run, event.phase), run.phase
     fresh = {each.name: each.default for each in fields(Phase) if not each.required and each.name not in _KEPT}
     base_tree = "" if event.afresh else left.base_tree or old.base_tree
-    set_phase(state, event.run, event.phase, **{**fresh, "base_tree": base_tree})
+    said = tuple(note for note in old.notes if note.kind in SAID_BY_PEOPLE)
+    set_phase(state, event.run, event.phase, **{**fresh, "base_tree": base_tree, "notes": said})
     names = [phase.name for phase in run.phases]
     set_run(state, event.run, index=names.index(event.phase))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from golemd.api.config import Phase as PhaseDefinition
 from golemd.api.model import Item, Phase, PhaseState, Run
@@ -10,6 +11,9 @@ from golemd.core.decide.common import definition_of
 from golemd.core.prompt.instructions import instructions_for
 from golemd.core.prompt.sections import MAX_SUMMARY, about_item, answers, budget, contract, notes, shortened
 from golemd.core.state import State
+
+_TOLD_ELSEWHERE: Final = frozenset({"answer", "request_changes", "retry", "raise"})
+"""Options whose text is among the notes of the phase, or is an amount."""
 
 
 def phase_sections(state: State, item: Item, run: Run, number: int, changes: str) -> list[str]:
@@ -61,11 +65,11 @@ def _position(run: Run, phase: Phase) -> Iterator[str]:
 
 
 def _remarks(state: State, run: Run) -> Iterator[str]:
-    """What people said when they approved or skipped something: the phase that they said it of does not run again."""
+    """What people said with decisions after which no phase runs again, and of the item before it had a run."""
     gates = [state.gates[child] for child in state.children[run.item] if child in state.gates]
     for gate in gates:
-        decision = gate.decision if gate.run == run.id else None
-        if decision is not None and decision.text and decision.option in ("approve", "skip", "keep"):
+        decision = gate.decision if gate.run in ("", run.id) else None
+        if decision is not None and decision.text and decision.option not in _TOLD_ELSEWHERE:
             at = gate.phase or "the item"
             yield f"## A human decided {decision.option!r} at {at} and says:\n\n{decision.text}"
 

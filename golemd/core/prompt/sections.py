@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from golemd.api.model import Brief, Item, NoteKind, Phase
+from golemd.api.model import SAID_BY_PEOPLE, Brief, Item, NoteKind, Phase
 from golemd.core import times
 from golemd.core.budgets import left_tokens, left_usd
 from golemd.core.decide.triage import PIPELINE_KEY
@@ -77,15 +77,15 @@ def answers(state: State, item: Item) -> Iterator[str]:
     for gate in gates:
         decision = gate.decision
         if not gate.run and gate.key != PIPELINE_KEY and decision is not None and decision.option == "answer":
-            asked, answer = shortened(gate.question, MAX_NOTE), shortened(decision.text, MAX_NOTE)
-            yield f"## A human was asked\n\n{asked}\n\nThe answer: {answer}"
+            yield f"## A human was asked\n\n{shortened(gate.question, MAX_NOTE)}\n\nThe answer: {decision.text}"
 
 
 def notes(phase: Phase) -> Iterator[str]:
     """What happened in this phase before."""
     for note in phase.notes:
         attempt = f" ({note.attempt})" if note.attempt else ""
-        yield f"## {_NOTE_HEADINGS[note.kind]}{attempt}\n\n{shortened(note.text, MAX_NOTE)}"
+        text = note.text if note.kind in SAID_BY_PEOPLE else shortened(note.text, MAX_NOTE)
+        yield f"## {_NOTE_HEADINGS[note.kind]}{attempt}\n\n{text}"
 
 
 def budget(state: State, item: Item) -> Iterator[str]:
