@@ -180,6 +180,8 @@ async def commit_phase(
     """
     dirs = dirs_of(workspace)
     text = _message(message, trailers)
+    # A tree of its own holds nobody else's work, so all that changed is the phase's, whoever has committed it.
+    between = (start_tree, tree) if others is None and only is None else None
     async with git.changing(dirs.common_dir):
         ref = await check_branch_name(git, dirs, branch)
         free_stale_locks(dirs, ref)
@@ -189,18 +191,18 @@ async def commit_phase(
         if earlier is not None:
             if earlier == head:
                 await _show_in_index(git, dirs, await _parent(git, dirs, head), head)
-            return await _committed(git, dirs, earlier, head, head_tree, repeated=True)
+            return await _committed(git, dirs, earlier, head, head_tree, between, repeated=True)
         if others is not None:
             final = await _own_part(git, dirs, head_tree, start_tree, tree, others)
         else:
             final = await _tree_to_commit(git, dirs, head_tree, start_commit, start_tree, tree, only)
         final = await with_additions(git, dirs, final, additions)
         if final == head_tree:
-            return Committed(None, head, head_tree)
+            return await _own_work(git, dirs, head, head_tree, between)
         commit = await make_commit(git, dirs, final, [head], text, sign=sign)
         await move_ref(git, dirs, ref, commit, head)
         await _show_in_index(git, dirs, head, commit)
-        return await _committed(git, dirs, commit, commit, final, repeated=False)
+        return await _committed(git, dirs, commit, commit, final, between, repeated=False)
 
 
 def _message(message: str, trailers: Sequence[tuple[str, str]]) -> str:
@@ -267,7 +269,20 @@ async def _show_in_index(git: Git, dirs: Dirs, old: str, new: str) -> None:
     await git.run(dirs, "update-index", "-q", "--refresh", statuses=(0, 1), seconds=CHECKOUT_SECONDS)
 
 
-async def _committed(git: Git, dirs: Dirs, commit: str, head: str, tree: str, *, repeated: bool) -> Committed:
-    stats = await diffstat_of(git, dirs, await _parent(git, dirs, commit), commit)
+async def _own_work(git: Git, dirs: Dirs, head: str, head_tree: str, between: tuple[str, str] | None) -> Committed:
+    """What is committed already: the agent may have done that itself."""
+    stats = await diffstat_of(git, dirs, *between) if between is not None else None
+    files = len(stats.files) + stats.more if stats is not None else 0
+    if stats is None or not files:
+        return Committed(None, head, head_tree)
+    subject = (await git.run(dirs, "log", "-1", "--format=%s", head, "--")).text
+    return Committed(head, head, head_tree, files, stats.insertions, stats.deletions, subject=subject)
+
+
+async def _committed(
+    git: Git, dirs: Dirs, commit: str, head: str, tree: str, between: tuple[str, str] | None, *, repeated: bool
+) -> Committed:
+    since, until = between or (await _parent(git, dirs, commit), commit)
+    stats = await diffstat_of(git, dirs, since, until)
     files = len(stats.files) + stats.more
     return Committed(commit, head, tree, files, stats.insertions, stats.deletions, repeated)

@@ -152,16 +152,19 @@ class Committed(msgspec.Struct, frozen=True):
     """The outcome of `commit_phase`."""
 
     commit: str | None
-    """None when there was nothing to commit."""
+    """None when there was nothing; the tip, when the agent has committed all of it by itself."""
     head: str
     """The tip of the branch now."""
     tree: str
     """The tree of `head`."""
     files: int = 0
+    """With the two that follow: what the phase has changed, in a tree of its own also where its agent has committed."""
     insertions: int = 0
     deletions: int = 0
     repeated: bool = False
     """Whether an earlier call had made this commit already."""
+    subject: str = ""
+    """The first line of the agent's own commit."""
 
 
 class Current(msgspec.Struct, frozen=True):

@@ -109,7 +109,7 @@ async def commit(engine: Context, effect: plan.Commit) -> None:
         head=now.head,
         tree=now.tree,
         commit=done.commit or "",
-        message=message.splitlines()[0],
+        message=done.subject or message.splitlines()[0],
         files=done.files,
         insertions=done.insertions,
         deletions=done.deletions,

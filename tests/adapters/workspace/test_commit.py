@@ -225,6 +225,24 @@ async def test_a_phases_work_is_committed_with_its_trailers(lab: Lab, phase: Pha
     assert lab.status(phase.path) == []
 
 
+async def test_what_the_agent_has_committed_itself_is_the_phases_work(lab: Lab, phase: Phase) -> None:
+    lab.commit("mine, half", {"a": "1\n"}, cwd=phase.path)
+    mine = lab.commit("mine, whole", {"a": "1\n2\n", "b": "3\n"}, cwd=phase.path)
+    done = await phase.finish()
+    assert done == Committed(mine, mine, lab.rev(f"{mine}^{{tree}}"), 2, 3, 0, subject="mine, whole")
+    assert lab.rev(BRANCH) == mine, "there was nothing left to commit"
+
+
+async def test_a_commit_of_the_rest_counts_what_the_agent_has_committed_before(lab: Lab, phase: Phase) -> None:
+    lab.commit("mine", {"a": "1\n"}, cwd=phase.path)
+    lab.write(phase.path, {"b": "2\n"})
+    done = await phase.finish()
+    assert done.commit == lab.rev(BRANCH)
+    assert (done.files, done.insertions, done.deletions, done.subject) == (2, 2, 0, "")
+    again = await phase.finish()
+    assert (again.commit, again.files, again.repeated) == (done.commit, 2, True)
+
+
 async def test_nothing_changed_means_no_commit(lab: Lab, phase: Phase) -> None:
     assert await phase.finish() == Committed(None, phase.commit, phase.tree)
     assert lab.rev(BRANCH) == phase.commit
