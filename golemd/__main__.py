@@ -50,6 +50,7 @@ from golemd.settings import Settings, read_settings
 
 log = logging.getLogger("golemd")
 
+USAGE: Final = 2
 INTERNAL_ERROR: Final = 70
 UNUSABLE: Final = 78
 
@@ -166,10 +167,16 @@ def _check(state_dir: Path, settings: Settings) -> int:
 
 
 def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
-    """`--repair SEQ`: the only way past a damaged journal."""
+    """`--repair SEQ`: the only way past a damaged journal. A record after which it cannot be cut is wrong usage."""
+    if not any((state_dir / name).exists() for name in ("journal", "head")):
+        Stderr().write(f"golemd: there is no journal in {state_dir}\n        Nothing was changed. See: --state-dir\n")
+        return USAGE
     folder = StateFolder.open(state_dir)
     try:
         kept = trio.run(journals.repair, state_dir, seq, RealDisk(), _journal_limits(settings))
+    except Invalid as fault:
+        _refuse(fault)
+        return USAGE
     finally:
         folder.close()
     print(f"golemd: cut after record {seq}; the journal as it was is in {kept}")

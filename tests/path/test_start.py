@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import stat
@@ -126,11 +127,28 @@ def test_a_damaged_journal_ends_with_65_and_repair_is_the_way_past_it(house: Hou
         refused = house.golemd(*arguments)
         assert (refused.status, segment.name in refused.err) == (65, True), refused
         assert f"--repair {last_good}" in refused.err
+    wrong = house.golemd("--repair", str(last_good + 1))
+    assert (wrong.status, "not the end of a command" in wrong.err) == (2, True), wrong
     repaired = house.golemd("--repair", str(last_good))
     assert repaired.status == 0, repaired.err
     house.start()
     assert [item.id for item in house.call(calls.Status()).items] == [kept]
     assert house.records("journal.repaired")
+
+
+def test_where_there_is_no_journal_nothing_is_repaired_and_nothing_made(house: House) -> None:
+    done = house.golemd("--repair", "0")
+    assert (done.status, f"there is no journal in {house.state}" in done.err) == (2, True), done
+    assert not house.state.exists()
+
+
+def test_a_journal_whose_segments_are_gone_can_be_begun_anew(house: House) -> None:
+    house.start()
+    house.kill9()
+    shutil.rmtree(house.state / "journal")
+    assert house.golemd().status == 65
+    assert house.golemd("--repair", "0").status == 0
+    house.start()
 
 
 def test_a_torn_end_is_cut_and_recorded(house: House) -> None:

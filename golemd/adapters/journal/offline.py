@@ -55,6 +55,7 @@ async def repair(folder: Path, seq: int, disk: Disk, limits: Limits = Limits()) 
     Faults: Invalid `not_a_command_end`, JournalFailed.
     """
     try:
+        disk.make_folder(folder / FOLDER)
         start = begin(disk, folder, list_segments(disk, folder / FOLDER))
         walk = Walk(disk, folder, limits.chunk_bytes, until=seq, start=start).run()
         if walk.fault is not None and walk.first > walk.end.seq + 1 and seq:
