@@ -73,6 +73,7 @@ class DecisionView(Struct, frozen=True, kw_only=True):
     option: str
     text: str = ""
     actor: Actor = Actor()
+    token: str = ""
     at: str = ""
 
 
@@ -338,6 +339,7 @@ class ReloadView(Struct, frozen=True, kw_only=True):
     unchanged: tuple[str, ...]
     available: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    repeated: bool = False
 
 
 class Imported(Struct, frozen=True, kw_only=True):

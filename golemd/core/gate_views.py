@@ -57,7 +57,9 @@ def _gate_fields(gate: Gate) -> dict[str, Any]:
         "notified": gate.notified or None,
         "state": "decided" if decision else "superseded" if gate.superseded else "open",
         "decision": decision
-        and views.DecisionView(option=decision.option, text=decision.text, actor=decision.actor, at=decision.at),
+        and views.DecisionView(
+            option=decision.option, text=decision.text, actor=decision.actor, token=decision.token, at=decision.at
+        ),
     }
 
 

@@ -40,7 +40,7 @@ LONGEST_GRACE_SECONDS: Final = 3600.0
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 # Short enough for the ids made of it, WRK-1000000, to stay within 64 characters.
-_PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+PREFIX_RULE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _MODEL: Final = re.compile(r"[A-Za-z0-9._/][A-Za-z0-9._/-]*")
 # git-check-ref-format(1), and no beginning that git would take for an option.
 _BRANCH: Final = re.compile(r"(?![-./])(?!.*(?:\.\.|//|/\.|@\{|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]+(?<![./])")
@@ -56,7 +56,7 @@ MODEL: Final = optional(
     text(rule=_MODEL, meaning="letters, digits and the characters . _ / -, not beginning with a hyphen")
 )
 OPTIONAL_NAME: Final = optional(NAME)
-PREFIX: Final = text(rule=_PREFIX, meaning="at most 32 letters, digits, underscores and hyphens, no hyphen first")
+PREFIX: Final = text(rule=PREFIX_RULE, meaning="at most 32 letters, digits, underscores and hyphens, no hyphen first")
 BRANCH: Final = text(rule=_BRANCH, meaning="a name that git accepts for a branch")
 ENVIRONMENT: Final = mapping(
     text(rule=_VARIABLE, meaning="a variable's name; those that begin with GOLEM_ are set by golemd"), text()

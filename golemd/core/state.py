@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from golemd.api.config import ProjectConfig
-from golemd.api.faults import Invalid, NotFound
+from golemd.api.faults import Conflict, Invalid, NotFound
 from golemd.api.model import ATTEMPT_OVER, ENDED, RUN_OVER, Attempt, EndedItem, Gate, Item, Project, Provider, Run
 from golemd.core.index import Index
 from golemd.core.trail import Trails
@@ -58,10 +58,10 @@ class State:
     # --- look-ups that refuse ------------------------------------------------------------------------------------
 
     def item(self, item: str) -> Item:
-        """The live item of that id, or NotFound `item_not_found`, or Invalid `item_ended`."""
+        """The live item of that id, or NotFound `item_not_found`, or Conflict `item_ended`."""
         found = self.known(item)
         if isinstance(found, EndedItem) or found.status in ENDED:
-            raise Invalid("item_ended", f"{item} is {found.status}.", f"Take it up again: golemctl reopen {item}")
+            raise Conflict("item_ended", f"{item} is {found.status}.", f"Take it up again: golemctl reopen {item}")
         return found
 
     def known(self, item: str) -> Item | EndedItem:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from golemd.api import calls, views
-from golemd.api.events import ItemAdded, JournalPruned
+from golemd.api.events import ItemAdded, JournalPruned, ProjectConfigured, ProviderAvailable, Record
 from golemd.api.faults import Unavailable
 from golemd.api.model import ENDED, EndedItem, Item
 from golemd.core import present
@@ -58,12 +58,16 @@ def _about_items(
 
 def _of_command(engine: Context, token: str) -> list[str]:
     """The items that the command with this token was about."""
-    found = []
-    for record in engine.parts.journal.scan(engine.state.tokens[token].seq - 1, engine.parts.journal.durable_seq):
-        found.append(record.item)
+    return [item for item in dict.fromkeys(record.item for record in _records_of(engine, token)) if item]
+
+
+def _records_of(engine: Context, token: str) -> Iterator[Record]:
+    """The records of the command with this token."""
+    journal = engine.parts.journal
+    for record in journal.scan(engine.state.tokens[token].seq - 1, journal.durable_seq):
+        yield record
         if not record.more:
             break
-    return [item for item in dict.fromkeys(found) if item]
 
 
 def _waits_note(state: State, item: Item | EndedItem) -> str:
@@ -126,10 +130,15 @@ def _removed(
 def _reloaded(
     engine: Context, call: calls.Reload, project: str, item: str, note: str, repeated: bool
 ) -> views.ReloadView:
-    """What was changed when the token was first used, as far as one record tells."""
-    names = tuple(engine.state.projects)
-    changed = tuple(name for name in names if name == project)
-    return views.ReloadView(changed=changed, unchanged=tuple(name for name in names if name not in changed))
+    """What was changed when the token was first used."""
+    made = [(record.project, record.data) for record in _records_of(engine, call.token)]
+    changed = tuple(name for name, event in made if isinstance(event, ProjectConfigured))
+    return views.ReloadView(
+        changed=changed,
+        unchanged=tuple(name for name in engine.state.projects if name not in changed),
+        available=tuple(event.provider for _, event in made if isinstance(event, ProviderAvailable)),
+        repeated=repeated,
+    )
 
 
 def _imported(

@@ -21,6 +21,8 @@ LOG_LOOK_SECONDS: Final = 0.25  # between looks at a log that somebody follows; 
 
 
 def _events(engine: Context, call: calls.EventsFollow) -> Stream:
+    if call.item:
+        engine.state.known(call.item)
     journal = engine.parts.journal
     since = journal.durable_seq + 1 if call.since is None else past.first_since(engine, call.since)
 

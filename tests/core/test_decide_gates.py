@@ -142,7 +142,8 @@ def test_an_item_with_several_open_gates_wants_one_named() -> None:
         gate=f"{item}.g2", run=found.run, phase="p1", kind=found.kind, key="k", question="?", options=found.options
     )
     world.happen(second, item)
-    with pytest.raises(Fault, match=f"{gate}, {item}.g2") as refused:
+    listed = rf"{gate} \(approval: approve, .*abort\), {item}.g2 \(approval"
+    with pytest.raises(Fault, match=listed) as refused:
         world.decide(item, "approve")
     assert refused.value.code == "several_gates"
     world.decide(gate, "request_changes", "both")

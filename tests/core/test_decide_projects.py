@@ -68,7 +68,7 @@ def test_what_init_refuses() -> None:
     init = calls.ProjectInit
     assert refusal(world, init(root="/x")).code == "no_facts"
     assert refusal(world, init(root="/x", prefix="NEW"), **looked("demo")).code == "prefix_fixed"
-    assert refusal(world, init(root="/x", prefix="1x"), **looked("other")).code == "invalid_prefix"
+    assert refusal(world, init(root="/x", prefix="-x"), **looked("other")).code == "invalid_prefix"
     assert refusal(world, init(root="/x", prefix="N"), **looked("demo", "elsewhere")).code == "name_taken"
     world.ask(init(root="/src/two", prefix="DEMO2"), **looked("two"))
     taken = refusal(world, init(root="/x", prefix="DEMO"), **looked("other"))

@@ -35,6 +35,11 @@ def test_records_are_chosen_by_item_type_and_start(daemon: House, demo: Project)
     assert [record["item"] for record in daemon.records("item.added")] == [one, two]
 
 
+def test_an_item_that_there_is_not_is_refused(daemon: House, demo: Project) -> None:
+    daemon.refused(calls.EventsRead(item="WRK-9"), "item_not_found", "not_found")
+    daemon.refused(calls.EventsFollow(item="WRK-9"), "item_not_found", "not_found")
+
+
 def test_records_can_be_read_from_a_moment_on(daemon: House, demo: Project) -> None:
     demo.add()
     newest = daemon.records()[-1]
@@ -68,7 +73,6 @@ def test_an_item_is_read_page_by_page(daemon: House, demo: Project) -> None:
     assert found == mine
     assert since == daemon.seq + 1
     assert daemon.call(calls.EventsRead(item=one, type="item.added")).records == (mine[0],)
-    assert daemon.call(calls.EventsRead(item="WRK-99")).records == ()
 
 
 @pytest.mark.parametrize(("method", "params"), [("events.read", {"type": "no.such"}), ("worklog", {"project": "demo"})])

@@ -115,7 +115,8 @@ leave_really, os._exit = os._exit, leave
 sys.argv = ["golemctl", *{words.split()!r}]
 main()
 """
-    done = run_command([sys.executable, "-c", script], env=environment(tmp_path) | {"GOLEMD_SOCKET": str(tmp_path)})
+    places = {"GOLEMD_SOCKET": str(tmp_path), "GOLEMD_STATE_DIR": str(tmp_path)}
+    done = run_command([sys.executable, "-c", script], env=environment(tmp_path) | places)
     loaded = set(done.err.splitlines()[-1].split())
     of_typer = {"typer", "typing_extensions", "inspect", "traceback", "subprocess", "golemctl.completion"}
     assert ("typer" in loaded) is (words.endswith(("--help", "--version")))

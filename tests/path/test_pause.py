@@ -117,7 +117,7 @@ def test_pausing_again_is_a_success_that_says_so(daemon: House, demo: Project) -
     [
         (calls.Pause(id="WRK-9"), "item_not_found", "not_found"),
         (calls.Pause(project="nowhere"), "project_not_found", "not_found"),
-        (calls.Pause(id="WRK-1"), "item_ended", "invalid"),
+        (calls.Pause(id="WRK-1"), "item_ended", "conflict"),
     ],
 )
 def test_what_cannot_be_paused_is_refused(

@@ -130,8 +130,8 @@ def test_repeating_a_reload_by_token_has_no_second_effect(daemon: House, demo: P
     assert daemon.call(call).changed == ("demo",)
     _change(demo, "max_retries = 4", "max_retries = 3")
     before = daemon.seq
-    daemon.call(call)
-    assert daemon.seq == before
+    again = daemon.call(call)
+    assert (daemon.seq, again.changed, again.repeated) == (before, ("demo",), True)
 
 
 def test_a_token_of_another_command_is_refused(daemon: House, demo: Project) -> None:

@@ -32,7 +32,8 @@ def follow_ups(
     execution = state.config_of(item.project).execution
     room = execution.max_follow_ups - run.follow_ups_added
     if item.depth >= execution.max_follow_up_depth:
-        why = f"it would be generation {item.depth + 1} of follow-ups (max_follow_up_depth {item.depth})"
+        bound = execution.max_follow_up_depth
+        why = f"it would be generation {item.depth + 1} of follow-ups (max_follow_up_depth {bound})"
         return tuple(FollowUp(wish.title, why=why) for wish in wishes), ()
     active = {normalised(each.title): each.id for each in state.items_of(item.project)}
     numbers = free_numbers(state, item.project)

@@ -71,11 +71,14 @@ def only_open(state: State, item: Item, then: str) -> Gate:
         shown = str(item.status).replace("_", " ")
         raise Conflict("not_blocked", f"{item.id} is not blocked; it is {shown}.", f"See: golemctl why {item.id}")
     if len(gates) > 1:
-        names = ", ".join(gate.id for gate in gates)
-        raise Conflict(
-            "several_gates", f"{item.id} has {len(gates)} open gates: {names}.", "golemctl decide GATE OPTION"
-        )
+        listed = ", ".join(f"{gate.id} ({gate.kind}: {_options_of(gate)})" for gate in gates)
+        message = f"{item.id} has {len(gates)} open gates: {listed}."
+        raise Conflict("several_gates", message, "golemctl decide GATE OPTION")
     return gates[0]
+
+
+def _options_of(gate: Gate) -> str:
+    return ", ".join(option.id for option in gate.options)
 
 
 def notified(state: State, command: cmd.ReportNotified, now_us: int) -> Decided:
@@ -95,8 +98,8 @@ def unblock(state: State, call: calls.ItemUnblock, command: cmd.Asked) -> Decide
     gate = find(state, call.id)
     text = call.answer or call.notes
     if not gate.default:
-        names = ", ".join(option.id for option in gate.options)
-        raise Invalid("option_needed", f"{gate.id} has no default way: {names}.", f"golemctl decide {gate.id} OPTION")
+        message = f"{gate.id} has no default way: {_options_of(gate)}."
+        raise Invalid("option_needed", message, f"golemctl decide {gate.id} OPTION")
     return _decide(state, gate, gate.default, text, "", call.token, command)
 
 
@@ -113,8 +116,8 @@ def _decide(state: State, gate: Gate, option: str, text: str, shown: str, token:
         raise _not_open(gate)
     chosen = next((each for each in gate.options if each.id == option), None)
     if chosen is None:
-        names = ", ".join(each.id for each in gate.options)
-        raise Invalid("unknown_option", f"{gate.id} cannot be decided by {option[:40]!r}.", f"Its options: {names}.")
+        message = f"{gate.id} cannot be decided by {option[:40]!r}."
+        raise Invalid("unknown_option", message, f"Its options: {_options_of(gate)}.")
     if chosen.text_required and not text.strip():
         raise Invalid("text_required", f"{option} needs a text.", f'golemctl decide {gate.id} {option} -m "…"')
     if len(text) > MAX_DESCRIPTION:

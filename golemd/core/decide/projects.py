@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from itertools import chain
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,9 +14,8 @@ from golemd.api.faults import Conflict, Internal, Invalid
 from golemd.api.model import ENDED, Project
 from golemd.core import commands as cmd
 from golemd.core.decide.common import Decided, about
+from golemd.core.golem_toml import PREFIX_RULE
 from golemd.core.state import State
-
-_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 
 
 def init(state: State, call: calls.ProjectInit, command: cmd.Asked) -> Decided:
@@ -58,9 +55,9 @@ def _registered_already(project: Project, call: calls.ProjectInit, config: Proje
 
 
 def _check_prefix(state: State, prefix: str, gone: tuple[str, ...]) -> None:
-    if not _PREFIX.fullmatch(prefix):
+    if not PREFIX_RULE.fullmatch(prefix):
         message = f"The prefix {prefix[:40]!r} is not one."
-        raise Invalid("invalid_prefix", message, "A letter, then letters, digits, _ or -; 32 at most.")
+        raise Invalid("invalid_prefix", message, "A letter or digit, then letters, digits, _ or -; 32 at most.")
     taken = {project.prefix: project for project in state.projects.values()}
     if prefix in taken:
         proposal = next(f"{prefix}{n}" for n in range(2, 10_000) if f"{prefix}{n}" not in taken)

@@ -35,6 +35,8 @@ def wanted(record: Record, item: str, kind: str) -> bool:
 
 async def events(engine: Context, call: calls.EventsRead) -> views.RecordsView:
     """A page of durable records. One item's are found by its trail; for all others the journal is gone through."""
+    if call.item:
+        engine.state.known(call.item)
     journal = engine.parts.journal
     seq, until = past.first_since(engine, call.since), journal.durable_seq
     pruned = past.pruned_since(engine, call.since)
