@@ -185,6 +185,10 @@ def _check_phase_agents(place: Place, sections: Sections) -> None:
     for here, phase in _phases(place, sections):
         if phase.agent is not None:
             _check_use(here.at("agent"), sections, phase.agent)
+        name = phase.agent or _general_agent(place, sections)[1]
+        kind = _kind(name, sections.agents.get(name, _UNNAMED))
+        if phase.model is not None and "model" in _USELESS.get(kind, ()):
+            here.at("model").refuse(f"has no effect on an agent of kind {kind}; remove it")
 
 
 def _check_triage(place: Place, sections: Sections) -> None:

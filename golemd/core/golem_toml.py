@@ -211,7 +211,7 @@ PHASE: Final[Keys] = {
     "staleness": one_of("ignore", "warn", "block"),
     "role": later(OPTIONAL_NAME, None),
     "agent": OPTIONAL_NAME,
-    "model": later(MODEL, None),
+    "model": MODEL,
     "gate": _gate,
     "verify": COMMANDS,
     "graph": later(optional(text()), None),

@@ -31,7 +31,6 @@ NOT_BUILT = [
     (HEAD + "sign = true", "execution.sign", "remove it or set it to false"),
     (HEAD + "[roles.builder]\nmodel = 'x'", "roles", "remove it or set it to {}"),
     (PHASE + "role = 'builder'", "pipelines.feature.phases[0].role", "remove it"),
-    (PHASE + "model = 'x'", "pipelines.feature.phases[0].model", "remove it"),
     (PHASE + "graph = 'x'", "pipelines.feature.phases[0].graph", "remove it"),
     (PHASE + "vars = { a = '1' }", "pipelines.feature.phases[0].vars", "remove it or set it to {}"),
     (
@@ -110,6 +109,16 @@ def test_a_general_model_for_nobody_is_refused(text: str, message: str) -> None:
     problem = only(text)
     assert problem.key == "agent.model"
     assert problem.message.startswith(message)
+
+
+def test_a_phase_may_name_a_model_of_its_own_where_its_agent_takes_one() -> None:
+    text = "[[pipelines.feature.phases]]\nname = 'a'\nmodel = 'opus'\n"
+    assert [each.model for each in good(text).pipelines["feature"].phases] == ["opus"]
+    for agent, kind in (("scripted", "scripted"), ("mine", "command")):
+        problem = only(f"{text}agent = '{agent}'\n[agents.mine]\nkind = 'command'\ncommand = ['c']")
+        assert (problem.key, problem.line) == ("pipelines.feature.phases[0].model", 3)
+        assert problem.message == f"has no effect on an agent of kind {kind}; remove it"
+    assert only(HEAD + text).key == "pipelines.feature.phases[0].model", "its agent is that of all"
 
 
 def test_several_pipelines_without_feature_need_a_default_one() -> None:

@@ -38,6 +38,18 @@ def test_it_carries_an_item_through_plan_build_and_review(site: Site) -> None:
     assert "fake-key" not in (daemon.state / "journal.jsonl").read_text(encoding="utf-8")
 
 
+def test_a_phase_has_the_model_that_it_names_and_else_the_agents(site: Site) -> None:
+    project = site.project({"name": "plan"}, {"name": "build", "model": "opus"}, model="sonnet")
+    item = project.work(DONE)
+    site.daemon.done(item)
+    asked = [[word for word in site.argv(f"{item}.1.{phase}.1") if "model" in word] for phase in ("plan", "build")]
+    assert asked == [["--model=sonnet"], ["--model=opus"]]
+    models = [
+        record["data"]["model"] for record in site.daemon.records("attempt.session", item) if "model" in record["data"]
+    ]
+    assert ["sonnet" in model for model in models] == [True, False], models
+
+
 def test_a_daemon_killed_in_the_middle_adopts_it_and_counts_its_cost_once(site: Site) -> None:
     daemon, project = site.daemon, site.project()
     item = project.work(f"[[write a.txt by claude]] [[hold]] {DONE}")
