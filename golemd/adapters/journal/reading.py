@@ -139,7 +139,15 @@ class Reader:
         return records
 
     def _damaged(self, segment: Segment, offset: int, seq: int, what: str) -> JournalDamaged:
-        return JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, seq, what)
+        return JournalDamaged(f"{FOLDER}/{segment.path.name}", offset, seq, what, hint=_hint(seq))
 
     def _missing(self, seq: int) -> JournalDamaged:
-        return JournalDamaged(FOLDER, 0, seq - 1, f"record {seq} was durable and is gone")
+        return JournalDamaged(FOLDER, 0, seq - 1, f"record {seq} was durable and is gone", hint=_hint(seq - 1))
+
+
+def _hint(seq: int) -> str:
+    """What to do about damage that shows after the start: what followed it is known, and is not to be cut lightly."""
+    return (
+        "What golemd knows is sound, and it goes on. Stop it and put a backup of the file in its place; only where "
+        f"there is none, `golemd --repair {seq}` keeps a copy and cuts all that came after record {seq}."
+    )
