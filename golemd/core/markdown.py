@@ -12,12 +12,11 @@ from typing import Any, Final
 from golemd.api.model import Brief, Finding, FollowUp
 from golemd.api.reports import Inputs, Report, ReportedAttempt, ReportedEvidence, ReportedPhase
 from golemd.api.views import GateView
-from golemd.api.words import count
+from golemd.api.words import count, plain
 from golemd.core import times
 
 HASH_CHARACTERS: Final = 7
 _GOOD: Final = ("phase_complete", "subphase_complete", "passed")
-_CONTROL: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | {ord("\n"): "\n", ord("\t"): "    "}
 
 
 def markdown(report: Report) -> str:
@@ -184,16 +183,12 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[list[str]]:
         yield found
 
 
-def _plain(text: str) -> str:
-    return text.translate(_CONTROL)
-
-
 def _line(text: str) -> str:
-    return " ".join(_plain(text).split())
+    return " ".join(plain(text).split())
 
 
 def _quoted(text: str, indent: int = 0) -> list[str]:
-    lines = _plain(text).strip().split("\n") if text.strip() else []
+    lines = plain(text).strip().split("\n") if text.strip() else []
     return [f"{' ' * indent}> {line}".rstrip() for line in lines]
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from golemd.api import events as ev
 from golemd.api.events import Event, Record
 from golemd.api.model import GateKind, Resolution, ResultCode, Run, Stage
+from golemd.api.words import plain
 
 FOLDER: Final = "_worklog"
 MERGED_BY_LINES: Final = {f"{FOLDER}/.gitattributes": "*.md merge=union\n"}
@@ -83,7 +84,7 @@ def _untold(records: Iterable[Record], run: Run) -> Iterator[tuple[Record, Entry
 
 
 def _one_line(text: str) -> str:
-    words = " ".join(text.split())
+    words = " ".join(plain(text).split())
     return words if len(words) <= MAX_SUMMARY else words[: MAX_SUMMARY - 1] + "…"
 
 

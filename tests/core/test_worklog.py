@@ -128,6 +128,13 @@ def test_a_commit_adds_what_no_earlier_one_has_told(events: list[Event], run: Ru
     assert [" ".join(each) for each in found] == told
 
 
+def test_what_agents_wrote_is_without_escapes() -> None:
+    text = markdown(record(ev.ItemCompleted()), Entry("Done", "\x1b[31mred\x1b[0m\nline"), "a \x1b]0;t\x07title")
+    assert "\x1b" not in text
+    assert "(a title)" in text
+    assert "- **Summary:** red line" in text
+
+
 def test_each_month_has_its_file() -> None:
     first, second = life(CREATED, ASKED)[1:] * 2
     moved = replace(second, ts="2026-12-01T00:00:00Z")
