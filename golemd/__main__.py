@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
 def _act(options: argparse.Namespace) -> int:
     state_dir = paths.state_dir(options.state_dir)
     config = paths.config_path(options.config)
+    if (options.config or os.environ.get("GOLEMD_CONFIG")) and not config.exists():
+        log.warning("there is no %s; all settings have their defaults", config)
     settings = _settings(config)
     if options.check:
         return _check(state_dir, settings)
@@ -173,6 +175,9 @@ def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
         return USAGE
     folder = StateFolder.open(state_dir)
     try:
+        if _is_whole(state_dir, settings):
+            Stderr().write("golemd: the journal is whole; there is nothing to repair\n        Nothing was changed.\n")
+            return USAGE
         kept = trio.run(journals.repair, state_dir, seq, RealDisk(), _journal_limits(settings))
     except Invalid as fault:
         _refuse(fault)
@@ -181,6 +186,14 @@ def _repair(state_dir: Path, seq: int, settings: Settings) -> int:
         folder.close()
     print(f"golemd: cut after record {seq}; the journal as it was is in {kept}")
     return 0
+
+
+def _is_whole(state_dir: Path, settings: Settings) -> bool:
+    try:
+        journals.check(state_dir, RealDisk(), _journal_limits(settings))
+    except journals.JournalFault:
+        return False
+    return True
 
 
 # --- the daemon --------------------------------------------------------------------------------------------------

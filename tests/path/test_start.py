@@ -121,6 +121,8 @@ def test_a_damaged_journal_ends_with_65_and_repair_is_the_way_past_it(house: Hou
     demo.add(title="after")
     house.kill9()
     (segment,) = (house.state / "journal").glob("*.jsonl")
+    untouched = house.golemd("--repair", str(last_good))
+    assert (untouched.status, "the journal is whole" in untouched.err) == (2, True), untouched
     whole = segment.read_bytes()
     segment.write_bytes(whole.replace(b'"damaged"', b'"dAmaged"'))
     for arguments in ((), ("--check",)):
@@ -134,6 +136,11 @@ def test_a_damaged_journal_ends_with_65_and_repair_is_the_way_past_it(house: Hou
     house.start()
     assert [item.id for item in house.call(calls.Status()).items] == [kept]
     assert house.records("journal.repaired")
+
+
+def test_a_configuration_that_was_named_and_is_not_there_is_told_of(house: House) -> None:
+    done = house.golemd("--check", "--config", "/nowhere.toml")
+    assert (done.status, "WARNING there is no /nowhere.toml" in done.err) == (0, True), done
 
 
 def test_where_there_is_no_journal_nothing_is_repaired_and_nothing_made(house: House) -> None:
