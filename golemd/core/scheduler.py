@@ -13,6 +13,7 @@ from heapq import merge
 from msgspec import Struct
 
 from golemd.api.model import ENDED, Item, PhaseState, Project, Run, Status
+from golemd.api.words import count
 from golemd.core import budgets, mandate, times
 from golemd.core.commands import Launch, Promote
 from golemd.core.exclusion import Shared, next_phase
@@ -300,7 +301,7 @@ def _reason(state: State, item: Item, limits: Limits, now_us: int, survey: Surve
         if narrowed:
             return narrowed
         if dispatch.used >= dispatch.cap:
-            return f"the dispatch has used its cap of {dispatch.cap} phases"
+            return f"the dispatch has used its cap of {count(dispatch.cap, 'phase')}"
     exclusive = survey.shared(project.name).why_not(item) if item.status is not Status.READY else None
     return exclusive or _limit_reached(state, item, limits, survey.tally)
 

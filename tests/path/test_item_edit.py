@@ -77,6 +77,18 @@ def test_pipeline_and_base_of_a_run_under_way_are_pinned(daemon: House, demo: Pr
     assert daemon.call(calls.ItemEdit(id=item, priority=1)).priority == 1
 
 
+def test_a_base_that_is_not_there_is_named_and_can_be_mended(daemon: House, demo: Project) -> None:
+    item = demo.add(base="nowhere")
+    demo.run()
+    asked = daemon.until("gate.opened", item)["data"]["question"]
+    assert "no branch nowhere in" in asked
+    assert ". Name an existing one: `golemctl edit ID --base BRANCH`, then retry" in asked
+    daemon.call(calls.ItemEdit(id=item, base="main"))
+    daemon.refused(calls.ItemEdit(id=item, pipeline="feature"), "run_pinned", "conflict")
+    daemon.decide(item, "retry")
+    daemon.done(item)
+
+
 def test_repeating_an_edit_by_token_has_no_second_effect(daemon: House, demo: Project) -> None:
     item = demo.add()
     first, again = daemon.repeats(calls.ItemEdit(id=item, title="new"))

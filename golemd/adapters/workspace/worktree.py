@@ -152,7 +152,8 @@ async def _plan(git: Git, root: Dirs, base_branch: str, dependencies: Sequence[t
     base = await commit_of(git, root, base_ref) or await commit_of(git, root, remote_ref)
     if base is None:
         message = f"no branch {shown(base_branch)} in {shown(str(root.work_tree))}"
-        raise NotFound("base_branch_missing", message, "name an existing one: `golemctl edit ID --base BRANCH`")
+        hint = "name an existing one: `golemctl edit ID --base BRANCH`, then retry"
+        raise NotFound("base_branch_missing", message, hint)
     tips = [(item, await commit_of(git, root, await check_branch_name(git, root, name))) for item, name in dependencies]
     there = [(item, tip) for item, tip in tips if tip is not None]
     return _Plan(base, there, tuple(item for item, tip in tips if tip is None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from golemd.api import events as ev
 from golemd.api.events import Event
 from golemd.api.model import Attempt, AttemptKind, Item, Outcome, Phase, Run
+from golemd.api.words import count
 from golemd.core import commands as cmd
 from golemd.core import outcomes, slots
 from golemd.core.decide.common import NOTHING, Decided, about, cause_of, config_of, definition_of, fail, is_over
@@ -100,7 +101,7 @@ def _verified(state: State, found: Live, passed: bool, lines: tuple[str, ...], n
     if not passed:
         events += _not_run(run, phase)
     if not passed and verdict.exhausted:
-        reason = f"{attempt.command!r} still fails after {phase.fixes} fix attempts (max_fix_attempts)"
+        reason = f"{attempt.command!r} still fails after {count(phase.fixes, 'fix attempt')} (max_fix_attempts)"
         events += fail(item, run, "verify", reason, attempt.id)
     return decided(state, item, *events)
 

@@ -168,9 +168,8 @@ def _replaced(item: Item, gate: Gate, content: Content) -> Decided:
         attempt=gate.attempt,
     )
     message = f"What {gate.id} is about has changed since it was shown."
-    fault = Conflict(
-        "content_changed", message, f"Look again: golemctl gates; it is {fresh.gate} now.", gate=fresh.gate
-    )
+    hint = f"Look again, it is {fresh.gate} now: golemctl show {fresh.gate}"
+    fault = Conflict("content_changed", message, hint, gate=fresh.gate)
     superseded = ev.GateSuperseded(gate=gate.id, reason="its content has changed")
     return Decided(about(item, superseded, fresh), fault=fault)
 

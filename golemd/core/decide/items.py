@@ -61,7 +61,8 @@ def add(state: State, call: calls.ItemAdd, command: cmd.Asked) -> Decided:
 def edit(state: State, call: calls.ItemEdit, command: cmd.Asked) -> Decided:
     """Change what is given. What a run has pinned cannot be changed under it."""
     item = state.item(call.id)
-    if (call.pipeline, call.base) != (None, None) and state.run_of(item) is not None:
+    run = state.run_of(item)
+    if run is not None and (call.pipeline is not None or (call.base is not None and run.base_branch)):
         message = f"{item.id} has a run under way, which is pinned to its pipeline and base."
         raise Conflict("run_pinned", message, f"golemctl cancel {item.id}, then golemctl reopen {item.id}")
     _check_words(call.title or item.title, call.description or "", call.priority or 0, call.labels or ())
@@ -136,9 +137,8 @@ def _check_words(title: str, description: str, priority: int, labels: tuple[str,
     if abs(priority) > MAX_PRIORITY:
         raise Invalid("invalid_priority", f"A priority is between ±{MAX_PRIORITY}.", "Higher goes first; 0 is usual.")
     if len(labels) > MAX_LABELS or not all(0 < len(label.strip()) <= MAX_LABEL for label in labels):
-        raise Invalid(
-            "invalid_labels", f"At most {MAX_LABELS} labels of 1 to {MAX_LABEL} characters.", "golemctl add -l ui …"
-        )
+        message = f"At most {MAX_LABELS} labels of 1 to {MAX_LABEL} characters."
+        raise Invalid("invalid_labels", message, "golemctl add TITLE --label ui")
 
 
 def _check_vars(given: dict[str, str]) -> None:

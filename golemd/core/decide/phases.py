@@ -20,6 +20,7 @@ from golemd.api.model import (
     Status,
     WorktreeState,
 )
+from golemd.api.words import count
 from golemd.core import budgets
 from golemd.core import commands as cmd
 from golemd.core.configuration import digest
@@ -108,7 +109,8 @@ def trouble(state: State, command: cmd.ReportTrouble, now_us: int) -> Decided:
     if run is None or is_over(run) or run.state is RunState.AWAITING:
         return NOTHING
     item = state.items[run.item]
-    reason = f"{command.doing}: {command.message}" + (f" {command.hint}" if command.hint else "")
+    hint = f". {command.hint[0].upper()}{command.hint[1:]}" if command.hint else ""
+    reason = f"{command.doing}: {command.message.rstrip('.')}{hint}"
     return Decided(about(item, *fail(item, run, "trouble", reason), cause=cause_of(state, item.id)))
 
 
@@ -162,7 +164,8 @@ def next_round(state: State, item: Item, run: Run, summary: str) -> tuple[Event,
     phase = run.phase
     bound = config_of(state, run).execution.max_rounds
     if phase.rounds + 1 >= bound:
-        return fail(item, run, "rounds", f"it is not complete after {bound} rounds (max_rounds).", phase.accepted)
+        reason = f"it is not complete after {count(bound, 'round')} (max_rounds)."
+        return fail(item, run, "rounds", reason, phase.accepted)
     reset = ev.PhaseReset(run=run.id, phase=phase.name, reason="next round", note_kind=NoteKind.ROUND, note=summary)
     return (reset,)
 
