@@ -18,7 +18,7 @@ from golemd.core import golem_toml_writer as writer
 from golemd.core.configuration import Reading, digest, folder_as_name
 from golemd.core.decide import decide, gates
 from golemd.core.decide.agents import admit
-from golemd.core.decide.projects import where_gone
+from golemd.core.decide.projects import check_form, where_gone
 from golemd.core.exclusion import is_shared
 from golemd.engine import imports, past, preflight
 from golemd.engine.context import Context
@@ -93,6 +93,8 @@ def _draft(engine: Context, call: calls.ProjectInit, root: Path, branch: str) ->
     """The golem.toml to be written (empty: none), and what its user should hear."""
     files = engine.parts.files
     written = files.read_text(root / CONFIG_FILE)
+    if call.prefix:
+        check_form(call.prefix)  # before it is written into a file, which would be blamed for it
     if not call.from_:
         missing = written is None and files.read_text(root / OLD_CONFIG_FILE) is None
         return writer.template(folder_as_name(root.name), call.prefix or "WRK", branch) if missing else "", ()

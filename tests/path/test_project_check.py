@@ -54,6 +54,19 @@ def test_a_folder_that_golemd_knows_nothing_of_is_looked_at_as_well(daemon: Hous
     assert not (repository.root / ".git" / "golemd.lock").exists()
 
 
+def test_a_prefix_that_another_project_has_is_told_before_init_refuses_it(daemon: House, demo: Project) -> None:
+    repository = daemon.repository("fresh")
+    for text in ("", '[execution]\nagent = "scripted"\n'):
+        if text:
+            configure(repository, text)
+        view = check(daemon, str(repository.root))
+        (finding,) = [each for each in view.findings if each.level == "warning"]
+        assert finding.what == "the prefix WRK belongs to the project demo"
+        assert finding.hint == "golemctl init --prefix WRK2"
+    configure(repository, '[project]\nprefix = "NEW"\n[execution]\nagent = "scripted"\n')
+    assert check(daemon, str(repository.root)).warnings == 0
+
+
 def test_an_empty_repository_and_one_in_the_middle_of_a_merge(daemon: House) -> None:
     empty = daemon.root / "empty"
     empty.mkdir()

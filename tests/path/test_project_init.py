@@ -150,6 +150,9 @@ def test_names_and_prefixes_of_others_are_refused_with_a_proposal(daemon: House,
     fault = daemon.refused(calls.ProjectInit(root=str(other.root)), "prefix_taken", "conflict")
     assert fault.data["proposal"] == "WRK2"
     daemon.refused(calls.ProjectInit(root=str(other.root), prefix="9 9"), "invalid_prefix", "invalid")
+    bare = daemon.repository("bare")
+    fault = daemon.refused(calls.ProjectInit(root=str(bare.root), prefix="9 9"), "invalid_prefix", "invalid")
+    assert fault.message == "The prefix '9 9' is not one.", "no file is blamed that there is not"
     named = daemon.repository("third", {"golem.toml": '[project]\nname = "demo"\n[execution]\nagent = "scripted"\n'})
     daemon.refused(calls.ProjectInit(root=str(named.root), prefix="TH"), "name_taken", "conflict")
     daemon.refused(calls.ProjectInit(root=str(demo.root), prefix="XY"), "prefix_fixed", "conflict")

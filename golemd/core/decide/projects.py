@@ -54,13 +54,24 @@ def _registered_already(project: Project, call: calls.ProjectInit, config: Proje
     return Decided((Draft(configured, project.name),), note="registered already; the new configuration is in force")
 
 
-def _check_prefix(state: State, prefix: str, gone: tuple[str, ...]) -> None:
+def check_form(prefix: str) -> None:
+    """Raises Invalid `invalid_prefix` for what can be no prefix."""
     if not PREFIX_RULE.fullmatch(prefix):
         message = f"The prefix {prefix[:40]!r} is not one."
         raise Invalid("invalid_prefix", message, "A letter or digit, then letters, digits, _ or -; 32 at most.")
+
+
+def free_prefix(state: State, prefix: str) -> str:
+    """The prefix, or where another project has it, one like it."""
+    taken = {project.prefix for project in state.projects.values()}
+    return next(each for each in (prefix, *(f"{prefix}{n}" for n in range(2, 10_000))) if each not in taken)
+
+
+def _check_prefix(state: State, prefix: str, gone: tuple[str, ...]) -> None:
+    check_form(prefix)
     taken = {project.prefix: project for project in state.projects.values()}
     if prefix in taken:
-        proposal = next(f"{prefix}{n}" for n in range(2, 10_000) if f"{prefix}{n}" not in taken)
+        proposal = free_prefix(state, prefix)
         message, hint = (
             f"The prefix {prefix} belongs to the project {taken[prefix].name}",
             f"golemctl init --prefix {proposal}",

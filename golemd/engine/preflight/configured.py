@@ -11,6 +11,8 @@ from golemd.api.checks import CheckFinding
 from golemd.api.config import ProjectConfig
 from golemd.api.faults import Fault
 from golemd.core.configuration import digest
+from golemd.core.decide.projects import free_prefix
+from golemd.core.golem_toml import ProjectSection
 from golemd.core.keys import Problem
 from golemd.core.preflight import first_program
 from golemd.core.toml import Document, parse
@@ -32,7 +34,8 @@ async def configuration(engine: Context, subject: Subject) -> list[CheckFinding]
             return []  # which `usable` tells of
         level, hint = "error" if registered else "info", "golemctl init writes a commented one."
         what = f"there is no {CONFIG_FILE}"
-        return [CheckFinding(level=level, where=str(subject.root), what=what, hint=hint, stops_all=registered)]
+        missing = CheckFinding(level=level, where=str(subject.root), what=what, hint=hint, stops_all=registered)
+        return [missing, *_prefix(engine, subject, ProjectSection().prefix)]
     document = parse(subject.file.text)
     subject.document = document if isinstance(document, Document) else None
     reading = subject.file.reading
@@ -42,10 +45,20 @@ async def configuration(engine: Context, subject: Subject) -> list[CheckFinding]
     if subject.project is None:
         what = "the repository is not registered yet"
         found.append(CheckFinding(level="info", where=str(subject.root), what=what, hint="golemctl init"))
+        found += _prefix(engine, subject, reading.config.prefix if reading.config is not None else "")
     elif reading.config is not None and digest(reading.config) != subject.project.config_digest:
         what = "it has changed and is not in force yet; the next golemctl run or reload brings it into force"
         found.append(CheckFinding(level="info", where=subject.file.file.name, what=what))
     return found
+
+
+def _prefix(engine: Context, subject: Subject, prefix: str) -> Iterator[CheckFinding]:
+    """Whether the prefix that a repository would be registered with is still free."""
+    taken = {project.prefix: project.name for project in engine.state.projects.values()}
+    if subject.project is None and prefix in taken:
+        what = f"the prefix {prefix} belongs to the project {taken[prefix]}"
+        hint = f"golemctl init --prefix {free_prefix(engine.state, prefix)}"
+        yield CheckFinding(level="warning", where=str(subject.root), what=what, hint=hint)
 
 
 def _of_problem(problem: Problem, level: str) -> CheckFinding:
