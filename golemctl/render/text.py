@@ -16,6 +16,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from golemd.api.words import ESCAPES
+
 UNLIMITED: Final = 1 << 30
 """The width of what is not a terminal: nothing is cut."""
 ELLIPSIS: Final = "…"
@@ -23,12 +25,6 @@ HASH_CHARACTERS: Final = 7
 _ATTENTION: Final = "\x1b[1;33m"
 _PLAIN: Final = "\x1b[0m"
 
-# ECMA-48: control strings with their text, control sequences, other escapes; the 8-bit forms of the first two too.
-_ESCAPES: Final = re.compile(
-    r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
-    r"|\x1b[ -/]*[0-~]?"
-)
 _STAMPS: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _SPACES: Final = dict.fromkeys(map(ord, "\t\n\r\v\f\x85\u2028\u2029"), " ")
 
@@ -49,7 +45,7 @@ def clean(text: str) -> str:
     """One line without escape sequences, control characters, and invisible marks that change the order of reading."""
     if text.isascii() and text.isprintable():
         return text
-    text = _ESCAPES.sub("", text).translate(_SPACES)
+    text = ESCAPES.sub("", text).translate(_SPACES)
     return "".join(_safe(character) for character in text)
 
 
@@ -68,7 +64,7 @@ def _safe(character: str) -> str:
 
 def paragraphs(text: str) -> list[str]:
     """The lines of a longer text, each cleaned, without empty ones at the end."""
-    lines = [clean(line.expandtabs(4)).rstrip() for line in _ESCAPES.sub("", text).splitlines()]
+    lines = [clean(line.expandtabs(4)).rstrip() for line in ESCAPES.sub("", text).splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     return lines
