@@ -12,17 +12,13 @@ from typing import Final
 
 from golemd.adapters.processes.files import rfc3339
 from golemd.adapters.processes.records import Stream
+from golemd.api.words import ESCAPES
 
 MAX_READ_BYTES: Final = 1024 * 1024
 TAIL_BYTES: Final = 8 * 1024
 MAX_LINE_CHARS: Final = 200
 STREAMS: Final[tuple[Stream, ...]] = ("stdout", "stderr")
 
-_ESCAPES: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]?"  # CSI: colours, cursor movements
-    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS, SOS, PM, APC: titles, links, up to their terminator
-    r"|\x1b[ -/]*[0-~]?"  # all shorter ones
-)
 _BEGIN: Final = re.compile(rb"[\r\n]")  # after it a line begins, or what a terminal shows of one
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # controls, bidi overrides, unassigned
 
@@ -86,7 +82,7 @@ def clean(line: str, mask: Callable[[str], str] = str) -> str:
     """A line as a terminal would leave it: what was written last, without anything that steers terminals; masked, and
     cut to what people read.
     """
-    visible = _ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2].replace("\t", " ")
+    visible = ESCAPES.sub("", line).rstrip("\r").rpartition("\r")[2].replace("\t", " ")
     shown = "".join(char for char in visible if unicodedata.category(char) not in _UNSEEN)
     return mask(shown.strip())[:MAX_LINE_CHARS]
 

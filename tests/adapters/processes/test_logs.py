@@ -67,7 +67,7 @@ def test_the_tail_is_masked_before_it_is_cut(tmp_path: Path) -> None:
         ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
         ("\x1b]52;c;never ended", ""),
         ("10%\r20%\r30%\r", "30%"),
-        ("a\x00b\x07c\x7fd\x9bm", "abcdm"),
+        ("a\x00b\x07c\x7fd\x9bm", "abcd"),
         ("abc\u202edef\u2066", "abcdef"),
         ("tab\there", "tab here"),
         ("  grüße 木  ", "grüße 木"),
