@@ -70,7 +70,10 @@ _CHECK: Final = (
     "Look at configuration, workflow files, agent programs, commands, dependencies and git before anything runs; exits "
     "with 1 when there is an error. Works in a repository that is not registered yet, too. Changes nothing."
 )
-_DIFF: Final = "Show what an item has changed since its base commit, uncommitted work included."
+_DIFF: Final = (
+    "Show what an item has changed since its base commit, uncommitted work included. Where items are worked on in the "
+    "repository itself, which others change too, show its own commits."
+)
 
 
 def status(
@@ -170,20 +173,36 @@ def diff(
 
     item = ask.call(calls.ItemShow(id=id))
     run = bound_run(item)
-    if os.path.isdir(run.workspace or "") and not run.aside_at:
-        where, what = run.workspace or "", [run.base_commit or ""]
-    else:
-        roots = {project.name: project.root for project in ask.call(calls.ProjectList())}
-        where, what = roots.get(item.project, ""), [f"{run.base_commit}..{run.kept_ref or run.branch}"]
-    arguments = ["diff", *(["--stat"] if stat else []), *what, "--"]
+    root = next((project.root for project in ask.call(calls.ProjectList()) if project.name == item.project), "")
+    where, command, *what = changes(run, root)
+    if not what:
+        ask.out.aside(f"Nothing of {clean(id)} is committed yet. Its phases: golemctl show {clean(id)}")
+    arguments = [command, *(["--stat"] if stat else []), *what, "--"]
     if ask.out.json:
-        ask.out.document({"id": id, "base": run.base_commit, "branch": run.branch, "diff": git.read(where, *arguments)})
+        found = git.read(where, *arguments) if what else ""
+        ask.out.document({"id": id, "base": run.base_commit, "branch": run.branch, "diff": found})
+        return 0
+    if not what:
         return 0
     status = git.show(where, *arguments, colour=bool(ask.out.look().colour))
-    untracked = git.untracked(where) if where == run.workspace else []
+    untracked = git.untracked(where) if where != root else []
     if untracked:
         ask.out.aside("Not in the diff, since git does not know them yet:", *(f"  {name}" for name in untracked))
     return status
+
+
+def changes(run: RunView, root: str) -> list[str]:
+    """What shows the changes of a run: a folder, a command of git, and what that is to show, or nothing.
+
+    A workspace that is the repository itself holds what others do, too: there the run's own commits are all that is
+    known to be its own. `root`: the repository.
+    """
+    if run.workspace == root:
+        commits = dict.fromkeys(phase.commit for phase in run.phases if phase.commit)  # phases may share one
+        return [root, "show", *(["--format=", *commits] if commits else [])]
+    if os.path.isdir(run.workspace or "") and not run.aside_at:
+        return [run.workspace or "", "diff", run.base_commit or ""]
+    return [root, "diff", f"{run.base_commit}..{run.kept_ref or run.branch}"]
 
 
 def bound_run(item: ItemDetail) -> RunView:

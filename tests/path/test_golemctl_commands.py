@@ -361,21 +361,24 @@ def test_a_diff_shows_the_workspace_with_uncommitted_work_and_else_the_branch(
     (tmp_path / "w" / "a").write_text("committed\n")
     git("add", "a")
     git("commit", "-q", "-m", "work")
-    (tmp_path / "w" / "a").write_text("changed\n")
-    (tmp_path / "w" / "new").write_text("new\n")
+    git("checkout", "-q", "main")
+    git("worktree", "add", "-q", "../live", "golem/live")
+    (tmp_path / "live" / "a").write_text("changed\n")
+    (tmp_path / "live" / "new").write_text("new\n")
 
     def shown(params: dict[str, Any]) -> views.ItemDetail:
-        workspace = str(tmp_path / ("w" if params["id"] == "live" else "gone"))
+        workspace = str(tmp_path / params["id"])
         bound = views.RunView(
             id="r", state="executing", pipeline="f", base_commit=base, branch="golem/live", workspace=workspace
         )
         return views.ItemDetail(id=params["id"], project="demo", title="T", status="new", pipeline="f", runs=(bound,))
 
     daemon({"item.show": shown, "project.list": (project(root=str(tmp_path / "w")),)})
-    os.utime(tmp_path / "w" / "same", (1, 1))
-    index = (tmp_path / "w" / ".git" / "index").read_bytes()
+    os.utime(tmp_path / "live" / "same", (1, 1))
+    index = tmp_path / "w" / ".git" / "worktrees" / "live" / "index"
+    before = index.read_bytes()
     assert run("diff", "live") == 0
-    assert (tmp_path / "w" / ".git" / "index").read_bytes() == index
+    assert index.read_bytes() == before
     told = capfd.readouterr()
     assert "+changed" in told.out
     assert "  new" in told.err
