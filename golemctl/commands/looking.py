@@ -126,7 +126,9 @@ def gates(ask: Ask, only: Only = None) -> None:
     found = ask.here_or_all(calls.GateList(only=words))
     if found or ask.out.json:
         return ask.out.reply(found, gates_lines)
-    return ask.out.say(*no_gates_lines(words, ask.call(calls.GateList()), ask.out.look()))
+    if words and (unmatched := ask.here_or_all(calls.GateList())):
+        return ask.out.say(*no_gates_lines(words, unmatched, ask.out.look()))
+    return ask.out.say(*no_gates_lines((), ask.call(calls.GateList()), ask.out.look()))
 
 
 def check(ask: Ask) -> int:

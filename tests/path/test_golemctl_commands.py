@@ -257,6 +257,24 @@ def test_gates_of_other_projects_are_named_where_this_one_has_none(
     assert capsys.readouterr().out == "[]\n"
 
 
+def test_where_no_gate_matches_only_those_of_the_same_project_are_named(
+    daemon: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, other = gate(), gate(id="OTH-1.g1")
+    everywhere = {"": (mine, other), "empty": (other,)}
+
+    def listed(params: dict[str, Any]) -> tuple[views.GateView, ...]:
+        asked = params.get("project", "")
+        return () if params.get("only") or asked == "empty" else everywhere.get(asked, (mine,))
+
+    daemon({"gate.list": listed})
+    assert run("gates", "--only", "label=zzz") == 0
+    assert capsys.readouterr().out == "No open gate matches label=zzz.\nOthers are open: WRK-5.g1\n"
+    assert run("gates", "--only", "label=zzz", "--project", "empty") == 0
+    elsewhere = "Nothing waits for you in this project.\nOthers are open: WRK-5.g1, OTH-1.g1\n"
+    assert capsys.readouterr().out == elsewhere
+
+
 def test_unblocking_a_gate_decides_it_in_its_default_way_with_the_text_of_a_file(
     daemon: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
