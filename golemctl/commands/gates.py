@@ -13,8 +13,11 @@ from golemctl.declare import Argument, Commands, Option
 from golemctl.render.gates import gate_detail_lines
 from golemctl.render.text import short_hash
 from golemd.api import calls
-from golemd.api.faults import Conflict, Invalid
+from golemd.api.faults import Invalid
 from golemd.api.views import GateDetail
+
+APPROVE: Final = "approve"
+"""The option that says yes to work as it is."""
 
 Message = Annotated[str, Option("-m --message", metavar="TEXT", help="A comment; the next prompt holds it.")]
 Wanted = Annotated[str, Option("-m --message", metavar="TEXT", help="What is to be changed.")]
@@ -43,40 +46,34 @@ def unblock(
     answer: Annotated[str, Option(metavar="TEXT", help="The answer to its question.")] = "",
     notes: Annotated[str, Option(metavar="TEXT", help="A note for the next attempt.")] = "",
     answer_file: Annotated[str, Option(metavar="FILE", help="A file with the answer; - reads stdin.")] = "",
-) -> None:
+) -> int:
     if bool(answer) + bool(notes) + bool(answer_file) > 1:
         raise Usage("one_text", "--answer, --notes and --answer-file exclude each other.", "Give one of them.")
     if answer_file:
         answer = _read(answer_file)
     if names_a_gate(id):
-        gate = ask.call(calls.GateShow(gate=id))
-        call = calls.GateDecide(gate=id, option=_default(gate), text=answer or notes)
-        return show_changed(ask.out, ask.call(call))
-    return show_changed(ask.out, ask.call(calls.ItemUnblock(id=id, answer=answer, notes=notes)))
+        return _decide(ask, id, _default(ask.call(calls.GateShow(gate=id))), answer or notes)
+    gate = _to_be_approved(ask, id)
+    if gate is not None and gate.default == APPROVE:
+        return _decide(ask, gate.id, APPROVE, answer or notes)
+    show_changed(ask.out, ask.call(calls.ItemUnblock(id=id, answer=answer, notes=notes)))
+    return 0
 
 
-def approve(ask: Ask, id: GateId, message: Message = "") -> int | None:  # noqa: A002 - as above
-    content = ""
-    gate = _shown(ask, id) if ask.out.is_terminal and sys.stdin.isatty() and not ask.out.json else None
-    if gate is not None:
-        if not _confirmed(ask, gate):
-            ask.out.aside("Not approved; nothing was changed.")
-            return REFUSED
-        id, content = gate.id, gate.digest  # noqa: A001 - as above
-    show_changed(ask.out, ask.call(calls.GateDecide(gate=id, option="approve", text=message, content=content)))
-    return None
+def approve(ask: Ask, id: GateId, message: Message = "") -> int:  # noqa: A002 - as above
+    return _decide(ask, id, APPROVE, message)
 
 
-def request_changes(ask: Ask, id: GateId, message: Wanted) -> None:  # noqa: A002 - as above
-    _decide(ask, id, "request_changes", message)
+def request_changes(ask: Ask, id: GateId, message: Wanted) -> int:  # noqa: A002 - as above
+    return _decide(ask, id, "request_changes", message)
 
 
-def reject(ask: Ask, id: GateId, message: Message = "") -> None:  # noqa: A002 - as above
-    _decide(ask, id, "reject", message)
+def reject(ask: Ask, id: GateId, message: Message = "") -> int:  # noqa: A002 - as above
+    return _decide(ask, id, "reject", message)
 
 
-def abort(ask: Ask, id: GateId, message: Message = "") -> None:  # noqa: A002 - as above
-    _decide(ask, id, "abort", message)
+def abort(ask: Ask, id: GateId, message: Message = "") -> int:  # noqa: A002 - as above
+    return _decide(ask, id, "abort", message)
 
 
 def decide(
@@ -87,33 +84,47 @@ def decide(
         Argument(metavar="OPTION", help="One of those that golemctl gates lists.", completion="gate_options"),
     ],
     message: Message = "",
-) -> None:
-    _decide(ask, gate, option, message)
+) -> int:
+    return _decide(ask, gate, option, message)
 
 
-def _decide(ask: Ask, gate: str, option: str, text: str) -> None:
-    show_changed(ask.out, ask.call(calls.GateDecide(gate=gate, option=option, text=text)))
+def _decide(ask: Ask, named: str, option: str, text: str) -> int:
+    """Decide by an option. What would be approved is shown to a person first, who must say yes to exactly that."""
+    gate = _to_be_approved(ask, named) if option == APPROVE else None
+    if gate is not None:
+        ask.out.say(*gate_detail_lines(gate, ask.out.look()), "")
+        if not _confirmed(ask, gate):
+            ask.out.aside("Not approved; nothing was changed.")
+            return REFUSED
+    which, content = (named, "") if gate is None else (gate.id, gate.digest)
+    show_changed(ask.out, ask.call(calls.GateDecide(gate=which, option=option, text=text, content=content)))
+    return 0
 
 
 def _default(gate: GateDetail) -> str:
     if gate.default is None:
-        options = ", ".join(option.id for option in gate.options)
-        hint = f"Choose one of {options}: golemctl decide {gate.id} OPTION"
-        raise Conflict("no_default", f"{gate.id} has no default decision.", hint)
+        options = [option.id for option in gate.options]
+        hint = f"Choose one of {', '.join(options)}, such as: golemctl decide {gate.id} {options[0]}" if options else ""
+        raise Invalid("option_needed", f"{gate.id} has no default way.", hint)
     return gate.default
 
 
-def _shown(ask: Ask, name: str) -> GateDetail | None:
-    """Show the gate that is meant. None, where an item has not exactly one: the daemon then says what is wrong."""
-    if not names_a_gate(name):
-        item = ask.call(calls.ItemShow(id=name))
+def _to_be_approved(ask: Ask, named: str) -> GateDetail | None:
+    """The open gate that is meant and can be approved, if a person sits at a terminal to look at it.
+
+    None as well where an item has not exactly one: the daemon then says what is wrong.
+    """
+    if not (ask.out.is_terminal and sys.stdin.isatty()) or ask.out.json:
+        return None
+    if not names_a_gate(named):
+        item = ask.call(calls.ItemShow(id=named))
         waiting = [gate.id for gate in item.gates if gate.state == "open"]
         if len(waiting) != 1:
             return None
-        name = waiting[0]
-    gate = ask.call(calls.GateShow(gate=name))
-    ask.out.say(*gate_detail_lines(gate, ask.out.look()), "")
-    return gate
+        named = waiting[0]
+    gate = ask.call(calls.GateShow(gate=named))
+    can_be = gate.state == "open" and any(option.id == APPROVE for option in gate.options)
+    return gate if can_be else None
 
 
 def _confirmed(ask: Ask, gate: GateDetail) -> bool:
@@ -126,6 +137,6 @@ def _read(name: str) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(
-            "answer_file", f"{name} cannot be read as text: {error}.", "Give a readable UTF-8 file."
-        ) from error
+        why = getattr(error, "strerror", None) or error  # which of an OSError names the file again
+        hint = "Give a readable UTF-8 file."
+        raise Invalid("answer_file", f"{name} cannot be read as text: {why}.", hint) from error

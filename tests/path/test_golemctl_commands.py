@@ -220,23 +220,73 @@ def test_each_answer_decides_by_its_option_and_shows_the_note(
     assert "Nothing is dispatched" in capsys.readouterr().out
 
 
-def test_an_approval_on_a_terminal_shows_the_gate_and_binds_the_answer_to_what_was_shown(
-    daemon: Start, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    detail = views.GateDetail(**gate_fields("approval"))
-    shown = views.ItemDetail(id="WRK-5", project="demo", title="T", status="blocked", pipeline="f", gates=(gate(),))
-    desk = daemon({"item.show": shown, "gate.show": detail, "gate.decide": item()})
+APPROVING = (["approve", "WRK-5"], ["decide", "WRK-5", "approve"], ["unblock", "WRK-5"], ["unblock", "WRK-5.g1"])
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A person at a terminal, who answers this."""
+    given: list[str] = []
     monkeypatch.setattr("golemctl.output.Output.is_terminal", True)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    answers = iter(["n\n", "y\n"])
-    monkeypatch.setattr("sys.stdin.readline", lambda: next(answers), raising=False)
-    assert run("approve", "WRK-5") == 1
+    monkeypatch.setattr("sys.stdin.readline", lambda: given.pop(0), raising=False)
+    return given
+
+
+def _waits(kind: str, **changes: Any) -> dict[str, Any]:
+    """What a daemon says of WRK-5, which waits for a decision."""
+    asked = gate(kind, **changes)
+    shown = views.ItemDetail(id="WRK-5", project="demo", title="T", status="blocked", pipeline="f", gates=(asked,))
+    detail = views.GateDetail(**gate_fields(kind) | changes)
+    return {"item.show": shown, "gate.show": detail, "gate.decide": item(), "item.unblock": item()}
+
+
+@pytest.mark.parametrize("command", APPROVING, ids=" ".join)
+def test_whatever_approves_on_a_terminal_shows_the_gate_and_binds_the_answer_to_what_was_shown(
+    daemon: Start, capsys: pytest.CaptureFixture[str], answers: list[str], command: list[str]
+) -> None:
+    desk = daemon(_waits("approval"))
+    answers += ["n\n", "y\n"]
+    assert run(*command) == 1
     told = capsys.readouterr()
     assert "Approve tree 3f9a21c of WRK-5?" in told.err
+    assert "Not approved; nothing was changed." in told.err
     assert "What happens if:" in told.out
-    assert "gate.decide" not in [method for method, _ in desk.asked]
-    assert run("approve", "WRK-5") == 0
-    assert (desk.asked[-1][1]["gate"], desk.asked[-1][1]["content"]) == ("WRK-5.g1", "d")
+    assert not {"gate.decide", "item.unblock"} & {method for method, _ in desk.asked}
+    assert run(*command) == 0
+    method, params = desk.asked[-1]
+    assert (method, params["gate"], params["option"], params["content"]) == ("gate.decide", "WRK-5.g1", "approve", "d")
+
+
+@pytest.mark.parametrize("command", APPROVING, ids=" ".join)
+def test_without_a_terminal_an_approval_asks_nobody(daemon: Start, command: list[str]) -> None:
+    desk = daemon(_waits("approval"))
+    assert run(*command) == 0
+    assert desk.asked[-1][0] in ("gate.decide", "item.unblock")
+    assert "item.show" not in [method for method, _ in desk.asked]
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "method"),
+    [
+        ("question", ["unblock", "WRK-5", "--answer", "a"], "item.unblock"),
+        ("question", ["approve", "WRK-5"], "gate.decide"),
+        ("approval", ["decide", "WRK-5", "abort"], "gate.decide"),
+    ],
+)
+def test_on_a_terminal_nothing_but_an_approval_is_asked_for_once_more(
+    daemon: Start, answers: list[str], kind: str, command: list[str], method: str
+) -> None:
+    desk = daemon(_waits(kind))
+    assert run(*command) == 0
+    assert desk.asked[-1][0] == method
+    assert answers == []
+
+
+def test_a_gate_that_was_decided_already_is_not_asked_about_again(daemon: Start, answers: list[str]) -> None:
+    desk = daemon(_waits("approval", state="decided"))
+    assert run("approve", "WRK-5.g1") == 0
+    assert "content" not in desk.asked[-1][1]
 
 
 def test_a_gate_is_shown_with_all_that_it_is_about(daemon: Start, capsys: pytest.CaptureFixture[str]) -> None:
@@ -287,13 +337,19 @@ def test_unblocking_a_gate_decides_it_in_its_default_way_with_the_text_of_a_file
     assert run("unblock", "WRK-5", "--notes", "n") == 0
     assert (desk.asked[-1][0], desk.asked[-1][1]["notes"]) == ("item.unblock", "n")
     assert run("unblock", "WRK-5", "--answer-file", "missing") == 1
-    assert "missing cannot be read" in capsys.readouterr().err
+    assert "missing cannot be read as text: No such file or directory. (answer_file)\n" in capsys.readouterr().err
+    (tmp_path / "answer").write_bytes(b"\xff")
+    assert run("unblock", "WRK-5", "--answer-file", "answer") == 1
+    assert "answer cannot be read as text: 'utf-8' codec" in capsys.readouterr().err
 
 
 def test_a_gate_without_a_default_lists_its_options(daemon: Start, capsys: pytest.CaptureFixture[str]) -> None:
     daemon({"gate.show": views.GateDetail(**gate_fields("staleness"))})
     assert run("unblock", "WRK-5.g1") == 1
-    assert "proceed, abort" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "golemctl: WRK-5.g1 has no default way. (option_needed)\n"
+        "          Choose one of proceed, abort, such as: golemctl decide WRK-5.g1 proceed\n"
+    )
 
 
 def test_an_unequal_deep_check_and_a_bad_configuration_end_with_1(daemon: Start) -> None:
