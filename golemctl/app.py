@@ -159,7 +159,7 @@ def _refused(ask: Ask, fault: Fault) -> int:
 
         fault = or_starting(fault)
     try:
-        ask.out.fault(fault)
+        ask.out.fault(fault, own=isinstance(fault, Usage))
     except BrokenPipeError:
         _hush()
     return next((status for kind, status in _STATUSES if isinstance(fault, kind)), REFUSED)

@@ -58,12 +58,12 @@ class Output:
         sys.stdout.flush()
         _print(lines, sys.stderr)
 
-    def fault(self, fault: Fault) -> None:
-        """A refusal: what happened, to which thing, what to do next; on stdout too with --json."""
+    def fault(self, fault: Fault, *, own: bool = False) -> None:
+        """A refusal: what happened, to which thing, what to do next; on stdout too with --json. `own`: no daemon's."""
         if self.json:
             self.document({"error": to_wire(fault)})
         columns = _terminal_columns() if sys.stderr.isatty() else UNLIMITED
-        self.aside(*fault_lines(fault, columns))
+        self.aside(*fault_lines(fault, columns, own=own))
 
 
 def _terminal_columns() -> int:
@@ -72,12 +72,16 @@ def _terminal_columns() -> int:
     return shutil.get_terminal_size().columns
 
 
-def fault_lines(fault: Fault, columns: int = UNLIMITED) -> list[str]:
-    """A fault for people: the message with its code, the hint beneath, each line of both kept."""
+def fault_lines(fault: Fault, columns: int = UNLIMITED, *, own: bool = False) -> list[str]:
+    """A fault for people: the message with its code, the hint beneath, each line of both kept.
+
+    `own`: golemctl says it, of what was typed. Its moments stay as they are; those of the daemon are shown as local.
+    """
     indent = " " * len(_NAME)
     inner = max(20, columns - len(_NAME))
     texts = [f"{fault.message} ({fault.code})", *([fault.hint] if fault.hint else [])]
-    lines = [part for text in texts for line in text.splitlines() for part in wrap(clean(local(line)), inner)]
+    shown = [line if own else local(line) for text in texts for line in text.splitlines()]
+    lines = [part for line in shown for part in wrap(clean(line), inner)]
     return [(indent if number else _NAME) + line for number, line in enumerate(lines)]
 
 

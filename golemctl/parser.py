@@ -10,6 +10,7 @@ when it is looked at.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NoReturn
 
@@ -20,8 +21,10 @@ from typer.main import get_command, get_group
 
 import golemd
 from golemctl import completion
-from golemctl.app import Options, run_command
+from golemctl.app import USAGE, Options, Usage, run_command
 from golemctl.declare import NOTHING, Argument, Commands, Parameter, parameters
+from golemctl.output import Output
+from golemctl.render.text import clean
 
 ClickThing = Any  # typer keeps its Context, Parameter and HelpFormatter of click to itself
 
@@ -38,7 +41,29 @@ _PLAIN: Final[dict[str, Any]] = {
 
 def run(commands: Commands, words: Sequence[str] | None = None) -> NoReturn:
     """Run the command that the words, or those of this process, ask for. Raises SystemExit with its status."""
-    raise SystemExit(group(commands)(words, prog_name="golemctl"))
+    given = [*(sys.argv[1:] if words is None else words)]
+    try:
+        status = group(commands)(given, prog_name="golemctl", standalone_mode=False)
+    except typer.TyperException as error:
+        status = _mistaken(error, given)
+    raise SystemExit(status)
+
+
+def _mistaken(error: ClickThing, words: list[str]) -> int:
+    """Tell what typer cannot take, and with --json as any other refusal. Answers the exit status.
+
+    Where the command line makes no sense, its options are not known: --json counts wherever it stands before `--`.
+    """
+    options = words[: words.index("--")] if "--" in words else words
+    if "--json" not in options:
+        error.show()
+    else:
+        context = getattr(error, "ctx", None)
+        told = error.format_message()
+        what = "Missing command." if "\n" in told else clean(told)  # the help, where nothing is asked
+        where = context.command_path if context else "golemctl"
+        Output(json=True).fault(Usage("usage", what, f"See: {where} -h"), own=True)
+    return USAGE
 
 
 class _Shared:

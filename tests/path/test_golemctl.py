@@ -69,6 +69,41 @@ def test_usage_errors_end_with_2(daemon: House, demo: Project) -> None:
     assert daemon.golemctl("unblock", "WRK-1", "--answer", "a", "--notes", "b").status == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "message", "command"),
+    [
+        ("add --json", "Missing argument 'TITLE'.", "golemctl add"),
+        ("bogus --json", "No such command 'bogus'. Did you mean 'logs'?", "golemctl"),
+        ("ping --timeout 0 --json", "Invalid value for '--timeout': it must be more than 0 seconds", "golemctl ping"),
+        ("--json", "Missing command.", "golemctl"),
+        ("--json journal", "Missing command.", "golemctl journal"),
+        ("ping --json --nothing", "No such option: --nothing", "golemctl ping"),
+        ("--json --project", "Option '--project' requires an argument.", "golemctl"),
+    ],
+)
+def test_a_mistaken_command_line_with_json_is_a_document_too(
+    house: House, words: str, message: str, command: str
+) -> None:
+    done = house.golemctl(*words.split())
+    assert done.status == 2
+    error = done.json["error"]
+    assert error["message"].startswith(message)
+    assert (error["code"], error["class"], error["hint"]) == ("usage", "invalid", f"See: {command} -h")
+    assert error["message"] in done.err
+
+
+def test_without_json_or_with_json_as_a_word_a_mistake_leaves_stdout_empty(house: House) -> None:
+    for words in (["add"], ["bogus"], [], ["journal"], ["add", "--", "--json", "x"]):
+        done = house.golemctl(*words)
+        assert (done.status, done.out, "Usage: golemctl" in done.err) == (2, "", True), words
+
+
+def test_what_golemctl_itself_says_of_a_moment_is_shown_as_it_is_typed(house: House) -> None:
+    done = house.golemctl("events", "--since", "10:99", env={"TZ": "America/New_York"})
+    assert done.status == 2
+    assert done.err.endswith('Such as 57, 10:30, 2026-11-20, "2026-11-20 10:30:15" or 2026-11-20T09:30:00Z.\n')
+
+
 def test_refusals_end_with_1_and_show_code_and_hint(daemon: House) -> None:
     done = daemon.golemctl("show", "WRK-9")
     assert (done.status, done.out) == (1, "")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from golemctl.app import Usage
 from golemctl.output import fault_lines
 from golemctl.render import text
 from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, no_gates_lines, waiting_lines
@@ -232,6 +233,14 @@ def test_the_daemons_moments_are_shown_as_local_ones() -> None:
     assert why_lines(view, LOOK) == [
         "claude is parked until 2027-01-15 08:00:00: no more.",
         "Again at 2027-01-15 08:00:00.",
+    ]
+
+
+def test_the_moments_of_golemctls_own_texts_stay_as_they_are() -> None:
+    fault = Usage("not_a_moment", "'2027-01-15T08:00:00Zx' is no time.", "Such as 2027-01-15T08:00:00Z.")
+    assert fault_lines(fault, own=True) == [
+        "golemctl: '2027-01-15T08:00:00Zx' is no time. (not_a_moment)",
+        "          Such as 2027-01-15T08:00:00Z.",
     ]
 
 
