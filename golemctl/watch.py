@@ -129,6 +129,8 @@ def _idle(progress: Progress, view: StatusView) -> list[str]:
     """What to do when there was nothing to do."""
     if progress.phases or progress.done or view.gates:
         return []
+    if progress.triages and all(item.status != "new" for item in view.items):
+        return ['There are no new items. Add one: golemctl add "…"']
     if view.items:
         return ["Nothing could be started; golemctl status says why."]
     return ['Nothing is left in the backlog. Add something: golemctl add "…"']

@@ -69,6 +69,7 @@ class Progress:
         self.spent_usd = 0.0
         self.cap = dispatch.cap
         self.used = dispatch.used
+        self.triages = dispatch.triage
         self.running = {attempt.id: _seen_running(attempt) for attempt in attempts}
         self._fixes: Counter[tuple[str, str]] = Counter()
 

@@ -18,6 +18,7 @@ from golemd.api import calls
 from tests.path.ground import GUARD_SECONDS, Fifo
 from tests.path.house import House
 from tests.path.repositories import RESULT, Project, phase
+from tests.path.test_triage_phase import TRIAGE
 
 ASKS = '[[build.1: result {"result": "blocked", "summary": "s", "question": "Which colour?"}]]'
 
@@ -217,6 +218,17 @@ def test_a_run_with_nothing_to_do_says_what_to_do(daemon: House, demo: Project) 
     daemon.call(calls.ItemCancel(id=gone))
     waits = daemon.golemctl("run", cwd=demo.root)
     assert waits.out.splitlines()[-1] == "Nothing could be started; golemctl status says why."
+
+
+def test_a_triage_without_new_items_says_so(daemon: House) -> None:
+    project = daemon.project(more=TRIAGE)
+    project.add()
+    assert daemon.golemctl("triage", cwd=project.root).status == 0
+    again = daemon.golemctl("triage", cwd=project.root)
+    assert (again.status, again.out.splitlines()[-1]) == (
+        0,
+        'There are no new items. Add one: golemctl add "…"',
+    )
 
 
 def test_every_command_answers_with_one_json_document(daemon: House, demo: Project) -> None:
