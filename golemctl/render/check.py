@@ -23,7 +23,7 @@ def check_lines(view: CheckView, look: Look) -> list[str]:
 def _finding(finding: CheckFinding, root: str, look: Look) -> list[str]:
     mark = "! " if finding.level == "error" else "  "
     where = "" if finding.where == root else f"{clean(finding.where)}: "
-    first, *rest = block(f"{where}{finding.what}.", look, _INDENT)
+    first, *rest = block(f"{where}{finding.what.removesuffix('.')}.", look, _INDENT)
     head = f"{mark}{pad(finding.level, _INDENT - 2)}"
     lines = [head + first[_INDENT:], *rest, *(block(finding.hint, look, _INDENT) if finding.hint else [])]
     return [attention(line, look) for line in lines] if finding.level == "error" else lines

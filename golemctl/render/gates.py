@@ -8,7 +8,19 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from golemctl.render.text import Look, attention, block, clean, cut, first_line, moment, money, short_hash, width
+from golemctl.render.text import (
+    Look,
+    attention,
+    block,
+    clean,
+    cut,
+    first_line,
+    moment,
+    money,
+    paragraphs,
+    short_hash,
+    width,
+)
 from golemd.api.parts import Evidence, Finding
 from golemd.api.views import GateDetail, GateView
 from golemd.api.words import count
@@ -125,7 +137,7 @@ def gate_detail_lines(gate: GateDetail, look: Look) -> list[str]:
     if gate.holds_up:
         lines += ["", *block(f"Holds up: {', '.join(gate.holds_up)}", look, 0)]
     if gate.state != "open":
-        return [*lines, "", *block(decided_line(gate), look, 0)]
+        return [*lines, "", *decided_lines(gate, look)]
     effects = [line for option in gate.options for line in block(f"{option.id}: {option.effect or option.label}", look)]
     return lines + _section("What happens if:", effects)
 
@@ -162,13 +174,20 @@ def finding_line(finding: Finding) -> str:
     return "  ".join(part for part in (finding.severity, where, finding.title) if part)
 
 
-def decided_line(gate: GateView) -> str:
-    """One line on a gate that is no longer open."""
+def decided_lines(gate: GateView, look: Look, indent: int = 0) -> list[str]:
+    """What became of a gate that is no longer open; a text of several lines stands beneath.
+
+    A phase may ask for several approvals, each with a name of its own.
+    """
+    named = f" ({gate.key})" if gate.kind == "approval" and gate.key != gate.kind else ""
+    head = f"{gate.id}  {gate.kind}{named}"
     if gate.decision is None:
-        return clean(f"{gate.id}  {gate.kind}  {gate.state}")
+        return block(clean(f"{head}  {gate.state}"), look, indent)
+    said = paragraphs(gate.decision.text)
+    inline = f": {said[0].strip()}" if len(said) == 1 else ""
     who = gate.decision.actor.user or "somebody"
-    text = f": {first_line(gate.decision.text)}" if gate.decision.text else ""
-    return clean(f"{gate.id}  {gate.kind}  {gate.decision.option}{text}  by {who}, {moment(gate.decision.at)}")
+    line = clean(f"{head}  {gate.decision.option}{inline}  by {who}, {moment(gate.decision.at)}")
+    return block(line, look, indent) + (block("\n".join(said), look, indent + 2) if len(said) > 1 else [])
 
 
 def gate_count(gates: Sequence[GateView]) -> str:

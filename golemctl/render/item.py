@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from golemctl.render.gates import decided_line, evidence_lines, finding_line, waiting_lines
+from golemctl.render.gates import decided_lines, evidence_lines, finding_line, waiting_lines
 from golemctl.render.records import item_record_lines
 from golemctl.render.text import (
     Look,
@@ -84,7 +84,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
     for run in item.runs:
         lines += ["", *_run(run, look)]
     lines += _attempts(item.attempts, look)
-    lines += _titled("Decided", [cut(f"  {decided_line(gate)}", look.width) for gate in settled])
+    lines += _titled("Decided", [line for gate in settled for line in decided_lines(gate, look, 2)])
     lines += _titled("Last events", item_record_lines(item.events[-EVENTS_SHOWN:], look))
     if item.prompt is not None:
         lines += _titled("Prompt", block(item.prompt, look))

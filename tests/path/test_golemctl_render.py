@@ -10,7 +10,15 @@ from msgspec.structs import replace
 from golemctl.app import Usage
 from golemctl.output import fault_lines
 from golemctl.render import text
-from golemctl.render.gates import answer_command, gate_detail_lines, gates_lines, no_gates_lines, waiting_lines
+from golemctl.render.check import check_lines
+from golemctl.render.gates import (
+    answer_command,
+    decided_lines,
+    gate_detail_lines,
+    gates_lines,
+    no_gates_lines,
+    waiting_lines,
+)
 from golemctl.render.item import changed_lines, paused_lines, resumed_lines, show_lines, why_lines
 from golemctl.render.others import (
     imported_lines,
@@ -26,6 +34,7 @@ from golemctl.render.others import (
 from golemctl.render.status import ENDED, projects_lines, short_why, status_lines
 from golemctl.render.text import Look
 from golemd.api import model, views
+from golemd.api.checks import CheckFinding, CheckView
 from golemd.api.faults import Conflict
 from golemd.api.model import Actor, Evidence, GateKind, Past, Status
 from tests.path.golemctl_sample import (
@@ -352,6 +361,27 @@ def test_a_gate_that_is_open_no_longer_shows_what_became_of_it_and_no_options(
     assert "What happens if:" not in lines
 
 
+def test_what_was_decided_names_the_approval_and_holds_its_whole_text() -> None:
+    said = views.DecisionView(
+        option="approve", text="Looks good.\n\n" + "word " * 30, actor=Actor(user="me"), at=stamp(0)
+    )
+    named = gate("approval", id="WRK-5.g2", key="security", state="decided", decision=said)
+    lines = show_lines(detail(gates=(named,)), LOOK)
+    assert_fits(lines)
+    decided = lines[lines.index("Decided") + 1 :]
+    assert decided[:3] == [
+        "  WRK-5.g2  approval (security)  approve  by me, 2027-01-15 08:00:00",
+        "    Looks good.",
+        "",
+    ]
+    assert " ".join(decided[3:6]).split() == ["word"] * 30
+    short = replace(named, key="approval", decision=replace(said, text="Fine."))
+    assert decided_lines(short, LOOK) == ["WRK-5.g2  approval  approve: Fine.  by me, 2027-01-15 08:00:00"]
+    for columns in (20, 80):
+        hostile = replace(named, decision=replace(said, text=EVIL))
+        assert_fits(decided_lines(hostile, replace(LOOK, width=columns), 2), columns)
+
+
 def test_where_no_gate_is_open_those_elsewhere_are_named() -> None:
     others = (gate(), gate(id="OTH-1.g2"))
     named = "Others are open: WRK-5.g1, OTH-1.g2"
@@ -384,8 +414,7 @@ def test_the_whole_story_of_an_item_fits_and_leaves_nothing_out() -> None:
         "no result, status 1",
         "06:12",
         "Attempts (the last 10 of 12)",
-        "approve:",
-        "by me",
+        "approval  approve  by me",
         "item.added",
         "Prompt",
     ):
@@ -523,6 +552,17 @@ def test_a_deep_check_prints_both_digests_and_what_they_mean() -> None:
         records=9, segments=1, digest="j", deep=True, equal=False, live_digest="l", replayed_digest="r"
     )
     assert "NOT" in verify_lines(unequal, LOOK)[-1]
+
+
+def test_a_finding_of_a_check_ends_with_one_full_stop() -> None:
+    found = tuple(
+        CheckFinding(level="error", where="golem.toml:3", what=what) for what in ("It is bad.", "no such agent")
+    )
+    view = CheckView(project="demo", root="/r", errors=2, warnings=0, findings=found)
+    assert check_lines(view, LOOK)[2:4] == [
+        "! error    golem.toml:3: It is bad.",
+        "! error    golem.toml:3: no such agent.",
+    ]
 
 
 def test_an_error_says_what_happened_and_beneath_it_what_to_do() -> None:
