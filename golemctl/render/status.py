@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -158,7 +159,8 @@ def short_why(item: str, why: str | None) -> str:
 def _items(
     items: Sequence[ItemView], gates: Mapping[str, GateView], attempts: Mapping[str, AttemptView], look: Look
 ) -> list[str]:
-    """A line for each item; its note stands behind the title, or beneath when there is no room.
+    """A line for each item; its note stands behind the title, or beneath when there is no room. What several of them
+    wait for is told once, whole, after them all.
 
     Made column by column, since there may be thousands of items.
     """
@@ -169,6 +171,8 @@ def _items(
     head, *fronts = _fronts(items, running, look)
     titles = cleaned([item.title for item in items])
     notes = [_note(item, gates, attempt) for item, attempt in zip(items, running, strict=True)]
+    shared = {note: times for note, times in Counter(notes).items() if times > 1 and note}
+    notes = ["" if note in shared else note for note in notes]
     room = max(_SHORTEST_TITLE, look.width - width(head) - 2)
     beside = widest(titles) + len(_GAP) + widest(notes) <= room
     lines = [cut(f"  {head}TITLE", look.width)]
@@ -179,6 +183,8 @@ def _items(
         lines.append(attention(line[0], look) + line[1:] if is_blocked else line)
         if note and not beside:
             lines.append(cut(" " * _NOTE_INDENT + note, look.width))
+    for note, times in shared.items():
+        lines += block(f"{times} of them: {note}", look)
     return lines
 
 

@@ -79,6 +79,18 @@ def test_a_status_shows_what_waits_for_a_human_first_and_then_what_runs() -> Non
     assert lines[-1] == '! One thing waits for you:  golemctl unblock WRK-5 --answer "…"'
 
 
+def test_what_several_items_wait_for_is_told_once_and_whole() -> None:
+    why = "nothing is dispatched in demo (it ended: all done or blocked); golemctl run starts it"
+    waiting = [item(f"WRK-{n}", status="ready", why=f"WRK-{n} is ready but does not run: {why}.") for n in (1, 2, 3)]
+    alone = item("WRK-4", status="ready", why="WRK-4 is ready but does not run: WRK-9 is not done.")
+    lines = status_lines(status(items=(*waiting, alone)), LOOK)
+    assert sum("nothing is dispatched" in line for line in lines) == 1
+    text = " ".join(line.strip() for line in lines)
+    assert f"3 of them: {why}" in text
+    assert any(line.endswith("WRK-9 is not done") for line in lines)
+    assert_fits(lines)
+
+
 def test_a_past_status_says_so_first_measures_from_there_and_names_no_commands() -> None:
     past = replace(BUSY, daemon=replace(BUSY.daemon, seq=7, at=stamp(300)))
     first, _, *rest = status_lines(past, replace(LOOK, now=NOW + 9999))
