@@ -158,7 +158,7 @@ CLAIMS: Final[tuple[tuple[str, Claim], ...]] = (
     (r"this dispatch is through with its targets", _through),
     (r"this dispatch works only on (.+)", _only),
     (r"this dispatch only triages", _only_triages),
-    (r"the dispatch has used its cap of (\d+) phases", _cap),
+    (r"the dispatch has used its cap of (\d+) phases?", _cap),
     (r"(\d+) of (\d+) items are in progress \(max_wip\)", _wip),
     (r"(\d+) runs are in progress in all projects \(max_concurrent_runs\)", _runs),
     (r"(\d+) of (\d+) slots are taken \(max_concurrent\)", _slots),

@@ -28,7 +28,7 @@ def test_fixes_have_a_bound_and_a_retry_renews_it(daemon: House) -> None:
     item = project.work("[[write a.txt x]]")
     gate = daemon.until("gate.opened", item)["data"]
     assert (gate["kind"], gate["key"]) == ("failure", "verify")
-    assert "'false' still fails after 1 fix attempts" in gate["question"]
+    assert "'false' still fails after 1 fix attempt (" in gate["question"]
     assert len(daemon.records("evidence.recorded", item)) == 2
     daemon.decide(item, "retry")
     daemon.until("gate.opened", item, gate=f"{item}.g2")
