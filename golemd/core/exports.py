@@ -84,7 +84,7 @@ def _done(runs: Iterable[Run]) -> Iterator[Past]:
         for phase in run.phases:
             if phase.ended_at:
                 said = f": {phase.summary}" if phase.summary else ""
-                commit = f" ({phase.commit[:12]})" if phase.commit else ""
+                commit = f" ({phase.commit[:7]})" if phase.commit else ""
                 yield Past(phase.ended_at, f"{run.id}.{phase.name} {phase.state}{commit}{said}")
 
 

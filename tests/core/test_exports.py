@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from golemd.api import calls
 from golemd.api import events as ev
@@ -83,6 +84,18 @@ def test_what_runs_did_is_history() -> None:
     assert [gate["kind"] for gate in line["gates"]] == ["failure"]
     world.decide(failed, "abort")
     assert told(world, failed)["gates"] == []
+
+
+def test_a_commit_is_named_in_history_by_seven_characters() -> None:
+    world = World()
+    world.project(config(phases=("build", "ship")))
+    item = world.add()
+    world.held = {"ship"}
+    world.go()
+    run = world.run(item)
+    built = replace(run.phases[0], commit="8c1d0e2" + "0" * 33, summary="made it")
+    world.state.runs[run.id] = replace(run, phases=(built, run.phases[1]))
+    assert [note["text"] for note in told(world, item)["history"]] == ["DEMO-1.1.build completed (8c1d0e2): made it"]
 
 
 @pytest.mark.parametrize("version", STORES)
