@@ -31,6 +31,7 @@ from golemd.api.words import count
 ATTEMPTS_SHOWN: Final = 10
 EVENTS_SHOWN: Final = 8
 _UNDER_WAY: Final = ("planned", "spawned")
+_AS_USUAL: Final = (None, "completed", "cancelled")  # resolutions that say no more than the status
 
 
 def changed_lines(item: ItemView, look: Look) -> list[str]:
@@ -91,8 +92,14 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
     return lines
 
 
+def _ended(item: ItemDetail) -> str:
+    """How an item ended, and why, where that is more than its status says."""
+    how = "" if item.resolution in _AS_USUAL else f" ({item.resolution})"
+    return how + (f": {' '.join(item.reason.split())}" if item.reason else "")
+
+
 def _facts(item: ItemDetail, look: Look) -> list[str]:
-    status = standing(item) + (f", {words(item.resolution)}" if item.resolution not in (None, "completed") else "")
+    status = standing(item) + _ended(item)
     assessed = [f"{name} {value}" for name, value in _assessments(item) if value]
     facts = [
         " · ".join([status, *([item.phase] if item.phase else []), item.pipeline, f"priority {item.priority}"]),

@@ -66,6 +66,7 @@ class Gate(Struct, frozen=True):
     decision: Decision | None = None
     superseded: bool = False
     notified: str = ""  # sent | failed; empty: nobody has been told of it yet
+    in_place: bool = False  # its run has no branch of its own: its work is on the one that is checked out
 
     @property
     def is_open(self) -> bool:
@@ -213,6 +214,19 @@ class Run(Struct, frozen=True):
     def phase(self) -> Phase:
         return self.phases[self.index] if self.index < len(self.phases) else self.phases[-1]
 
+    def became(self, phase: Phase) -> PhaseState:
+        """Where a phase stands. What a run that is over has not finished waits for nobody: it has failed, or was left
+        out where it never began.
+        """
+        if self.state not in RUN_OVER or phase.state in PHASE_OVER:
+            return phase.state
+        return PhaseState.FAILED if phase.started_at or phase.number else PhaseState.SKIPPED
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it works on the branch that it began from, as in a shared workspace, and so has none of its own."""
+        return bool(self.branch) and self.branch == self.base_branch
+
     @property
     def takes_base_afresh(self) -> bool:
         """Whether the item was promoted and nothing is committed yet: then it begins at today's base."""
@@ -271,6 +285,8 @@ class Item(Struct, frozen=True):
     spent_tokens: int = 0
     raised_usd: float = 0.0  # by a human, above its budget
     raised_tokens: int = 0
+    reason: str = ""  # of who cancelled it
+    twins: tuple[str, ...] = ()  # items that its triage suspects to say the same
 
     @property
     def is_held(self) -> bool:
@@ -309,6 +325,7 @@ class EndedItem(Struct, frozen=True, array_like=True):
     spent_tokens: int = 0
     raised_usd: float = 0.0
     raised_tokens: int = 0
+    reason: str = ""
 
 
 class Dispatch(Struct, frozen=True):

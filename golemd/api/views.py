@@ -18,7 +18,8 @@ from golemd.api.record_views import WorklogView as WorklogView
 
 class ItemFields(Struct, frozen=True, kw_only=True):
     """What every view of an item says. `why`: one sentence on why it does not run; `gate`: the oldest open one;
-    `pauses_after`: the phase that is let finish before it is paused. Money and tokens count over all of its runs.
+    `pauses_after`: the phase that is let finish before it is paused; `reason`: why it was cancelled. Money and
+    tokens count over all of its runs.
     """
 
     id: str
@@ -50,6 +51,7 @@ class ItemFields(Struct, frozen=True, kw_only=True):
     budget_usd: float | None = None
     budget_tokens: int | None = None
     origin: str | None = None
+    reason: str | None = None
 
 
 class ItemView(ItemFields, frozen=True, kw_only=True):

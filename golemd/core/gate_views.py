@@ -9,31 +9,43 @@ from golemd.api.model import Gate, GateKind
 from golemd.core.decide.phases import content_digest
 from golemd.core.state import State
 
+_STAYS: Final = "its work stays on the branch that is checked out"
+_KEPT: Final = {
+    False: {"kept": "its branch is kept", "kept_if_any": "its branch, if it has one, is kept"},
+    True: {"kept": _STAYS, "kept_if_any": _STAYS},
+}
+"""What stays of a run that ends so, by whether it works in place."""
+
 _EFFECTS: Final = {
     (GateKind.APPROVAL, "approve"): "the phase is completed and the run goes on",
     (GateKind.APPROVAL, "request_changes"): "the phase runs again with your comment in its prompt",
-    (GateKind.APPROVAL, "reject"): "the run fails and the item is cancelled; its branch is kept",
-    (GateKind.APPROVAL, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.APPROVAL, "reject"): "the run fails and the item is cancelled; {kept}",
+    (GateKind.APPROVAL, "abort"): "the run is aborted and the item is cancelled; {kept}",
     (GateKind.QUESTION, "answer"): "the phase runs again with your answer in its prompt",
-    (GateKind.QUESTION, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.QUESTION, "abort"): "the run is aborted and the item is cancelled; {kept}",
     (GateKind.GUARDRAIL, "approve"): "the item goes on where it stood, up to these assessments",
-    (GateKind.GUARDRAIL, "reject"): "the item is cancelled; its branch, if it has one, is kept",
+    (GateKind.GUARDRAIL, "reject"): "the item is cancelled; {kept_if_any}",
     (GateKind.DUPLICATE, "merge"): "the item is cancelled; the other one gets its text and those who wait for it",
     (GateKind.DUPLICATE, "keep"): "both stay in the backlog, and triage goes on",
     (GateKind.STALENESS, "proceed"): "the phase begins on what is there",
     (GateKind.STALENESS, "rerun_prior"): "the run goes back to the phase whose work is gone",
-    (GateKind.STALENESS, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.STALENESS, "abort"): "the run is aborted and the item is cancelled; {kept}",
     (GateKind.FAILURE, "retry"): "the phase is tried again with full budgets",
     (GateKind.FAILURE, "skip"): "the phase is left out and the next one starts",
-    (GateKind.FAILURE, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.FAILURE, "abort"): "the run is aborted and the item is cancelled; {kept}",
     (GateKind.BUDGET, "raise"): "the phase goes on with that much more to spend",
-    (GateKind.BUDGET, "abort"): "the run is aborted and the item is cancelled; its branch is kept",
+    (GateKind.BUDGET, "abort"): "the run is aborted and the item is cancelled; {kept}",
 }
 
 
 def gate_view(gate: Gate) -> views.GateView:
     """One gate, open or decided."""
     return views.GateView(**_gate_fields(gate))
+
+
+def _effect(gate: Gate, option: str) -> str:
+    """What deciding a gate so does; empty for an option of a release that knows more."""
+    return _EFFECTS.get((gate.kind, option), "").format_map(_KEPT[gate.in_place])
 
 
 def _gate_fields(gate: Gate) -> dict[str, Any]:
@@ -45,7 +57,7 @@ def _gate_fields(gate: Gate) -> dict[str, Any]:
         "key": gate.key,
         "question": gate.question,
         "options": tuple(
-            views.OptionView(option.id, option.label, option.text_required, _EFFECTS.get((gate.kind, option.id), ""))
+            views.OptionView(option.id, option.label, option.text_required, _effect(gate, option.id))
             for option in gate.options
         ),
         "default": gate.default or None,

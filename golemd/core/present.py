@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
@@ -21,6 +21,7 @@ from golemd.api.model import (
     Pause,
     Phase,
     Project,
+    Resolution,
     Run,
     Status,
 )
@@ -30,6 +31,8 @@ from golemd.core.filters import ALL, Filter
 from golemd.core.gate_views import gate_view
 from golemd.core.slots import Limits
 from golemd.core.state import State
+
+_AS_USUAL: Final = ("", Resolution.COMPLETED, Resolution.CANCELLED)  # resolutions that say no more than the status
 
 
 class Seen(Struct, frozen=True):
@@ -87,6 +90,7 @@ def item_view(
         budget_usd=usd,
         budget_tokens=tokens,
         origin=item.origin or None,
+        reason=item.reason or None,
         note=note or None,
         repeated=repeated,
     )
@@ -153,7 +157,7 @@ def phase_view(phase: Phase, run: Run) -> views.PhaseView:
         id=f"{run.id}.{phase.name}",
         run=run.id,
         name=phase.name,
-        state=str(phase.state),
+        state=str(run.became(phase)),
         summary=phase.summary or None,
         commit=phase.commit or None,
         attempts=phase.number,
@@ -326,11 +330,17 @@ def _providers(state: State, now_us: int) -> tuple[views.ProviderView, ...]:
     )
 
 
+def _ended(item: Item | EndedItem) -> str:
+    """How an item ended, and why, where that is more than its status says."""
+    how = "" if item.resolution in _AS_USUAL else f" ({item.resolution})"
+    why = f": {item.reason.strip()}" if item.reason.strip() else ""
+    return f"{item.id} is {item.status}{how}{why}".removesuffix(".") + "."
+
+
 def why_view(state: State, item: Item | EndedItem, clock: Clock) -> views.WhyView:
     """Why an item is not running, and who is next."""
     if not isinstance(item, Item) or item.status in ENDED:
-        shown = f"{item.id} is {item.status} ({item.resolution})."
-        return views.WhyView(id=item.id, status=str(item.status), why=shown)
+        return views.WhyView(id=item.id, status=str(item.status), why=_ended(item))
     reason = _why(state, item, clock)
     run = state.run_of(item)
     running = f"{item.id} is running: phase {run.phase.name}." if run is not None else f"{item.id} is about to start."

@@ -16,7 +16,7 @@ from golemd.api import events as ev
 from golemd.api.config import Agent, ProjectConfig
 from golemd.api.events import Event, Record, as_line
 from golemd.api.faults import NotFound
-from golemd.api.model import RUN_OVER, Attempt, AttemptKind, Gate, Phase, PhaseState, Run, RunState
+from golemd.api.model import PHASE_OVER, RUN_OVER, Attempt, AttemptKind, Gate, Phase, PhaseState, Run, RunState
 from golemd.api.reports import (
     Binding,
     Cost,
@@ -221,7 +221,7 @@ def _phase(story: _Story, phase: Phase) -> ReportedPhase:
     attempts = tuple(_attempt(story, each) for each in story.attempts if each.phase == phase.name)
     return ReportedPhase(
         name=phase.name,
-        state=str(phase.state),
+        state=str(story.run.became(phase)),
         reason=_why_not_completed(story, phase),
         summary=phase.summary or None,
         commit=phase.commit or None,
@@ -235,11 +235,18 @@ def _phase(story: _Story, phase: Phase) -> ReportedPhase:
 
 
 def _why_not_completed(story: _Story, phase: Phase) -> str | None:
+    """What was said of it last; of one that the end of its run has cut off, why the run ended.
+
+    A failure that a human has answered since is no reason any more.
+    """
     if phase.state is PhaseState.COMPLETED:
         return None
+    again = max((record.seq for record, event in story.all(ev.PhaseReset) if event.phase == phase.name), default=0)
     failed = [(record.seq, event.reason) for record, event in story.all(ev.PhaseFailed) if event.phase == phase.name]
     skipped = [(record.seq, event.reason) for record, event in story.all(ev.PhaseSkipped) if event.phase == phase.name]
-    return max([*failed, *skipped], default=(0, ""))[1] or None
+    said = max((each for each in (*failed, *skipped) if each[0] > again), default=(0, ""))[1]
+    cut_off = story.run.state in RUN_OVER and phase.state not in PHASE_OVER
+    return said or (_reason(story) if cut_off else None)
 
 
 def _attempt(story: _Story, attempt: Attempt) -> ReportedAttempt:

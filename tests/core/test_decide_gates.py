@@ -45,8 +45,8 @@ def blocked(kind: GateKind, *, phases: int = 1, cap: int | None = None) -> tuple
         world.missing = ("p0",)
     world.project(replace(settings, triage=Triage(enabled=kind is GateKind.DUPLICATE)))
     if kind is GateKind.DUPLICATE:
-        world.add("The same")
-        world.script["triage"] = [End(), ENDS[kind]]
+        world.ask(calls.Pause(id=world.add("The same")))
+        world.script["triage"] = [ENDS[kind]]
     else:
         world.script["p1"] = [ENDS[kind]]
     item = world.add()

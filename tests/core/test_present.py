@@ -82,6 +82,60 @@ def test_a_gate_shows_its_options_with_their_effects_and_what_was_decided() -> N
     assert gate_views.gate_view(world.state.gates[f"{item}.g2"]).state == "superseded"
 
 
+@pytest.mark.parametrize(
+    ("workspace", "kept"),
+    [("worktree", "its branch is kept"), ("shared", "its work stays on the branch that is checked out")],
+)
+def test_a_gate_says_where_the_work_of_a_run_that_ends_stays(workspace: str, kept: str) -> None:
+    world = World()
+    world.project(config(phases=(phase("build", gate=("approval",)),), workspace=workspace))
+    item = world.add()
+    world.go()
+    for state in (world.state, world.replay(), world.partial(item)):
+        shown = gate_views.gate_view(state.gates[f"{item}.g1"])
+        assert [option.effect for option in shown.options][2:] == [
+            f"the run fails and the item is cancelled; {kept}",
+            f"the run is aborted and the item is cancelled; {kept}",
+        ]
+
+
+def test_a_gate_of_an_item_without_a_run_promises_no_branch() -> None:
+    world = World()
+    world.project()
+    item = world.add()
+    world.ask(calls.ItemEdit(id=item, size="large"))
+    reject = gate_views.gate_view(world.gate(item)).options[1]
+    assert reject.effect == "the item is cancelled; its branch, if it has one, is kept"
+
+
+@pytest.mark.parametrize("how", ["reject", "abort", "cancel"])
+def test_no_phase_of_a_run_that_is_over_waits(how: str) -> None:
+    world = World()
+    world.project(config(phases=("plan", phase("build", gate=("approval",)), "ship")))
+    item = world.add()
+    world.go()
+
+    def phases(state: State) -> list[tuple[str, str]]:
+        return [(each.name, each.state) for each in present.run_view(state, state.runs[f"{item}.1"]).phases]
+
+    assert phases(world.state) == [("plan", "completed"), ("build", "awaiting_gate"), ("ship", "pending")]
+    if how == "cancel":
+        world.ask(calls.ItemCancel(id=item, reason="enough"))
+    else:
+        world.decide(item, how, "enough", content=world.content(item))
+    cut_off = [("plan", "completed"), ("build", "failed"), ("ship", "skipped")]
+    assert phases(world.state) == cut_off
+    world.settle()
+    assert phases(world.partial(item)) == cut_off
+    report = world.report(f"{item}.1")
+    assert [(each.name, each.state, each.reason) for each in report.phases] == [
+        ("plan", "completed", None),
+        ("build", "failed", "enough"),
+        ("ship", "skipped", "enough"),
+    ]
+    assert report.unresolved[:2] == ("The phase build was not completed.", "The phase ship was never started.")
+
+
 def test_a_gates_detail_shows_evidence_and_what_it_holds_up() -> None:
     world, item = blocked()
     waiting = world.add(dependencies=(item,))

@@ -198,6 +198,22 @@ def test_what_failed_was_left_out_or_never_decided_is_left_to_do() -> None:
     assert {each.ref for each in report.kept} == {"refs/golem/kept/x"}
 
 
+def test_a_failure_that_was_answered_is_no_reason_any_more() -> None:
+    world, item = finished(scope=[End(result=b"{")] * 3)
+    world.held = {"scope"}
+    assert "is not JSON" in str(told(world, item).phases[0].reason)
+    world.decide(item, "retry")
+    world.settle()
+    assert told(world, item).phases[0].reason is None
+    world.ask(calls.ItemCancel(id=item, reason="of no use"))
+    world.settle()
+    assert [(each.state, each.reason) for each in told(world, item).phases] == [
+        ("failed", "of no use"),
+        ("skipped", "of no use"),
+        ("skipped", "of no use"),
+    ]
+
+
 def test_pre_phases_that_were_not_needed_are_not_left_to_do() -> None:
     world = World()
     world.project(config(pre=("scope",)))

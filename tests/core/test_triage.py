@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from golemd.api import calls
 from golemd.api import events as ev
@@ -450,14 +451,104 @@ def test_who_waited_for_a_duplicate_does_not_wait_for_a_twin_that_waits_for_it(a
     assert [world.status(each) for each in left] == ["done"] * 4
 
 
-def test_a_duplicate_of_something_done_is_cancelled_without_touching_it() -> None:
+@pytest.mark.parametrize("how", ["done", "cancelled"])
+def test_nothing_is_merged_into_what_has_ended_meanwhile(how: str) -> None:
     world, first, second = twins()
+    waiting = world.add("Later", dependencies=(second,))
     world.settle()
+    if how == "cancelled":
+        world.ask(calls.ItemCancel(id=first))
     world.held = set()
     world.settle()
-    assert world.status(first) == "done"
+    assert world.status(first) == how
+    gate, before = world.gate(second), picture(world.state)
+    with pytest.raises(Fault) as refused:
+        world.decide(second, "merge")
+    assert (refused.value.code, refused.value.CLASS) == ("duplicate_ended", "conflict")
+    assert refused.value.message.startswith(f"{second} cannot be merged into {first}, which is {how} meanwhile")
+    assert f"golemctl decide {gate.id} keep" in refused.value.hint
+    assert f"golemctl reopen {first}" in refused.value.hint
+    assert picture(world.state) == before
+    world.reopen(first)
     world.decide(second, "merge")
     assert world.state.known(second).resolution == f"duplicate of {first}"
+    assert "The second." in world.item(first).description
+    assert world.item(waiting).dependencies == (first,)
+
+
+def test_several_suspected_duplicates_are_asked_about_one_after_the_other() -> None:
+    world, first, second = twins()
+    third, fourth, fifth = world.add("Sign in"), world.add("Sign up"), world.add("Sign on")
+    for each in (third, fourth, fifth):
+        world.ask(calls.Pause(id=each))
+    world.script["triage"] = [says(duplicates=[first, third, first, fourth, fifth])]
+    world.settle()
+    assert [gate.key for gate in world.state.open_gates(second)] == [f"duplicate:{first}"]
+    world.decide(second, "keep")
+    assert [gate.key for gate in world.state.open_gates(second)] == [f"duplicate:{third}"]
+    assert f"duplicate of {third}" in world.gate(second).options[0].label
+    assert phases_of(world, second)[0] == ("triage", "awaiting_gate")
+    world.ask(calls.ItemCancel(id=fourth))
+    world.decide(second, "keep")
+    assert [gate.key for gate in world.state.open_gates(second)] == [f"duplicate:{fifth}"], (
+        "nobody asks about the ended"
+    )
+    assert picture(world.replay()) == picture(world.state)
+    world.decide(second, "merge")
+    assert world.state.known(second).resolution == f"duplicate of {fifth}"
+    world.settle()
+    world.reopen(second)
+    assert world.item(second).twins == ()
+
+
+@pytest.mark.parametrize("pipeline_first", [True, False])
+def test_triage_goes_on_when_all_suspected_duplicates_are_kept(pipeline_first: bool) -> None:
+    world, first, second = twins()
+    third = world.add("Sign in")
+    world.ask(calls.Pause(id=third))
+    world.script["triage"] = [says(duplicates=[first, third], pipeline_type="express")]
+    world.settle()
+    duplicate, pipeline = world.state.open_gates(second)
+    if pipeline_first:
+        world.decide(pipeline.id, "answer", "quick")
+    world.decide(duplicate.id, "keep")
+    again = world.state.open_gates(second)[-1]
+    assert (again.kind, again.key) == (GateKind.DUPLICATE, f"duplicate:{third}")
+    world.decide(again.id, "keep")
+    if not pipeline_first:
+        world.decide(pipeline.id, "answer", "quick")
+    world.settle()
+    assert world.status(second) == "done"
+
+
+def test_a_gate_that_names_what_triage_did_not_asks_nothing_more() -> None:
+    world, _, second = twins()
+    world.settle()
+    world.state.items[second] = replace(world.item(second), twins=())
+    world.decide(second, "keep")
+    assert not world.state.open_gates(second)
+    assert phases_of(world, second)[0] == ("triage", "completed")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_has_ended_before_triage_has_is_passed_over(at_once: bool) -> None:
+    world = World()
+    world.project(settings(triage=Triage(merge_duplicates=at_once)))
+    over = world.add("Log in")
+    world.go()
+    assert world.status(over) == "done"
+    first = world.add("Sign in")
+    world.ask(calls.Pause(id=first))
+    second = world.add("Login")
+    world.script["triage"] = [says(duplicates=[over, first])]
+    world.go()
+    accepted = next(r.data for r in world.records if r.type == "attempt.accepted" and r.item == second)
+    if at_once:
+        assert world.state.known(second).resolution == f"duplicate of {first}"
+    else:
+        assert world.gate(second).key == f"duplicate:{first}"
+        said = f"duplicates names {over}, which is done: look whether {second} is still needed"
+        assert accepted.warnings == (said,)  # type: ignore[attr-defined]
 
 
 def test_a_duplicate_and_an_unknown_pipeline_are_asked_at_once_and_routing_waits_for_both() -> None:

@@ -7,9 +7,12 @@ import pytest
 from golemd.api import calls
 from golemd.api import events as ev
 from golemd.api.model import Status
-from golemd.core.present import Clock, why_view
+from golemd.core.evolve.items import REASON_KEPT
+from golemd.core.present import Clock, item_view, why_view
 from golemd.core.scheduler import why
 from golemd.core.slots import Limits
+from golemd.core.snapshot import picture as taken
+from golemd.core.snapshot import pieces, restored
 from tests.core.world import End, World, config, phase
 
 
@@ -89,7 +92,7 @@ def test_a_used_cap_holds_back_new_phases_only() -> None:
     world = world_of(2)
     world.start(cap=1)
     world.step()
-    assert "cap of 1 phases" in str(words(world, "DEMO-2"))
+    assert "cap of 1 phase." in str(words(world, "DEMO-2"))
     world.calm()
     world.end("DEMO-1.1.one.1", End(lost=True))
     assert "next in line" in str(words(world, "DEMO-1"))
@@ -159,10 +162,43 @@ def test_the_answer_of_why_names_what_is_under_way_instead() -> None:
     waiting = why_view(world.state, world.item("DEMO-2"), clock)
     assert "max_wip" in waiting.why
     assert waiting.next == "Under way: DEMO-1 (one)."
-    world.ask(calls.ItemCancel(id="DEMO-1"))
-    assert why_view(world.state, world.item("DEMO-1"), clock).why == "DEMO-1 is cancelled (cancelled)."
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("", "DEMO-1 is cancelled."),
+        ("not needed", "DEMO-1 is cancelled: not needed."),
+        ("See WRK-3.\n", "DEMO-1 is cancelled: See WRK-3."),
+        ("x" * 1000, f"DEMO-1 is cancelled: {'x' * REASON_KEPT}."),
+    ],
+)
+def test_why_and_views_say_why_an_item_was_cancelled_before_and_after_it_is_put_away(reason: str, told: str) -> None:
+    world = world_of()
+    world.go()
+    clock = Clock(world.now_us, world.limits)
+    world.ask(calls.ItemCancel(id="DEMO-1", reason=reason))
+    assert why_view(world.state, world.item("DEMO-1"), clock).why == told
     world.settle()
-    assert why_view(world.state, world.state.ended["DEMO-1"], clock).why == "DEMO-1 is cancelled (cancelled)."
+    for state in (world.state, world.replay(), restored(b"".join(pieces(taken(world.state))))):
+        ended = state.ended["DEMO-1"]
+        assert why_view(state, ended, clock).why == told
+        assert item_view(state, ended, clock).reason == (reason[:REASON_KEPT] or None)
+    world.reopen("DEMO-1")
+    assert world.item("DEMO-1").reason == ""
+
+
+def test_why_says_how_an_item_ended_where_its_status_does_not() -> None:
+    world = World()
+    world.project(config(phases=(phase("one", gate=("approval",)),)))
+    rejected, done = world.add(), world.add()
+    world.go()
+    world.decide(rejected, "reject", "bad")
+    world.decide(done, "approve", content=world.content(done))
+    world.settle()
+    clock, ended = Clock(world.now_us, world.limits), world.state.ended
+    told = [why_view(world.state, ended[each], clock).why for each in (rejected, done)]
+    assert told == [f"{rejected} is cancelled (rejected).", f"{done} is done."]
 
 
 def test_a_new_item_is_told_the_truth_too() -> None:

@@ -37,6 +37,7 @@ from golemd.core.configuration import digest
 from golemd.core.decide import decide
 from golemd.core.decide.common import Decided
 from golemd.core.evolve import fold
+from golemd.core.exclusion import is_shared
 from golemd.core.report import Telling, to_json, written_through
 from golemd.core.slots import Limits
 from golemd.core.state import State
@@ -396,7 +397,7 @@ class World:
             run=run.id,
             base_branch="main",
             base_commit=run.base_commit or head,
-            branch=f"golem/{run.item}",
+            branch="main" if is_shared(self.state, run) else f"golem/{run.item}",
             workspace=f"/trees/{run.item}",
             head=head,
             tree=self.trees.setdefault(run.id, self._fresh("tree")),

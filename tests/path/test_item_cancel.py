@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from golemctl.render.item import show_lines
+from golemctl.render.text import Look
 from golemd.api import calls
 from tests.path.ground import ended
 from tests.path.house import House
@@ -14,6 +16,22 @@ def test_an_item_without_a_run_is_cancelled_with_its_reason(daemon: House, demo:
     assert (view.status, view.resolution) == ("cancelled", "cancelled")
     (record,) = daemon.records("item.cancelled", item)
     assert record["data"]["reason"] == "not needed"
+
+
+def test_the_reason_is_told_by_why_and_at_the_head_of_show_also_after_a_restart(daemon: House, demo: Project) -> None:
+    item, other = demo.add(), demo.add()
+    daemon.call(calls.ItemCancel(id=item, reason="not needed:\nsee WRK-3"))
+    daemon.call(calls.ItemCancel(id=other))
+    for _ in range(2):
+        assert daemon.call(calls.ItemWhy(id=item)).why == f"{item} is cancelled: not needed:\nsee WRK-3."
+        assert _head(daemon, item).startswith("cancelled: not needed: see WRK-3 · feature · ")
+        assert _head(daemon, other).startswith("cancelled · feature · ")
+        daemon.restart()
+
+
+def _head(daemon: House, item: str) -> str:
+    """The line of `show` that says where an item stands."""
+    return show_lines(daemon.show(item), Look(width=120))[1]
 
 
 def test_the_running_agent_ends_and_what_it_left_is_kept(daemon: House, demo: Project) -> None:

@@ -50,7 +50,7 @@ def test_a_used_up_cap_is_named(daemon: House) -> None:
 def test_an_ended_item_is_called_ended(daemon: House, demo: Project) -> None:
     item = demo.add()
     daemon.call(calls.ItemCancel(id=item))
-    assert _why(daemon, item) == f"{item} is cancelled (cancelled)."
+    assert _why(daemon, item) == f"{item} is cancelled."
 
 
 def test_an_unknown_item_is_refused(daemon: House) -> None:

@@ -182,3 +182,14 @@ def test_work_that_cannot_be_committed_yet_is_told_of_until_it_is(daemon: House)
     daemon.until("work.kept", item, then="removed")
     assert project.git("show", "main:a.txt") == "x"
     assert told not in daemon.call(calls.ItemWhy(id=item)).why
+
+
+def test_a_gate_promises_that_the_work_stays_where_it_is(daemon: House) -> None:
+    project = _project(daemon, phases=[{"name": "build", "gate": ["approval"]}])
+    item = project.work("[[build: write a.txt x]]")
+    gate = daemon.until("gate.opened", item)["data"]["gate"]
+    abort = daemon.call(calls.GateShow(gate=gate)).options[-1]
+    assert abort.effect.endswith("; its work stays on the branch that is checked out")
+    daemon.decide(item, "abort")
+    daemon.until("work.kept", item, then="removed")
+    assert project.git("show", "main:a.txt") == "x"

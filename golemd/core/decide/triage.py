@@ -1,8 +1,9 @@
 """Triage: what follows from an agent's assessment of a new item, and from a human's word on it.
 
-Triage asks at most three things, all at once: whether the item is a duplicate, which pipeline it should go through when
-the one that was chosen does not exist, and (once it is routed) whether its assessments may pass the guardrails. When no
-question of the first two is open any more, the item is routed.
+Triage asks at most three things: whether the item is a duplicate, which pipeline it should go through when the one that
+was chosen does not exist, and (once it is routed) whether its assessments may pass the guardrails. The first two are
+asked at once; of several suspected duplicates one is asked about after the other. When no question of the first two is
+open any more, the item is routed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from golemd.api import events as ev
 from golemd.api.config import TRIAGE, Pipeline, ProjectConfig
 from golemd.api.events import Draft, Event
-from golemd.api.faults import Invalid
+from golemd.api.faults import Conflict, Invalid
 from golemd.api.model import (
     ENDED,
     PHASE_OVER,
@@ -109,12 +110,17 @@ def concluded(state: State, item: Item, run: Run, attempt: str, result: Result) 
 
 
 def twins(state: State, item: Item, named: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    """The items of the same project that were named as saying the same, and what is wrong with the other names."""
+    """The items of the same project that were named as saying the same, and what is wrong with the other names.
+
+    Into one that has ended nothing can be merged, so nobody is asked about it.
+    """
     good, warnings = [], []
     for name in named:
         found = state.items.get(name) or state.ended.get(name)
         if found is None or found.project != item.project or name == item.id or found.status is Status.CANCELLED:
             warnings.append(f"duplicates names {name[:64]!r}, which is no other item of {item.project}")
+        elif found.status in ENDED:
+            warnings.append(f"duplicates names {name}, which is {found.status}: look whether {item.id} is still needed")
         else:
             good.append(name)
     return tuple(dict.fromkeys(good)), warnings
@@ -159,8 +165,16 @@ def onward(state: State, item: Item, run: Run) -> list[Event]:
 
 
 def keep_apart(state: State, item: Item, run: Run, gate: Gate) -> list[Event]:
-    """The duplicate is none: triage goes on."""
-    return _unless_asked(state, item, run, gate)
+    """That duplicate is none: the next suspected one is asked about; behind the last, triage goes on."""
+    further = _twins_after(state, item, gate.key.partition(":")[2])
+    return [_ask_duplicate(item, run, further[0], gate.attempt)] if further else _unless_asked(state, item, run, gate)
+
+
+def _twins_after(state: State, item: Item, twin: str) -> list[str]:
+    """The suspected duplicates that are still to be asked about: those behind this one that have not ended since."""
+    named = item.twins
+    behind = named[named.index(twin) + 1 :] if twin in named else ()
+    return [each for each in behind if each in state.items and state.items[each].status not in ENDED]
 
 
 def choose_pipeline(state: State, item: Item, run: Run | None, gate: Gate, answer: str) -> list[Event]:
@@ -186,14 +200,13 @@ def _unless_asked(state: State, item: Item, run: Run, gate: Gate) -> list[Event]
 def merge_into(state: State, item: Item, twin: str, reason: str, but: str = "") -> list[Draft]:
     """Cancel an item as a duplicate: the other one gets its text, and who waited for it waits for the other one.
 
-    Unless the other one waits for who waited: the two would wait for each other for ever.
+    Unless the other one waits for who waited: the two would wait for each other for ever. `but`: the gate that is being
+    decided so. Raises Conflict `duplicate_ended`.
     """
-    found = state.items.get(twin)
-    drafts: list[Draft] = []
-    if found is not None and found.status not in ENDED:
-        text = f"[{item.id}, merged as a duplicate] {item.title}\n{item.description}".strip()
-        whole = f"{found.description}\n\n{text}".strip()[:MAX_MERGED]
-        drafts += about(found, ev.ItemEdited(description=whole))
+    found = _active(state, item, twin, but)
+    text = f"[{item.id}, merged as a duplicate] {item.title}\n{item.description}".strip()
+    whole = f"{found.description}\n\n{text}".strip()[:MAX_MERGED]
+    drafts: list[Draft] = [*about(found, ev.ItemEdited(description=whole))]
     waiting = [other for other in state.items.values() if item.id in other.dependencies and other.status not in ENDED]
     ahead = {other.id for other in waiting if path_to(state, (twin,), other.id)}
     for other in waiting:
@@ -204,6 +217,16 @@ def merge_into(state: State, item: Item, twin: str, reason: str, but: str = "") 
     why = "; ".join(filter(None, [reason, *left]))
     cancelled = ev.ItemCancelled(resolution=Resolution.DUPLICATE, duplicate_of=twin, reason=why)
     return [*drafts, *about(item, *closing(state, item, f"a duplicate of {twin}", but=but), cancelled)]
+
+
+def _active(state: State, item: Item, twin: str, gate: str) -> Item:
+    """What an item is to be merged into. One that has ended would lose its text, and never do what it asks for."""
+    found = state.known(twin)
+    if isinstance(found, Item) and found.status not in ENDED:
+        return found
+    message = f"{item.id} cannot be merged into {twin}, which is {found.status} meanwhile: its text would be lost."
+    hint = f"Keep both: golemctl decide {gate} keep; or take it up again first: golemctl reopen {twin}"
+    raise Conflict("duplicate_ended", message, hint, duplicate_of=twin, status=str(found.status))
 
 
 # --- a configuration that has changed since ------------------------------------------------------------------------

@@ -47,6 +47,7 @@ def _gate_opened(state: State, record: Record, event: ev.GateOpened) -> None:
         attempt=event.attempt,
         opened_at=event.opened_at or record.ts,
         notified="sent" if event.opened_at else "",  # who brought it here knows of it
+        in_place=bool(event.run) and state.runs[event.run].is_in_place,
     )
     put_gate(state, gate)
     adopt_child(state, record.item, event.gate)

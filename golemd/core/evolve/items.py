@@ -31,6 +31,7 @@ from golemd.core.evolve.common import (
 from golemd.core.state import State
 
 SUMMARY_KEPT: Final = 600  # characters of an ended item's summary, for the prompts of its dependants
+REASON_KEPT: Final = 600  # characters of why an item was cancelled; the journal has all of them
 
 
 def _nothing(state: State, record: Record, event: Event) -> None:
@@ -134,7 +135,7 @@ def _item_edited(state: State, record: Record, event: ev.ItemEdited) -> None:
 
 def _item_triaged(state: State, record: Record, event: ev.ItemTriaged) -> None:
     item = state.items[record.item]
-    changes: dict[str, Any] = {"assessments": merged(item.assessments, event.assessments)}
+    changes: dict[str, Any] = {"assessments": merged(item.assessments, event.assessments), "twins": event.duplicates}
     changes |= {"brief": event.brief} if event.brief != Brief() else {}
     changes |= {"pipeline": event.pipeline} if event.pipeline else {}
     set_item(state, record.item, **changes)
@@ -147,7 +148,9 @@ def _item_moved(state: State, record: Record, event: ev.ItemMoved) -> None:
 
 def _item_cancelled(state: State, record: Record, event: ev.ItemCancelled) -> None:
     of = f" of {event.duplicate_of}" if event.duplicate_of else ""
-    set_item(state, record.item, status=Status.CANCELLED, resolution=f"{event.resolution}{of}")
+    # What was said at a gate is in its decision, and a duplicate says of what.
+    reason = event.reason[:REASON_KEPT] if event.resolution is Resolution.CANCELLED else ""
+    set_item(state, record.item, status=Status.CANCELLED, resolution=f"{event.resolution}{of}", reason=reason)
 
 
 def _item_completed(state: State, record: Record, event: ev.ItemCompleted) -> None:
@@ -163,7 +166,7 @@ def _item_reopened(state: State, record: Record, event: ev.ItemReopened) -> None
         kept = {name: getattr(row, name) for name in EndedItem.__struct_fields__}
         put_item(state, Item(**kept), row)
     afresh: dict[str, Any] = {"came_from": Status.NEW, "resolution": "", "run": "", "summary": "", "brief": event.brief}
-    afresh |= {"paused": Pause.NONE, "begin": "", "extra": event.extra}
+    afresh |= {"paused": Pause.NONE, "begin": "", "extra": event.extra, "reason": "", "twins": ()}
     set_item(state, record.item, status=event.status, description=event.description, vars=event.vars, **afresh)
 
 
