@@ -132,6 +132,10 @@ def _narrowed(dispatch: DispatchView) -> list[str]:
     return [f"only {' '.join(dispatch.only)}"] if dispatch.only else []
 
 
+_OWN_WORD: Final = (None, "completed", "cancelled")
+"""Resolutions of which the status says as much."""
+
+
 def _note(item: ItemView, gates: Mapping[str, GateView], attempt: AttemptView | None) -> str:
     gate = gates.get(item.gate or "")
     if gate is not None:
@@ -145,7 +149,7 @@ def _note(item: ItemView, gates: Mapping[str, GateView], attempt: AttemptView | 
         command = clean(attempt.command or "") if attempt.kind != "agent" else ""
         return ": ".join(part for part in (number or command, said) if part)
     if item.status in ENDED:
-        return words(item.resolution) if item.resolution not in (None, "completed") else ""
+        return first_line(item.reason) or (words(item.resolution) if item.resolution not in _OWN_WORD else "")
     return short_why(item.id, item.why)
 
 

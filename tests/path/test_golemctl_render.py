@@ -91,6 +91,20 @@ def test_what_several_items_wait_for_is_told_once_and_whole() -> None:
     assert_fits(lines)
 
 
+def test_what_was_cancelled_shows_why_and_says_its_status_once() -> None:
+    ended = [
+        item("WRK-1", status="cancelled", resolution="cancelled", reason="not needed\nafter all"),
+        item("WRK-2", status="cancelled", resolution="cancelled"),
+        item("WRK-3", status="cancelled", resolution="rejected"),
+    ]
+    lines = [line.split() for line in status_lines(status(items=tuple(ended)), LOOK) if "WRK-" in line]
+    assert [line[1:] for line in lines] == [
+        ["cancelled", "A", "title", "not", "needed"],
+        ["cancelled", "A", "title"],
+        ["cancelled", "A", "title", "rejected"],
+    ]
+
+
 def test_a_past_status_says_so_first_measures_from_there_and_names_no_commands() -> None:
     past = replace(BUSY, daemon=replace(BUSY.daemon, seq=7, at=stamp(300)))
     first, _, *rest = status_lines(past, replace(LOOK, now=NOW + 9999))

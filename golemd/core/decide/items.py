@@ -89,7 +89,8 @@ def cancel(state: State, call: calls.ItemCancel, command: cmd.Asked) -> Decided:
     """End an item without its being done. Repeating it is a success that says so."""
     item = state.known(call.id)
     if item.status is Status.CANCELLED:
-        return Decided(note=f"{item.id} was cancelled already ({item.resolution})")
+        other = "" if item.resolution is Resolution.CANCELLED else f" ({item.resolution})"
+        return Decided(note=f"{item.id} was cancelled already{other}")
     if item.status is Status.DONE or not isinstance(item, Item):
         raise Conflict("item_ended", f"{item.id} is done.", f"To work on it again: golemctl reopen {item.id}")
     reason = call.reason or "cancelled"
