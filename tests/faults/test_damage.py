@@ -272,6 +272,7 @@ def test_a_repair_keeps_a_copy_cuts_and_is_recorded_by_the_next_start(copy: Rig)
 
 def test_a_repair_within_a_command_is_refused_and_names_the_ends_beside_it(copy: Rig) -> None:
     command = _last_large_command(copy)
+    (copy.state / "head").write_bytes(b"")
     before = digests_of(copy.state)
     done = copy.run("--repair", str(command[0]["seq"]))
     assert done.returncode == 2
