@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -175,8 +175,9 @@ def _items(
     head, *fronts = _fronts(items, running, look)
     titles = cleaned([item.title for item in items])
     notes = [_note(item, gates, attempt) for item, attempt in zip(items, running, strict=True)]
-    shared = {note: times for note, times in Counter(notes).items() if times > 1 and note}
-    notes = ["" if note in shared else note for note in notes]
+    waits = [item.why is not None and not item.gate and not each for item, each in zip(items, running, strict=True)]
+    shared = _shared(note for note, waiting in zip(notes, waits, strict=True) if waiting)
+    notes = ["" if waiting and note in shared else note for note, waiting in zip(notes, waits, strict=True)]
     room = max(_SHORTEST_TITLE, look.width - width(head) - 2)
     beside = widest(titles) + len(_GAP) + widest(notes) <= room
     lines = [cut(f"  {head}TITLE", look.width)]
@@ -190,6 +191,11 @@ def _items(
     for note, times in shared.items():
         lines += block(f"{times} of them: {note}", look)
     return lines
+
+
+def _shared(reasons: Iterable[str]) -> dict[str, int]:
+    """Reasons that several items have, and how many."""
+    return {reason: times for reason, times in Counter(reasons).items() if times > 1 and reason}
 
 
 def _rank(item: ItemView, attempts: Mapping[str, AttemptView]) -> int:

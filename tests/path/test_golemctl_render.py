@@ -83,7 +83,10 @@ def test_what_several_items_wait_for_is_told_once_and_whole() -> None:
     why = "nothing is dispatched in demo (it ended: all done or blocked); golemctl run starts it"
     waiting = [item(f"WRK-{n}", status="ready", why=f"WRK-{n} is ready but does not run: {why}.") for n in (1, 2, 3)]
     alone = item("WRK-4", status="ready", why="WRK-4 is ready but does not run: WRK-9 is not done.")
-    lines = status_lines(status(items=(*waiting, alone)), LOOK)
+    busy = [item(f"WRK-{n}", status="in_progress", run=f"WRK-{n}.1") for n in (5, 6)]
+    tails = tuple(attempt(id=f"{each.id}.1.build.1", item=each.id, tail=("working",)) for each in busy)
+    lines = status_lines(status(items=(*waiting, alone, *busy), attempts=tails), LOOK)
+    assert sum(line.endswith("working") for line in lines) == 2, "what runs tells for itself"
     assert sum("nothing is dispatched" in line for line in lines) == 1
     text = " ".join(line.strip() for line in lines)
     assert f"3 of them: {why}" in text
