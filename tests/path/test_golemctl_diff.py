@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.path.house import House
 
 SHARED = {"workspace": "shared"}
-PHASES: list[dict[str, object]] = [{"name": "plan"}, {"name": "build", "is_destructive": True}]
 PARTS: list[dict[str, object]] = [{"name": "first", "is_destructive": True}, {"name": "second", "is_destructive": True}]
 
 
@@ -42,8 +41,8 @@ def test_work_that_phases_share_a_commit_of_is_shown_once(daemon: House) -> None
 
 
 def test_where_nothing_of_an_item_is_committed_yet_its_diff_says_so(daemon: House) -> None:
-    project = daemon.project(phases=PHASES, execution=SHARED)
-    item = project.work("[[plan: write plan.md p]] [[build: sleep 600]]")
+    project = daemon.project(phases=[{"name": "plan"}], execution=SHARED)
+    item = project.work("[[plan: write plan.md p]] [[plan: sleep 600]]")
     daemon.until("attempt.spawned", item)
     (project.root / "human.txt").write_text("x", encoding="utf-8")
     project.git("add", "--intent-to-add", "human.txt")
