@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +23,10 @@ def or_starting(fault: DaemonUnreachable) -> DaemonUnreachable:
 
 
 def holder(lock: Path) -> int:
-    """The pid of the process that holds a file by flock; 0 when nobody does, or it cannot be seen."""
+    """The pid that stands in a lock file, while that process holds a lock; else 0."""
     try:
-        found = os.stat(lock)
+        pid = lock.read_text(encoding="ascii").strip()
         rows = [line.split() for line in LOCKS.read_text(encoding="ascii").splitlines()]
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return 0
-    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    return next((int(row[4]) for row in rows if row[1] == "FLOCK" and row[5] == place), 0)
+    return int(pid) if any(row[1] == "FLOCK" and row[4] == pid for row in rows) else 0

@@ -57,6 +57,8 @@ def test_of_a_daemon_that_is_still_starting_it_says_so(house: House) -> None:
     with open(house.state / "lock", "w") as lock:
         assert "is not running" in house.golemctl("status", env=env).err
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         done = house.golemctl("status", env=env)
         assert done.status == 69
         assert f"golemd (pid {os.getpid()}) is there, and does not answer at {house.socket}" in done.err
