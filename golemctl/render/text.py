@@ -22,6 +22,8 @@ UNLIMITED: Final = 1 << 30
 """The width of what is not a terminal: nothing is cut."""
 ELLIPSIS: Final = "…"
 HASH_CHARACTERS: Final = 7
+AS_USUAL: Final = (None, "completed", "cancelled")
+"""Resolutions that say no more than the status."""
 _ATTENTION: Final = "\x1b[1;33m"
 _PLAIN: Final = "\x1b[0m"
 

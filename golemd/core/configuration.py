@@ -181,7 +181,7 @@ def _check_workspace(place: Place, sections: Sections) -> None:
 
 
 def _check_phase_agents(place: Place, sections: Sections) -> None:
-    """Agents that phases name can be used."""
+    """Agents that phases name can be used, and those of phases that name a model take one."""
     for here, phase in _phases(place, sections):
         if phase.agent is not None:
             _check_use(here.at("agent"), sections, phase.agent)

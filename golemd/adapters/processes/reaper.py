@@ -62,9 +62,10 @@ async def ended(pid: int, start: int) -> bool:
 async def end_all(
     choose: Callable[[], list[Process]], grace_seconds: float, polite_signal: int = signal.SIGTERM
 ) -> list[int]:
-    """End all that `choose` finds, until it finds nothing: politely, the grace, SIGKILL. Answers the ended pids.
+    """End all that `choose` finds, until it finds nothing: `polite_signal`, the grace, SIGKILL.
 
-    `choose` runs in a thread. What survives SIGKILL for KILL_SECONDS (a disk that does not answer) is logged.
+    Answers the pids that were ended. `choose` runs in a thread. What survives SIGKILL for KILL_SECONDS (a disk that
+    does not answer) is logged.
     """
     kill_at = trio.current_time() + grace_seconds
     give_up_at = kill_at + KILL_SECONDS
