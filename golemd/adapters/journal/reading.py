@@ -148,6 +148,6 @@ class Reader:
 def _hint(seq: int) -> str:
     """What to do about damage that shows after the start: what followed it is known, and is not to be cut lightly."""
     return (
-        "What golemd knows is sound, and it goes on. Stop it and put a backup of the file in its place; only where "
+        "What golemd knows of what came after is sound. Stop it and put a backup of the file in its place; only where "
         f"there is none, `golemd --repair {seq}` keeps a copy and cuts all that came after record {seq}."
     )
